@@ -1,0 +1,41 @@
+# One file for people and for CI: both commands do all the set-up that a fresh machine needs.
+PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$python && break; done)
+BIN := .venv/bin
+SYNC := $(BIN)/uv sync --frozen --inexact --python $(BIN)/python
+
+.PHONY: demo test lint bench
+.DEFAULT_GOAL := demo
+
+$(BIN)/uv:
+	@test -n "$(PYTHON)" || { echo "Carillon needs Python 3.11, 3.12 or 3.13; none was found." >&2; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+
+.venv/.installed: $(BIN)/uv pyproject.toml uv.lock
+	$(SYNC) --no-dev
+	@touch $@
+
+.venv/.installed-dev: $(BIN)/uv pyproject.toml uv.lock
+	$(SYNC)
+	@touch $@ .venv/.installed
+
+# Everything embedded, no accounts: make demo, or make demo ARGS=--exit.
+demo: .venv/.installed
+	$(BIN)/carillon demo $(ARGS)
+
+lint: .venv/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: .venv/.installed-dev lint
+	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } || \
+		echo "No Chromium was found and none may be installed here: the browser tests will say so."
+	$(BIN)/pytest --cov --cov-report=term -n 2 $(ARGS)
+
+# make bench NAME=pace runs one; without a name, each in turn.
+bench: .venv/.installed-dev
+	@for name in $(or $(NAME),$(patsubst benchmarks/%.py,%,$(filter-out benchmarks/_%,$(wildcard benchmarks/*.py)))); do \
+		echo "== $$name"; $(BIN)/python -m benchmarks.$$name $(ARGS) || exit 1; done

@@ -1,0 +1,402 @@
+"""The vocabulary between the engine and a messenger: what can be sent, what is heard, how it can fail.
+
+The engine knows these names and no messenger. Errors, drawn as a tree; a class is a reaction (see `engine.lane`):
+
+    GatewayError
+    ├── Throttled         the platform asked us to wait; costs no try
+    ├── Unavailable       surely not taken; again later
+    ├── OutcomeUnknown    may have been taken
+    ├── Rejected          this message to this client can't be
+    │   └── MessageRejected  ... and the message itself is at fault, for every client
+    ├── AddressGone       blocked, never subscribed, deleted
+    ├── OutsideWindow     needs a template or a reply first
+    └── ChannelBroken     the token is revoked, the account unpaid, banned
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol, runtime_checkable
+
+from gateways.markup import RichText
+from gateways.message import Rows
+
+
+class PartKind(StrEnum):
+    TEXT = "text"
+    PICTURE = "picture"
+    ALBUM = "album"
+    FILE = "file"
+    VIDEO = "video"
+    LOCATION = "location"
+
+
+class TextUnit(StrEnum):
+    CHARACTERS = "characters"  # Unicode code points
+    UTF16 = "utf16"
+    BYTES = "bytes"  # of UTF-8
+
+
+class ReceiptState(StrEnum):
+    DELIVERED = "delivered"
+    READ = "read"
+    FAILED = "failed"
+
+
+class AddressStatus(StrEnum):
+    ENABLED = "enabled"
+    UNSUBSCRIBED = "unsubscribed"
+    BLOCKED = "blocked"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A number that a platform set, and where it says so."""
+
+    value: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a kind of messenger can carry. Every limit has its source; `engine.fit` reads them all.
+
+    `markup` are the tags of our HTML subset that the dialect shows; others are dropped, and told as a loss.
+    """
+
+    kind: str
+    title: str
+    max_text: Fact
+    max_caption: Fact
+    text_unit: TextUnit
+    markup: frozenset[str]
+    media: frozenset[PartKind]
+    max_picture_bytes: Fact
+    max_file_bytes: Fact
+    album_sizes: range
+    album_takes_buttons: bool
+    max_buttons: Fact
+    max_buttons_in_row: Fact
+    max_label: Fact
+    button_kinds: frozenset[type]
+    receipts: frozenset[ReceiptState] = frozenset()
+    why_no_receipts: str = ""
+    max_rate: float = 25.0  # messages/second
+    batch: int = 1
+    repeats_safely_for_s: float = 0.0  # the platform drops a repeated send for so long; 0: it sends twice
+    carries_reference: bool = False
+    window_s: float | None = None  # free messages only so long after the client wrote; None: always
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One platform call of a message as it was fitted to a kind; `text` is a template in our HTML subset."""
+
+    kind: PartKind
+    text: str = ""
+    media: tuple[str, ...] = ()
+    name: str | None = None
+    latitude: float = 0.0
+    longitude: float = 0.0
+    buttons: Rows = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)  # what only this kind knows: a template's name …
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A part for one client: text and buttons are rendered, `button_data` goes with the buttons that come back to us.
+
+    `button_data` has one string for each button of `buttons`, in reading order (64 bytes at most).
+    `reference` names delivery, attempt and part; a platform that drops repeats gets it as the key.
+    """
+
+    address: str
+    part: Part
+    text: RichText
+    buttons: Rows
+    button_data: tuple[str, ...]
+    reference: str
+    details: Mapping[str, Any] = field(default_factory=dict)  # of the address: a topic, a second id …
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The platform took the part; `external_id` is its name there, unique within the channel."""
+
+    external_id: str
+    new_address: str | None = None  # the platform moved the chat to another id
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class GatewayError(Exception):
+    """A send or a call that failed; `code` and `words` are the platform's own, free of secrets and addresses."""
+
+    def __init__(self, words: str = "", *, code: str = "") -> None:
+        super().__init__(words)
+        self.words = words
+        self.code = code
+
+
+class Throttled(GatewayError):
+    def __init__(self, retry_after_s: float, words: str = "", *, code: str = "") -> None:
+        super().__init__(words, code=code)
+        self.retry_after_s = retry_after_s
+
+
+class Unavailable(GatewayError):
+    pass
+
+
+class OutcomeUnknown(GatewayError):
+    pass
+
+
+class Rejected(GatewayError):
+    """`reason` is the short word under which statistics count it, such as "rejected" or "too_long"."""
+
+    def __init__(self, words: str = "", *, code: str = "", reason: str = "rejected") -> None:
+        super().__init__(words, code=code)
+        self.reason = reason
+
+
+class MessageRejected(Rejected):
+    pass
+
+
+class AddressGone(GatewayError):
+    """`reason`: "blocked", "not_found" (no such address), "deactivated", "never_subscribed" …; `status` is what the
+    address becomes. `no_such_address` says that a wrong token would look the same (see DESIGN.md section 3)."""
+
+    def __init__(
+        self,
+        reason: str,
+        words: str = "",
+        *,
+        code: str = "",
+        status: AddressStatus = AddressStatus.GONE,
+        no_such_address: bool = False,
+    ) -> None:
+        super().__init__(words, code=code)
+        self.reason = reason
+        self.status = status
+        self.no_such_address = no_such_address
+
+
+class OutsideWindow(GatewayError):
+    pass
+
+
+class ChannelBroken(GatewayError):
+    pass
+
+
+class BadSignature(Exception):
+    """The request does not come from the platform: 403, and nothing changes."""
+
+
+class Unreadable(Exception):
+    """The body can't be read as what the platform sends: 400."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whose token it is, as the platform told it."""
+
+    external_id: str
+    name: str
+    webhook: str | None = None
+    warnings: tuple[str, ...] = ()
+    link: str | None = None  # where a client starts a chat with it
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A request to our webhook, as it came."""
+
+    method: str
+    headers: Mapping[str, str]  # names in lower case
+    query: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What the platform tells of a client beside the address."""
+
+    first_name: str | None = None
+    last_name: str | None = None
+    username: str | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a platform says later about a part, found by its external id or by our reference."""
+
+    state: ReceiptState
+    external_id: str | None
+    reference: str | None
+    occurred_at: datetime
+    key: str  # the same for every repeat of the same fact
+    code: str = ""
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    address: str
+    occurred_at: datetime
+    key: str
+    payload: str = ""
+    profile: Profile = Profile()
+
+
+@dataclass(frozen=True, slots=True)
+class Unsubscribed:
+    """The platform's own event: the client blocked us or left. `status` is what the address becomes."""
+
+    address: str
+    occurred_at: datetime
+    key: str
+    status: AddressStatus = AddressStatus.BLOCKED
+
+
+@dataclass(frozen=True, slots=True)
+class Wrote:
+    """A client's own words (or file: `text` is empty then and `what` names it)."""
+
+    address: str
+    occurred_at: datetime
+    key: str
+    text: str = ""
+    what: str = "text"
+    profile: Profile = Profile()
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """A button of ours was pressed; `data` is what we gave, or what a forger made of it."""
+
+    address: str
+    occurred_at: datetime
+    key: str
+    data: str
+    press_id: str = ""
+    external_id: str | None = None  # of the part that holds the button
+    profile: Profile = Profile()
+
+
+@dataclass(frozen=True, slots=True)
+class SharedPhone:
+    """The client's own phone, verified by the platform; E.164."""
+
+    address: str
+    occurred_at: datetime
+    key: str
+    phone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The platform gave the chat another address."""
+
+    address: str
+    new_address: str
+    occurred_at: datetime
+    key: str
+
+
+Inbound = Subscribed | Unsubscribed | Wrote | Pressed | SharedPhone | Moved
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the webhook answers once everything heard is committed."""
+
+    body: str = ""
+    content_type: str = "text/plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    receipts: tuple[Receipt, ...] = ()
+    inbound: tuple[Inbound, ...] = ()
+    answer: Answer = Answer()
+
+
+@runtime_checkable
+class Gateway(Protocol):
+    """One channel's speaker and listener."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    async def send(self, parts: Sequence[Outgoing]) -> Sequence[Accepted | GatewayError]:
+        """Send up to `batch` parts; one outcome for each, in order. Raises nothing but CancelledError."""
+        ...
+
+    async def check(self) -> Account:
+        """Ask the platform who we are. Raises GatewayError."""
+        ...
+
+    def verify(self, request: Hook) -> None:
+        """Raise BadSignature unless the platform signed exactly these bytes."""
+        ...
+
+    def parse(self, request: Hook) -> Heard:
+        """Read a verified request; pure. Raises Unreadable."""
+        ...
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+@runtime_checkable
+class HoldsMedia(Protocol):
+    """A gateway that uploads a file once and refers to it afterwards."""
+
+    async def needs_upload(self, part: Part) -> bool:
+        """Whether the next send of this part uploads: the lane then sends it alone, so that one upload serves all."""
+        ...
+
+
+@runtime_checkable
+class AnswersPresses(Protocol):
+    async def answer_press(self, pressed: Pressed, words: str = "") -> None:
+        """End the button's waiting, with a short note to the client if there is one. A late answer is no error."""
+        ...
+
+
+@runtime_checkable
+class PollsUpdates(Protocol):
+    @property
+    def polls(self) -> bool: ...
+
+    def updates(self) -> AsyncIterator[Heard]:
+        """What the platform has for us, as it comes, forever; asking for the next one acknowledges the one before, so
+        commit in between. Raises GatewayError; whoever reads starts again after a pause."""
+        ...
+
+
+@runtime_checkable
+class SetsWebhook(Protocol):
+    async def set_webhook(self, url: str) -> None:
+        """Point the platform at our hook; raises GatewayError. Call it only when our server is up."""
+        ...
+
+
+class MediaStore(Protocol):
+    """What was uploaded where; storage satisfies it."""
+
+    async def find_upload(self, channel: str, source: str, kind: PartKind) -> str | None: ...
+
+    async def remember_upload(self, channel: str, source: str, kind: PartKind, remote_id: str) -> None: ...
+
+    async def forget_upload(self, channel: str, source: str, kind: PartKind) -> None: ...
+
+    def read_file(self, source: str) -> bytes:
+        """The bytes of a `media:` source; raises FileNotFoundError."""
+        ...

@@ -1,0 +1,226 @@
+"""What is said, neutral of any messenger: elements in order, each with rows of buttons.
+
+The one form of a message in files, in storage and in memory: `read_message` makes it from plain data, `plain` turns it
+back, `content_hash` names it. Texts are templates in our HTML subset (see `gateways.markup`) with Jinja expressions.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+
+_STRICT = ConfigDict(extra="forbid", str_strip_whitespace=False)
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A button that opens a URL."""
+
+    link: str
+    label: str
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A button that says `message` to us in the client's name."""
+
+    message: str
+    label: str
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True)
+class Buy:
+    """A button that opens an order of one item; `price` is an amount and a currency, such as "19.90 EUR"."""
+
+    buy: str
+    label: str
+    price: str | None = None
+
+
+Button = Link | Reply | Buy
+Rows = tuple[tuple[Button, ...], ...]
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True)
+class Text:
+    text: str
+    buttons: Rows = ()
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """One picture or an album. A source is an http(s) URL, or `media:NAME` for a file kept in data_dir/media."""
+
+    pictures: tuple[str, ...]
+    text: str = ""
+    buttons: Rows = ()
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True)
+class File:
+    file: str
+    name: str | None = None
+    text: str = ""
+    buttons: Rows = ()
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True)
+class Video:
+    video: str
+    text: str = ""
+    buttons: Rows = ()
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True)
+class Point:
+    latitude: float
+    longitude: float
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True)
+class Location:
+    location: Point
+    buttons: Rows = ()
+
+
+Element = Text | Pictures | File | Video | Location
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """`kinds` are the messenger kinds it exists for (empty: all). `only` holds what differs on one kind: either other
+    elements for that kind or fields that this kind's gateway knows, such as a WhatsApp template."""
+
+    elements: tuple[Element, ...] = ()
+    kinds: frozenset[str] = frozenset()
+    only: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def for_kind(self, kind: str) -> tuple[Element, ...]:
+        """The elements that a client on this kind of messenger gets."""
+        other = self.only.get(kind, {})
+        return read_message(_element_fields(other)).elements if _element_fields(other) else self.elements
+
+
+class InvalidMessage(ValueError):
+    """The plain data is no message; the words say where and why, for the person who wrote it."""
+
+
+_ELEMENT: TypeAdapter[Element] = TypeAdapter(Element)
+_SHAPES: Mapping[str, TypeAdapter[Any]] = {
+    "text": TypeAdapter(Text),
+    "pictures": TypeAdapter(Pictures),
+    "file": TypeAdapter(File),
+    "video": TypeAdapter(Video),
+    "location": TypeAdapter(Location),
+}
+_SHORT_FORM = ("text", "pictures", "file", "name", "video", "location", "buttons")
+
+
+def read_message(data: Mapping[str, Any]) -> Message:
+    """Make a message from plain data: the long form (`elements`), or the short form of one element.
+
+    Raises InvalidMessage that names the element and the field."""
+    rest = {key: value for key, value in data.items() if key not in (*_SHORT_FORM, "elements", "for", "only")}
+    if rest:
+        raise InvalidMessage(f"a message has no field “{next(iter(rest))}”; it knows {_listed(_KNOWN_FIELDS)}")
+    short = _element_fields(data, ("elements",))
+    if short and data.get("elements"):
+        raise InvalidMessage("a message is written either in short (text, pictures, buttons) or as elements, not both")
+    sources: Sequence[Mapping[str, Any]] = data.get("elements") or ([short] if short else [])
+    elements = tuple(_read_element(source, number) for number, source in enumerate(sources, start=1))
+    return Message(elements=elements, kinds=frozenset(data.get("for") or ()), only=_read_only(data.get("only") or {}))
+
+
+_KNOWN_FIELDS = ("text", "pictures", "file", "video", "location", "buttons", "elements", "for", "only")
+
+
+def plain(message: Message) -> dict[str, Any]:
+    """The message as plain data in its long form, which `read_message` reads back unchanged."""
+    data: dict[str, Any] = {"elements": [_ELEMENT.dump_python(element, mode="json") for element in message.elements]}
+    for element in data["elements"]:
+        for name in [name for name, value in element.items() if value is None]:
+            del element[name]
+    if message.kinds:
+        data["for"] = sorted(message.kinds)
+    if message.only:
+        data["only"] = {kind: dict(fields) for kind, fields in sorted(message.only.items())}
+    return data
+
+
+def content_hash(message: Message) -> str:
+    """A name for exactly this content: two messages have the same one only if every field is the same."""
+    canonical = json.dumps(plain(message), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def with_elements(message: Message, elements: Sequence[Element]) -> Message:
+    return replace(message, elements=tuple(elements))
+
+
+def sources_of(message: Message) -> list[str]:
+    """Every picture, file and video source of the message, in order, those of single kinds included."""
+    elements = [*message.elements, *(element for kind in message.only for element in message.for_kind(kind))]
+    sources: list[str] = []
+    for element in elements:
+        match element:
+            case Pictures(pictures=pictures):
+                sources.extend(pictures)
+            case File(file=source) | Video(video=source):
+                sources.append(source)
+    return list(dict.fromkeys(sources))
+
+
+def _element_fields(data: Mapping[str, Any], more: tuple[str, ...] = ()) -> dict[str, Any]:
+    fields = {name: data[name] for name in _SHORT_FORM if data.get(name) not in (None, "", [], ())}
+    return fields | ({name: data[name] for name in ("elements",) if name in data} if not more else {})
+
+
+def _read_only(data: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    for kind, fields in data.items():
+        if not isinstance(fields, Mapping):
+            raise InvalidMessage(f"only.{kind} must be a table of fields")
+        if changed := _element_fields(fields):
+            read_message(changed)
+    return {kind: dict(fields) for kind, fields in data.items()}
+
+
+def _read_element(data: Mapping[str, Any], number: int) -> Element:
+    if not isinstance(data, Mapping):
+        raise InvalidMessage(f"element {number} must be a table such as {{ text = “…” }}")
+    # A text beside a picture, file or video is its caption, so text decides last.
+    shape = next((name for name in ("pictures", "file", "video", "location", "text") if name in data), None)
+    if shape is None:
+        raise InvalidMessage(f"element {number} needs one of {_listed(tuple(_SHAPES))}")
+    try:
+        element: Element = _SHAPES[shape].validate_python(data)
+    except ValidationError as error:
+        raise InvalidMessage(f"element {number}: {_first_problem(error)}") from error
+    if isinstance(element, Pictures) and not element.pictures:
+        raise InvalidMessage(f"element {number}: pictures is empty")
+    return element
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    where = ".".join(str(place) for place in problem["loc"] if place not in ("Link", "Reply", "Buy"))
+    if problem["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        return f"it has no field “{where}”"
+    if where.startswith("buttons"):
+        return f"{where}: a button is {{ link, label }}, {{ message, label }} or {{ buy, price, label }}"
+    return f"{where}: {problem['msg']}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names)
