@@ -1,0 +1,100 @@
+"""Time for the engine: the real one, and one that a test moves."""
+
+import asyncio
+import heapq
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """Aware UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never jump; slots are counted in them."""
+        ...
+
+    async def sleep(self, delay_s: float) -> None: ...
+
+    async def sleep_until(self, monotonic_s: float) -> None: ...
+
+
+class SystemClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, delay_s: float) -> None:
+        await asyncio.sleep(max(delay_s, 0))
+
+    async def sleep_until(self, monotonic_s: float) -> None:
+        """Wake at the instant, not before: call_at is exact to well under a millisecond."""
+        loop = asyncio.get_running_loop()
+        delay_s = monotonic_s - time.monotonic()
+        if delay_s <= 0:
+            await asyncio.sleep(0)
+            return
+        woken = loop.create_future()
+        handle = loop.call_at(loop.time() + delay_s, _wake, woken)
+        try:
+            await woken
+        finally:
+            handle.cancel()
+
+
+class FakeClock:
+    """Stands still until a test advances it; whoever sleeps wakes in order of time."""
+
+    def __init__(self, start: datetime = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)) -> None:
+        self._start = start
+        self._elapsed_s = 0.0
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._count = 0
+
+    def now(self) -> datetime:
+        return self._start + timedelta(seconds=self._elapsed_s)
+
+    def monotonic(self) -> float:
+        return self._elapsed_s
+
+    async def sleep(self, delay_s: float) -> None:
+        await self.sleep_until(self._elapsed_s + delay_s)
+
+    async def sleep_until(self, monotonic_s: float) -> None:
+        if monotonic_s <= self._elapsed_s:
+            await asyncio.sleep(0)
+            return
+        woken = asyncio.get_running_loop().create_future()
+        self._count += 1
+        heapq.heappush(self._sleepers, (monotonic_s, self._count, woken))
+        await woken
+
+    async def advance(self, seconds: float, settle_s: float = 0.0) -> None:
+        """Move on by so many seconds, letting everybody run at each instant at which somebody wakes.
+
+        `settle_s` of real time are given at each instant to work outside the loop, such as a real database's."""
+        until = self._elapsed_s + seconds
+        await self._settle(settle_s)
+        while self._sleepers and self._sleepers[0][0] <= until:
+            wake_at, _, woken = heapq.heappop(self._sleepers)
+            self._elapsed_s = max(self._elapsed_s, wake_at)
+            if not woken.done():
+                woken.set_result(None)
+            await self._settle(settle_s)
+        self._elapsed_s = until
+        await self._settle(settle_s)
+
+    async def _settle(self, settle_s: float) -> None:
+        for _ in range(20):
+            await asyncio.sleep(0)
+        if settle_s:
+            await asyncio.sleep(settle_s)
+
+
+def _wake(woken: "asyncio.Future[None]") -> None:
+    if not woken.done():
+        woken.set_result(None)

@@ -1,0 +1,201 @@
+"""What storage gives and takes: frozen records, and the words that stand in columns."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from gateways.base import AddressStatus
+from gateways.message import Message
+
+
+class Status(StrEnum):
+    """Of a step, and of the mailing that it belongs to."""
+
+    DRAFT = "draft"
+    SCHEDULED = "scheduled"
+    SENDING = "sending"
+    PAUSED = "paused"
+    SENT = "sent"
+    CANCELLED = "cancelled"
+    INTERRUPTED = "interrupted"
+
+
+class DeliveryState(StrEnum):
+    PLANNED = "planned"
+    SENDING = "sending"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+
+
+class Routing(StrEnum):
+    MAIN = "main"
+    CHOSEN = "chosen"
+    CASCADE = "cascade"
+
+
+class OnUnknown(StrEnum):
+    SKIP = "skip"
+    REPEAT = "repeat"
+
+
+class Role(StrEnum):
+    OWNER = "owner"
+    OPERATOR = "operator"
+    APPROVER = "approver"
+    MANAGER = "manager"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who did it: a person of `[[people]]`, the command line, the API, or Carillon itself ("engine")."""
+
+    name: str
+    role: Role = Role.OWNER
+    surface: str = "cli"  # cli, api, engine, telegram, slack, console
+    account: str = ""  # the person's id on that surface
+
+    def __str__(self) -> str:
+        return f"{self.name}|{self.surface}|{self.account}"
+
+    @classmethod
+    def read(cls, text: str) -> "Actor":
+        """The actor that a column names; the role is not kept there, because rights are looked up anew."""
+        name, surface, account = text.split("|")
+        return cls(name, Role.OPERATOR, surface, account)
+
+
+ENGINE = Actor("Carillon", Role.OWNER, "engine")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Everything a person decides about a mailing before it starts.
+
+    `start` is "now" or a local ISO time; `timezone` an IANA name, "client", or None for the app's.
+    `audience` is plain data as in a mailing file: `segment` and/or `where`."""
+
+    name: str
+    message: Message
+    audience: Mapping[str, Any] = field(default_factory=dict)
+    routing: Routing = Routing.MAIN
+    channels: tuple[str, ...] = ()
+    speed: float | None = None
+    start: str = "now"
+    timezone: str | None = None
+    on_unknown: OnUnknown = OnUnknown.SKIP
+
+
+@dataclass(frozen=True, slots=True)
+class Mailing:
+    """A mailing with its first step, as it is now."""
+
+    id: int
+    step_id: int
+    draft: Draft
+    status: Status
+    reason: str | None
+    reason_words: str | None
+    start_at: datetime | None
+    created_by: Actor
+    created_at: datetime
+    launched_by: Actor | None
+    launched_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    content_hash: str | None
+    revision: int
+    planned_all: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A delivery in a lane's hand, with what it needs to be sent."""
+
+    id: int
+    step_id: int
+    client_id: int
+    address_id: int
+    address: str
+    attempt: int
+    tries: int
+    address_details: Mapping[str, Any]
+    client: Mapping[str, Any]  # the card as templates see it: column and attribute names to values
+    last_wrote_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedPart:
+    position: int
+    external_id: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a delivery's attempt ended. `state` PLANNED puts it back (retry, throttled, channel broken), due at `due_at`.
+
+    `address_status` is what the address becomes; `new_address` its new external id."""
+
+    delivery: Claimed
+    channel: str
+    state: DeliveryState
+    finished_at: datetime
+    started_at: datetime | None = None
+    tries: int = 0
+    reason: str | None = None
+    code: str | None = None
+    words: str | None = None
+    due_at: datetime | None = None
+    parts: Sequence[AcceptedPart] = ()
+    address_status: AddressStatus | None = None
+    new_address: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCard:
+    id: int
+    external_id: str | None
+    name: str | None
+    first_name: str | None
+    last_name: str | None
+    language: str | None
+    timezone: str | None
+    main_channel: str | None
+    tags: tuple[str, ...]
+    attributes: Mapping[str, Any]
+    addresses: tuple["AddressRecord", ...]
+    created_at: datetime
+    last_seen_at: datetime | None
+    erased_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AddressRecord:
+    id: int
+    client_id: int
+    scope: str
+    external_id: str
+    channel: str | None
+    status: AddressStatus
+    status_reason: str | None
+    status_at: datetime
+    last_wrote_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that people are to be told."""
+
+    id: int
+    kind: str
+    mailing_id: int | None
+    actor: Actor | None
+    details: Mapping[str, Any]
+    created_at: datetime

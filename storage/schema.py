@@ -1,0 +1,502 @@
+"""Every table and index.
+
+Times are aware UTC in Python; PostgreSQL keeps them as timestamptz, SQLite as microseconds since 1970.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import TIMESTAMP, TypeDecorator, TypeEngine
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC datetime to the microsecond."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(TIMESTAMP(timezone=True))
+        return dialect.type_descriptor(BigInteger())
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        if value is None or dialect.name == "postgresql":
+            return value
+        return (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if dialect.name == "postgresql":
+            return value.astimezone(UTC) if isinstance(value, datetime) else None
+        return _EPOCH + timedelta(microseconds=value)
+
+
+Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only in an INTEGER primary key
+Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "%(table_name)s_%(column_0_N_name)s",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s",
+        "fk": "%(table_name)s_%(column_0_name)s_fkey",
+        "pk": "%(table_name)s_pkey",
+    }
+)
+
+# --- clients ---------------------------------------------------------------------------------------------------------
+
+# A custom attribute has one slot on the card: its text, and its number where the text is one (a date counts as text in
+# ISO form, which sorts as dates do). All that a filter can ask of a card lies in one row, so that any mix of conditions
+# is one pass over the cards: docs/decisions/filters.md has the figures.
+ATTRIBUTE_SLOTS = 32
+
+clients = Table(
+    "clients",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("external_id", Text, unique=True),  # the client's id in the user's own system
+    Column("name", Text),
+    Column("first_name", Text),
+    Column("last_name", Text),
+    Column("language", Text),
+    Column("timezone", Text),
+    Column("timezone_source", Text),  # card, phone, app
+    Column("main_channel", Text),
+    # Of the main channel's address, kept with it by storage.clients: what every audience asks of every card.
+    Column("main_address_id", Id),
+    Column("main_status", Text, nullable=False, server_default="none"),  # AddressStatus, or none
+    Column("tags", Text, nullable=False, server_default=","),  # ids of tags, as ",3,17,"
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    Column("last_seen_at", Instant),
+    Column("last_wrote_at", Instant),
+    Column("merged_into", Id),
+    Column("erased_at", Instant),
+    *(Column(f"text_{slot}", Text) for slot in range(ATTRIBUTE_SLOTS)),
+    *(Column(f"number_{slot}", Float) for slot in range(ATTRIBUTE_SLOTS)),
+)
+
+attributes = Table(
+    "attributes",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("slot", Integer, nullable=False, unique=True),
+    Column("type", Text, nullable=False),  # text, number, date: what its values have been so far; mixed is text
+)
+
+tags = Table(
+    "tags",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+)
+
+client_tags = Table(
+    "client_tags",
+    metadata,
+    Column("tag_id", Id, ForeignKey("tags.id"), primary_key=True),
+    Column("client_id", Id, ForeignKey("clients.id"), primary_key=True),
+    sqlite_with_rowid=False,
+)
+Index("client_tags_by_client", client_tags.c.client_id)
+
+addresses = Table(
+    "addresses",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("client_id", Id, ForeignKey("clients.id"), nullable=False),
+    Column("scope", Text, nullable=False),  # the channel for page-scoped ids, "phone" and "email" for the card's own
+    Column("external_id", Text, nullable=False),
+    Column("channel", Text),  # the channel that reaches it; NULL for the card's phone and e-mail by themselves
+    Column("status", Text, nullable=False),  # gateways.base.AddressStatus
+    Column("status_reason", Text),
+    Column("status_at", Instant, nullable=False),
+    Column("last_wrote_at", Instant),  # the free-message window counts from here
+    Column("created_at", Instant, nullable=False),
+    Column("details", Json, nullable=False),
+    UniqueConstraint("scope", "external_id"),
+)
+Index("addresses_by_client", addresses.c.client_id, addresses.c.channel, addresses.c.status)
+
+subscriptions = Table(  # sources: what /start, ref or context said
+    "subscriptions",
+    metadata,
+    Column("client_id", Id, ForeignKey("clients.id"), primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("channel", Text),
+    Column("since", Instant, nullable=False),
+)
+Index("subscriptions_by_source", subscriptions.c.source, subscriptions.c.client_id)
+
+opt_outs = Table(
+    "opt_outs",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("client_id", Id, ForeignKey("clients.id"), nullable=False),
+    Column("scope", Text, nullable=False),  # a channel's id, or "all"
+    Column("source", Text, nullable=False),  # keyword, platform, person, page, import
+    Column("delivery_id", Id),
+    Column("occurred_at", Instant, nullable=False),
+    Column("ended_at", Instant),  # START brought the client back
+)
+Index("opt_outs_by_client", opt_outs.c.client_id, opt_outs.c.scope)
+
+erased_addresses = Table(  # keyed hashes, so that an import can't subscribe an erased address again
+    "erased_addresses",
+    metadata,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("erased_at", Instant, nullable=False),
+)
+
+segments = Table(
+    "segments",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("audience", Json, nullable=False),
+    Column("last_count", BigInteger),
+    Column("counted_at", Instant),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+)
+
+# --- mailings --------------------------------------------------------------------------------------------------------
+
+mailings = Table(
+    "mailings",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("routing", Text, nullable=False),  # main, chosen, cascade
+    Column("channels", Json, nullable=False),
+    Column("speed", Float),  # messages/second per channel; NULL: the channel's own
+    Column("on_unknown", Text, nullable=False),  # skip, repeat
+    Column("created_by", Text, nullable=False),  # storage.records.Actor, as it is written there
+    Column("created_at", Instant, nullable=False),
+    Column("launched_by", Text),
+    Column("copied_from", Id),
+    Column("archived_at", Instant),
+)
+
+steps = Table(
+    "steps",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("mailing_id", Id, ForeignKey("mailings.id"), nullable=False),
+    Column("number", SmallInteger, nullable=False),
+    Column("name", Text),
+    Column("status", Text, nullable=False),  # storage.records.Status
+    Column("reason", Text),  # why it is paused or interrupted: a short word, with what a person reads in reason_words
+    Column("reason_words", Text),
+    Column("start", Text, nullable=False),  # "now", or the local time as the operator gave it
+    Column("timezone", Text),  # IANA name, "client", or NULL: the app's
+    Column("start_at", Instant),  # the instant that start and timezone mean; with "client", when the first zone begins
+    Column("audience", Json, nullable=False),
+    Column("message", Json, nullable=False),
+    Column("content_hash", Text),  # set at launch: what goes out is what was seen
+    Column("revision", BigInteger, nullable=False, server_default="0"),  # grows with every change a person makes
+    Column("launched_at", Instant),
+    Column("started_at", Instant),
+    Column("finished_at", Instant),
+    Column("closed_at", Instant),
+    Column("planned_through", Id),  # the last client id that the plan has looked at
+    Column("planned_all", Boolean, nullable=False, server_default=false()),
+    UniqueConstraint("mailing_id", "number"),
+)
+Index("steps_by_status", steps.c.status)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("step_id", Id, ForeignKey("steps.id"), nullable=False),
+    Column("client_id", Id, ForeignKey("clients.id"), nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("address_id", Id, nullable=False),
+    Column("sender", Text, nullable=False, server_default=""),
+    Column("variant", Text, nullable=False, server_default=""),
+    Column("state", Text, nullable=False),  # storage.records.DeliveryState
+    Column("reason", Text),
+    Column("due_at", Instant, nullable=False),
+    Column("attempt", SmallInteger, nullable=False, server_default="1"),
+    Column("tries", SmallInteger, nullable=False, server_default="0"),
+    Column("run_id", Id),  # whose claim it is
+    Column("started_at", Instant),  # committed before the socket is written
+    Column("finished_at", Instant),
+    UniqueConstraint("step_id", "client_id"),
+)
+# A lane claims by step, so that several mailings share a channel; ended rows leave the index.
+Index(
+    "deliveries_to_claim",
+    deliveries.c.step_id,
+    deliveries.c.channel,
+    deliveries.c.due_at,
+    deliveries.c.id,
+    sqlite_where=text("state = 'planned'"),
+    postgresql_where=text("state = 'planned'"),
+)
+Index(
+    "deliveries_in_hand",
+    deliveries.c.run_id,
+    sqlite_where=text("state = 'sending'"),
+    postgresql_where=text("state = 'sending'"),
+)
+Index("deliveries_by_outcome", deliveries.c.step_id, deliveries.c.state, deliveries.c.reason)
+Index("deliveries_by_client", deliveries.c.client_id)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("delivery_id", Id, ForeignKey("deliveries.id"), primary_key=True),
+    Column("number", SmallInteger, primary_key=True),
+    Column("channel", Text, nullable=False),
+    Column("address_id", Id, nullable=False),
+    Column("sender", Text, nullable=False, server_default=""),
+    Column("tries", SmallInteger, nullable=False),
+    Column("started_at", Instant),
+    Column("finished_at", Instant),
+    Column("outcome", Text, nullable=False),  # sent, failed, unknown, planned (tried, and to be tried again)
+    Column("reason", Text),
+    Column("code", Text),
+    Column("words", Text),
+    sqlite_with_rowid=False,
+)
+
+parts = Table(
+    "parts",
+    metadata,
+    Column("delivery_id", Id, primary_key=True),
+    Column("attempt", SmallInteger, primary_key=True),
+    Column("position", SmallInteger, primary_key=True),
+    Column("channel", Text, nullable=False),
+    Column("external_id", Text),
+    Column("accepted_at", Instant),
+    Column("delivered_at", Instant),
+    Column("read_at", Instant),
+    Column("failed_at", Instant),
+    Column("code", Text),
+    Column("details", Json),
+    sqlite_with_rowid=False,
+)
+Index("parts_by_external_id", parts.c.channel, parts.c.external_id)
+
+receipts = Table(  # those that came before their part was known; applied when it is
+    "receipts",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("channel", Text, nullable=False),
+    Column("external_id", Text),
+    Column("reference", Text),
+    Column("state", Text, nullable=False),
+    Column("occurred_at", Instant, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("code", Text),
+    Column("words", Text),
+    Column("applied_at", Instant),
+    UniqueConstraint("channel", "key"),
+)
+Index("receipts_by_external_id", receipts.c.channel, receipts.c.external_id)
+Index("receipts_by_reference", receipts.c.channel, receipts.c.reference)
+
+counters = Table(  # moved in the transaction that moves the rows; never recounted
+    "counters",
+    metadata,
+    Column("step_id", Id, ForeignKey("steps.id"), primary_key=True),
+    Column("channel", Text, primary_key=True),  # "" for what belongs to no channel (left out, the audience)
+    Column("variant", Text, primary_key=True),
+    Column("sender", Text, primary_key=True),
+    Column("name", Text, primary_key=True),  # storage.records.Counter names: "sent", "failed:blocked", "clicked:link"
+    Column("amount", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+events = Table(  # append-only; the key makes repeats harmless
+    "events",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("type", Text, nullable=False),
+    Column("key", Text, nullable=False, unique=True),
+    Column("channel", Text),
+    Column("client_id", Id),
+    Column("address_id", Id),
+    Column("step_id", Id),
+    Column("delivery_id", Id),
+    Column("occurred_at", Instant, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("details", Json),
+)
+Index("events_by_client", events.c.client_id, events.c.id)
+Index("events_by_delivery", events.c.delivery_id, events.c.type)
+
+# --- links, orders ---------------------------------------------------------------------------------------------------
+
+links = Table(
+    "links",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("step_id", Id, ForeignKey("steps.id"), nullable=False),
+    Column("variant", Text, nullable=False, server_default=""),
+    Column("element", SmallInteger, nullable=False),
+    Column("place", Text, nullable=False),  # button, text
+    Column("url", Text, nullable=False),
+    UniqueConstraint("step_id", "variant", "element", "place", "url"),
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("external_id", Text, unique=True),
+    Column("client_id", Id, ForeignKey("clients.id")),
+    Column("delivery_id", Id),
+    Column("sku", Text),
+    Column("amount", Numeric(18, 4)),
+    Column("currency", Text),
+    Column("state", Text, nullable=False),  # opened, paid, cancelled, refunded
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+)
+Index("orders_by_delivery", orders.c.delivery_id)
+
+# --- the engine, people ----------------------------------------------------------------------------------------------
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("started_at", Instant, nullable=False),
+    Column("heartbeat_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+)
+
+settings = Table(  # what a person switched: the kill switch; one row a name
+    "settings",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Json, nullable=False),
+    Column("set_by", Text, nullable=False),
+    Column("set_at", Instant, nullable=False),
+)
+
+channel_states = Table(  # what a lane knows that must survive a restart and be seen from the command line
+    "channel_states",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("account_id", Text),  # whose token it was at the last good check
+    Column("account_name", Text),
+    Column("link", Text),
+    Column("broken_at", Instant),
+    Column("reason", Text),
+    Column("down_since", Instant),
+    Column("throttled_until", Instant),
+    Column("package_left", BigInteger),  # quota per package: the balance
+    Column("sent_on", Text),  # quota per day: the day in the app's zone, and how many
+    Column("sent_that_day", BigInteger, nullable=False, server_default="0"),
+    Column("details", Json),
+)
+
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("remote_id", Text, nullable=False),
+    Column("uploaded_at", Instant, nullable=False),
+)
+
+updates = Table(  # the last update that a polled channel or bot has committed
+    "updates",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+)
+
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("surface", Text, primary_key=True),
+    Column("account", Text, primary_key=True),  # the person's id on that surface
+    Column("chat", Text, primary_key=True),
+    Column("person", Text, nullable=False),
+    Column("state", Json, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+)
+
+cards = Table(  # live cards, found again after a restart
+    "cards",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("mailing_id", Id, nullable=False),
+    Column("surface", Text, nullable=False),
+    Column("chat", Text, nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("shown", Text),  # a hash of what it shows, so that an unchanged card is not edited
+    Column("closed_at", Instant),
+    UniqueConstraint("surface", "chat", "message_id"),
+)
+
+notices = Table(  # what people are to be told; a surface marks it told
+    "notices",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("mailing_id", Id),
+    Column("kind", Text, nullable=False),  # started, finished, interrupted, paused, channel_broken …
+    Column("actor", Text),  # whom it is for: who launched it; NULL: every owner
+    Column("details", Json, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("told_at", Instant),
+)
+Index(
+    "notices_untold",
+    notices.c.id,
+    sqlite_where=text("told_at IS NULL"),
+    postgresql_where=text("told_at IS NULL"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("verb", Text, nullable=False),
+    Column("mailing_id", Id),
+    Column("subject", Text),
+    Column("details", Json, nullable=False),
+    CheckConstraint("verb <> ''", name="verb_is_named"),
+)
+Index("audit_by_mailing", audit.c.mailing_id, audit.c.id)

@@ -1,0 +1,159 @@
+"""Group commit: everybody who needs a write awaits it; what waits goes into one transaction."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any, TypeVar, cast
+
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.database import Database
+
+log = logging.getLogger(__name__)
+
+LINGER_S = 0.005
+MAX_GROUP = 2000  # members of one transaction: bounds how long others wait for the lock
+PAUSES_S = (0.05, 0.2, 0.5, 1.0, 2.0, 5.0)  # while the storage is away; the last one repeats until PATIENCE_S
+PATIENCE_S = 60.0
+
+Value = TypeVar("Value")
+Result = TypeVar("Result")
+Apply = Callable[[AsyncConnection, Sequence[Value]], Awaitable[Sequence[Result]]]
+"""Applies values of one kind set-wise in the open transaction; returns one result for each, in order."""
+
+
+class WriterStopped(Exception):
+    """The writer takes nothing any more; what was not committed did not happen."""
+
+
+@dataclass(slots=True)
+class _Member:
+    apply: Apply[Any, Any]
+    value: Any
+    done: asyncio.Future[Any]
+
+
+@dataclass(slots=True)
+class WriterFigures:
+    """What the writer did, for metrics."""
+
+    commits: int = 0
+    members: int = 0
+    failed_groups: int = 0
+    busy_s: float = 0.0
+
+
+class Writer:
+    """Run `run` as a task; `write` returns after the commit that holds the value.
+
+    Members that share an `apply` function are handed to it together, so that a hundred lanes cost one statement. A
+    group that fails is rolled back and run again member by member: one bad value fails only whoever brought it.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.figures = WriterFigures()
+        self._database = database
+        self._waiting: list[_Member] = []
+        self._wake = asyncio.Event()
+        self._stopped = False
+
+    async def write(self, apply: Apply[Value, Result], value: Value) -> Result:
+        """Commit `value` with whatever else waits. Raises what `apply` raises for this value alone.
+
+        A caller that is cancelled while it waits does not take the write back."""
+        if self._stopped:
+            raise WriterStopped
+        member = _Member(apply, value, asyncio.get_running_loop().create_future())
+        self._waiting.append(member)
+        self._wake.set()
+        return cast(Result, await member.done)
+
+    async def run(self) -> None:
+        """Commit groups until `stop`; what waits then is still committed."""
+        try:
+            while not (self._stopped and not self._waiting):
+                await self._wake.wait()
+                if not self._stopped:
+                    await asyncio.sleep(LINGER_S)
+                self._wake.clear()
+                while self._waiting:
+                    group, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
+                    await self._commit(group)
+        finally:
+            self._stopped = True
+            for member in self._waiting:
+                if not member.done.done():
+                    member.done.set_exception(WriterStopped())
+
+    def stop(self) -> None:
+        self._stopped = True
+        self._wake.set()
+
+    async def _commit(self, group: Sequence[_Member]) -> None:
+        began = perf_counter()
+        try:
+            results = await self._try(group)
+        except Exception as error:  # noqa: BLE001  # whatever a member raises belongs to whoever brought it
+            self.figures.failed_groups += 1
+            if len(group) == 1:
+                _fail(group[0], error)
+            else:
+                for member in group:
+                    await self._commit([member])
+        else:
+            for member, result in zip(group, results, strict=True):
+                if not member.done.done():
+                    member.done.set_result(result)
+        self.figures.members += len(group)
+        self.figures.busy_s += perf_counter() - began
+
+    async def _try(self, group: Sequence[_Member]) -> Sequence[Any]:
+        """Apply and commit; waits for a storage that is away or locked. Values must bear being applied again."""
+        waited_s = 0.0
+        pauses = iter(PAUSES_S)
+        while True:
+            try:
+                return await self._apply(group)
+            except (OperationalError, InterfaceError, OSError) as error:
+                if waited_s >= PATIENCE_S or not _may_pass(error):
+                    raise
+                pause_s = next(pauses, PAUSES_S[-1])
+                log.warning(
+                    "the storage does not take a write", extra={"pause_s": pause_s, "error": type(error).__name__}
+                )
+                await asyncio.sleep(pause_s)
+                waited_s += pause_s
+
+    async def _apply(self, group: Sequence[_Member]) -> Sequence[Any]:
+        by_apply: dict[Apply[Any, Any], list[int]] = {}
+        for place, member in enumerate(group):
+            by_apply.setdefault(member.apply, []).append(place)
+        results: list[Any] = [None] * len(group)
+        async with self._database.write() as connection, connection.begin():
+            for apply, places in by_apply.items():
+                outcome = await apply(connection, [group[place].value for place in places])
+                for place, result in zip(places, outcome, strict=True):
+                    results[place] = result
+        self.figures.commits += 1
+        return results
+
+
+def _fail(member: _Member, error: Exception) -> None:
+    if not member.done.done():
+        member.done.set_exception(error)
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether waiting can help: a lost connection, a locked or full database; not a wrong statement."""
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, OSError)
+    if error.connection_invalidated:
+        return True
+    words = str(error.orig).lower()
+    return any(
+        word in words
+        for word in ("locked", "busy", "full", "disk i/o", "readonly", "starting up", "shutting down", "connect")
+    )
