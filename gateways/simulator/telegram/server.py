@@ -1,0 +1,330 @@
+"""The simulated Telegram Bot API over real HTTP.
+
+python -m gateways.simulator.telegram.server --port 8081 --bots 3
+"""
+
+import argparse
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from functools import partial
+from inspect import isawaitable
+from typing import Any
+from urllib.parse import unquote
+
+from aiohttp import web
+
+from gateways.simulator.telegram.answers import Refusal, accepted_body
+from gateways.simulator.telegram.bots import SimulatedBot
+from gateways.simulator.telegram.clients import ClientState, SimulatedClient
+from gateways.simulator.telegram.control import Control
+from gateways.simulator.telegram.faults import Fault, FaultKind, Faults
+from gateways.simulator.telegram.forms import MAX_BODY_BYTES, Call, read_call
+from gateways.simulator.telegram.ledger import RecordedCall
+from gateways.simulator.telegram.methods.table import METHODS, Method
+from gateways.simulator.telegram.world import Subscription, World
+
+_JSON = {"Content-Type": "application/json"}
+_BAD_GATEWAY = (
+    "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<h1>502 Bad Gateway</h1></body></html>"
+)
+
+
+class Hangup(Exception):
+    """Close the connection without an answer."""
+
+
+class TelegramSimulator:
+    """Bots, clients, faults and counts behind one address. Everything else hangs on `world`."""
+
+    def __init__(self, *, seed: int = 0) -> None:
+        self.world = World(seed)
+        self._control = Control(self)
+        self._host = "127.0.0.1"
+        self._port = 0
+        self._server: web.Server | None = None
+        self._runner: web.ServerRunner | None = None
+        self._site: web.TCPSite | None = None
+        self._dark = False
+
+    # --- life
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
+        """Listen; port 0 takes a free one, `url` then names it."""
+        factory = partial(web.BaseRequest, loop=asyncio.get_running_loop(), client_max_size=MAX_BODY_BYTES)
+        self._server = web.Server(self.handle, request_factory=factory, access_log=None)
+        self._runner = web.ServerRunner(self._server, shutdown_timeout=0.2)
+        await self._runner.setup()
+        self._host = host
+        await self._listen(port)
+
+    async def _listen(self, port: int) -> None:
+        assert self._runner is not None  # noqa: S101
+        self._site = web.TCPSite(self._runner, self._host, port, reuse_address=True, backlog=1024)
+        await self._site.start()
+        self._port = self._site.port
+
+    async def stop(self) -> None:
+        for bot in self.world.bots.values():
+            bot.updates.interrupt_poll("the server stops")
+            if bot.webhook is not None:
+                await bot.webhook.close()
+                bot.webhook = None
+        for subscription in list(self.world.subscriptions):
+            subscription.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = self._site = self._server = None
+
+    @property
+    def url(self) -> str:
+        """What `api_base` of a channel is."""
+        return f"http://{self._host}:{self._port}"
+
+    def routes(self) -> list[web.RouteDef]:
+        """The same server inside another aiohttp application; `start` is not needed then."""
+        return [
+            web.route("*", path, self.handle) for path in ("/bot{tail:.+}", "/file/bot{tail:.+}", "/_sim/{tail:.+}")
+        ]
+
+    @property
+    def app(self) -> web.Application:
+        app = web.Application(client_max_size=MAX_BODY_BYTES)
+        app.add_routes(self.routes())
+        return app
+
+    async def begin_outage(self) -> None:
+        """Refuse connections and cut those that are open, until `end_outage`."""
+        self._dark = True
+        if self._site is not None:
+            await self._site.stop()
+        if self._server is not None:
+            for connection in self._server.connections:
+                if connection.transport is not None:
+                    connection.transport.abort()
+
+    async def end_outage(self) -> None:
+        """Listen again, on the same port."""
+        if self._runner is not None and self._dark:
+            await self._listen(self._port)
+        self._dark = False
+
+    @contextlib.asynccontextmanager
+    async def outage(self) -> AsyncIterator[None]:
+        await self.begin_outage()
+        try:
+            yield
+        finally:
+            await self.end_outage()
+
+    # --- bots, clients, and what they did
+
+    def add_bot(self, token: str, *, username: str = "shop_demo_bot", first_name: str = "Shop") -> SimulatedBot:
+        bot = self.world.bots[token] = SimulatedBot(self.world, token, username, first_name)
+        return bot
+
+    def add_client(self, bot: SimulatedBot, user_id: int, first_name: str, **card: Any) -> SimulatedClient:
+        """`last_name`, `username`, `language_code`, `state`: see SimulatedBot.add_client."""
+        return bot.add_client(user_id, first_name, **card)
+
+    def bot(self, token: str) -> SimulatedBot:
+        return self.world.bots[token]
+
+    @property
+    def faults(self) -> Faults:
+        return self.world.faults
+
+    def requests(self, token: str | None = None, method: str | None = None) -> list[RecordedCall]:
+        return self.world.ledger.find(token, method)
+
+    def accepted_by_chat(self, token: str) -> Counter[int]:
+        return self.world.bots[token].accepted.by_chat
+
+    def subscribe(self, bound: int = 10_000) -> Subscription:
+        """Events from now on; the oldest are lost where nobody reads `bound` of them."""
+        return self.world.subscribe(bound)
+
+    # --- requests
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        arrived_at = time.monotonic()
+        path, _, query = request.raw_path.partition("?")
+        if "%" in path:
+            path = unquote(path)
+        try:
+            if self._dark:
+                raise Hangup
+            if path.startswith("/bot"):
+                token, _, name = path[4:].partition("/")
+                return await self._answer_call(request, token, name.removeprefix("test/"), query, arrived_at)
+            if path.startswith("/file/bot"):
+                return self._answer_file(*path[9:].split("/", 1))
+            if path.startswith("/_sim/"):
+                return await self._control.answer(request, path.removeprefix("/_sim/"))
+        except Hangup:
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response(status=500)
+        return _refused(Refusal(404))
+
+    async def _answer_call(
+        self, request: web.BaseRequest, token: str, name: str, query: str, arrived_at: float
+    ) -> web.StreamResponse:
+        known = METHODS.get(name.lower())
+        method = name if known is None else known[0]
+        record = self.world.ledger.open(token, method, arrived_at)
+        faults = self.world.faults
+        if faults.take(token, method, None, before_reading=True):
+            record.outcome = "closed"
+            raise Hangup
+        try:
+            call = await read_call(request, query)
+            record.values, record.files = call.values, call.files
+            response = await self._obey(request, token, method, call, record)
+        except Refusal as refusal:
+            record.outcome, record.description = str(refusal.code), refusal.description
+            response = _refused(refusal)
+        delay_s = faults.answer_delay_s(token, method)
+        if delay_s > 0:
+            await asyncio.sleep(delay_s)
+        return response
+
+    async def _obey(
+        self, request: web.BaseRequest, token: str, method: str, call: Call, record: RecordedCall
+    ) -> web.StreamResponse:
+        bot = self.world.bots.get(token)
+        if bot is None:
+            raise Refusal(401 if token.partition(":")[0].isdigit() and ":" in token else 404)
+        bot.require_token()
+        known = METHODS.get(method.lower())
+        if known is None:
+            raise Refusal(404, ": method not found")
+        fault = self.world.faults.take(token, method, call.number("chat_id"), before_reading=False)
+        if fault is not None:
+            return await self._suffer(fault, request, bot, known, call, record)
+        result = await self._execute(bot, known, call)
+        record.outcome = "200"
+        return web.Response(body=accepted_body(result), headers=_JSON)
+
+    async def _execute(self, bot: SimulatedBot, known: tuple[str, Method, bool], call: Call) -> object:
+        _, method, sends = known
+        if sends:
+            if bot.pressure.watches_sends:
+                bot.get_chat(call.values.get("chat_id"))  # a refused chat costs no budget
+                wait_s = bot.pressure.admit(call.number("chat_id"), time.monotonic())
+                if wait_s > 0:
+                    await asyncio.sleep(wait_s)
+            if call.files and bot.pressure.slows_equal_uploads:
+                await self._hold_uploads(bot, call)
+        result = method(bot, call)
+        return await result if isawaitable(result) else result
+
+    async def _hold_uploads(self, bot: SimulatedBot, call: Call) -> None:
+        for upload in call.files.values():
+            wait_s, refusal = bot.pressure.admit_upload(upload.size_bytes, time.monotonic())
+            await asyncio.sleep(wait_s)
+            if refusal is not None:
+                raise refusal
+
+    async def _suffer(
+        self,
+        fault: Fault,
+        request: web.BaseRequest,
+        bot: SimulatedBot,
+        known: tuple[str, Method, bool],
+        call: Call,
+        record: RecordedCall,
+    ) -> web.StreamResponse:
+        if fault.kind is FaultKind.HANG:
+            await asyncio.sleep(fault.seconds)
+        result: object = None
+        after = ""
+        if fault.takes_message:
+            try:
+                result = await self._execute(bot, known, call)
+                after = " after accept"
+            except Refusal:
+                if fault.kind in (FaultKind.HANG, FaultKind.SLOW):
+                    raise
+        match fault.kind:
+            case FaultKind.DROP:
+                record.outcome = "dropped" + after
+                raise Hangup
+            case FaultKind.SILENCE:
+                record.outcome = "silent" + after
+                await _wait_for_hangup(request)
+                raise Hangup
+            case FaultKind.BAD_GATEWAY:
+                record.outcome = "502" + after
+                return web.Response(status=502, text=_BAD_GATEWAY, content_type="text/html")
+            case FaultKind.SLOW:
+                await asyncio.sleep(fault.seconds)
+        if (refusal := fault.refusal()) is not None:
+            raise refusal
+        record.outcome = "200"
+        return web.Response(body=accepted_body(result), headers=_JSON)
+
+    def _answer_file(self, token: str, path: str = "") -> web.StreamResponse:
+        bot = self.world.bots.get(token)
+        if bot is None:
+            return _refused(Refusal(401))
+        file = self.world.files.find_path(bot.bot_id, path)
+        if file is None or file.content is None:
+            return _refused(Refusal(404))
+        return web.Response(body=file.content, content_type="application/octet-stream")
+
+
+def _refused(refusal: Refusal) -> web.Response:
+    headers = dict(_JSON)
+    if refusal.retry_after_s is not None:
+        headers["Retry-After"] = str(refusal.retry_after_s)
+    return web.Response(status=refusal.code, body=refusal.body(), headers=headers)
+
+
+async def _wait_for_hangup(request: web.BaseRequest) -> None:
+    # aiohttp tells a handler of a disconnect only by cancelling it, which would lose accepted messages elsewhere.
+    while request.transport is not None and not request.transport.is_closing():  # noqa: ASYNC110
+        await asyncio.sleep(0.1)
+
+
+# --- a process of its own
+
+
+async def serve(host: str, port: int, bots: int, *, everyone: ClientState, records: bool) -> None:
+    """Run until cancelled. Bot n of `bots` has the token `n:simulated`, n from 1, and `everyone` as its clients."""
+    simulator = TelegramSimulator()
+    simulator.world.ledger.recording = records
+    simulator.world.keeps_messages = records
+    for number in range(1, bots + 1):
+        bot = simulator.add_bot(f"{number}:simulated", username=f"simulated_{number}_bot", first_name=f"Bot {number}")
+        bot.everyone = everyone
+    await simulator.start(host, port)
+    print(simulator.url, flush=True)  # whoever started this process reads the port here
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await simulator.stop()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="The Telegram Bot API, simulated.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one; the first line printed is the URL")
+    parser.add_argument("--bots", type=int, default=0, help="bots with the tokens 1:simulated, 2:simulated ...")
+    parser.add_argument("--everyone", type=ClientState, default=ClientState.ACTIVE, choices=list(ClientState))
+    parser.add_argument("--count-only", action="store_true", help="keep no messages and no calls, only counts")
+    options = parser.parse_args()
+    run = serve(options.host, options.port, options.bots, everyone=options.everyone, records=not options.count_only)
+    factory = None
+    with contextlib.suppress(ImportError):
+        import uvloop
+
+        factory = uvloop.new_event_loop
+    with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(run)
+
+
+if __name__ == "__main__":
+    main()
