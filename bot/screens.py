@@ -5,7 +5,7 @@ A surface (Telegram, Slack, the console page) turns what a person did into an `E
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -20,12 +20,15 @@ MAX_TOKEN_BYTES = (
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Someone who may use the admin bot; `locale` and `timezone` are None where the app's hold."""
+    """Someone who may use the admin bot; `locale` and `timezone` are None where the app's hold.
+
+    `accounts` are the person's own addresses by kind of messenger, for tests to oneself: {"telegram": "1001"}."""
 
     name: str
     role: Role
     locale: str | None = None
     timezone: str | None = None
+    accounts: Mapping[str, str] = field(default_factory=dict)
 
 
 People = Mapping[tuple[str, str], Person]  # (surface, account) -> who it is
@@ -75,7 +78,9 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something a person did. `key` is the same for every repeat of the same event, unique within the surface."""
+    """Something a person did. `key` is the same for every repeat of the same event, unique within the surface.
+
+    In a private chat `chat` equals `account`: announcements find a person there."""
 
     surface: str  # telegram, slack, console
     account: str  # the person's id on that surface
@@ -107,11 +112,11 @@ class Button:
 class Screen:
     """One message of ours, shown in order: first `preview`, then the card with `text`, `picture` and `rows`.
 
-    `preview` is the real message, sent as clients get it; the surface puts its own chat in place of the address. A screen
-    without text is only its preview or its toast. `edit` replaces the card that was pressed; where there is none, or it
-    can't be edited, the card is sent anew. `ask` says what the input field waits for. `toast` is a short note over the
-    card for surfaces that can; whatever matters stands in the text as well. `live` is the mailing whose live card this
-    is: once shown, the surface tells `Conversation.shown` where it stands."""
+    `preview` is the real message, sent as clients get it; the surface puts its own chat in place of the address. A
+    screen without text is only its preview or its toast. `edit` replaces the card that was pressed; where there is
+    none, or it can't be edited, the card is sent anew. `ask` says what the input field waits for. `toast` is a short
+    note over the card for surfaces that can; whatever matters stands in the text as well. `live` is the mailing whose
+    live card this is: once shown, the surface tells `Conversation.shown` where it stands."""
 
     text: str = ""
     rows: tuple[tuple[Button, ...], ...] = ()
