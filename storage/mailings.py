@@ -1,0 +1,477 @@
+"""Mailings and their steps: drafts, moves between statuses with their guard, audit, notices, the kill switch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, delete, func, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateways.message import plain, read_message
+from storage import database as db
+from storage.database import Database
+from storage.records import Actor, Draft, Mailing, Notice, OnUnknown, Routing, Status
+from storage.schema import audit, cards, channel_states, counters, deliveries, links, mailings, notices, settings, steps
+from storage.writer import Writer
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """Who did what when, written in the transaction that does it."""
+
+    at: datetime
+    actor: Actor
+    verb: str
+    mailing_id: int | None = None
+    subject: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class NewNotice:
+    kind: str
+    at: datetime
+    actor: Actor | None = None  # whom it is for; None: every owner
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Change a mailing's step if it still is what the caller saw; everything in one transaction."""
+
+    mailing_id: int
+    from_statuses: tuple[Status, ...]
+    values: Mapping[str, Any]  # of steps; status among them where it changes
+    audited: Audited
+    revision: int | None = None
+    mailing_values: Mapping[str, Any] = field(default_factory=dict)
+    notice: NewNotice | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Whether it happened, and what the step is now; `status` None: there is no such mailing."""
+
+    happened: bool
+    status: Status | None
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveStep:
+    """What the engine needs of a step that it works on."""
+
+    step_id: int
+    mailing_id: int
+    status: Status
+    start: str
+    timezone: str | None
+    start_at: datetime | None
+    speed: float | None
+    planned_all: bool
+    launched_by: Actor | None
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelState:
+    channel: str
+    account_id: str | None = None
+    account_name: str | None = None
+    link: str | None = None
+    broken_at: datetime | None = None
+    reason: str | None = None
+    down_since: datetime | None = None
+    throttled_until: datetime | None = None
+    package_left: int | None = None
+    sent_on: str | None = None
+    sent_that_day: int = 0
+
+
+class Mailings:
+    """Every method is one transaction."""
+
+    def __init__(self, database: Database, writer: Writer) -> None:
+        self._database = database
+        self._writer = writer
+
+    # --- drafts ---
+
+    async def create(self, draft: Draft, audited: Audited, *, copied_from: int | None = None) -> int:
+        return await self._writer.write(_create, (draft, audited, copied_from))
+
+    async def find(self, mailing_id: int) -> Mailing | None:
+        async with self._database.read() as connection:
+            row = (await connection.execute(_select_mailings().where(mailings.c.id == mailing_id))).one_or_none()
+            return _mailing(row) if row is not None else None
+
+    async def page(self, *, search: str = "", limit: int = 20, offset: int = 0) -> list[Mailing]:
+        """Newest first; `search` is part of a name, or a number."""
+        statement = _select_mailings().where(mailings.c.archived_at.is_(None)).order_by(mailings.c.id.desc())
+        if search:
+            named = mailings.c.name.icontains(search, autoescape=True)
+            statement = statement.where(or_(named, mailings.c.id == int(search)) if _is_id(search) else named)
+        async with self._database.read() as connection:
+            found = await connection.execute(statement.limit(limit).offset(offset))
+            return [_mailing(row) for row in found]
+
+    async def with_status(self, statuses: Sequence[Status]) -> list[Mailing]:
+        async with self._database.read() as connection:
+            found = await connection.execute(
+                _select_mailings()
+                .where(steps.c.status.in_([status.value for status in statuses]))
+                .order_by(mailings.c.id)
+            )
+            return [_mailing(row) for row in found]
+
+    async def move(self, move: Move) -> Moved:
+        return await self._writer.write(_move, move)
+
+    async def delete_draft(self, mailing_id: int, audited: Audited) -> bool:
+        """False unless it is a draft that was never launched."""
+        return await self._writer.write(_delete_draft, (mailing_id, audited))
+
+    # --- the engine's look ---
+
+    async def active_steps(self) -> list[ActiveStep]:
+        """Steps that the engine has to do with: sending or scheduled, and cancelled ones with rows still waiting."""
+        waiting = select(counters.c.step_id).where(counters.c.name == "waiting", counters.c.amount > 0)
+        statement = (
+            select(steps, mailings.c.speed, mailings.c.launched_by, mailings.c.name.label("mailing_name"))
+            .join(mailings, mailings.c.id == steps.c.mailing_id)
+            .where(
+                or_(
+                    steps.c.status.in_([Status.SENDING.value, Status.SCHEDULED.value]),
+                    (steps.c.status == Status.CANCELLED.value) & steps.c.id.in_(waiting),
+                )
+            )
+            .order_by(steps.c.id)
+        )
+        async with self._database.read() as connection:
+            return [
+                ActiveStep(
+                    step_id=row.id,
+                    mailing_id=row.mailing_id,
+                    status=Status(row.status),
+                    start=row.start,
+                    timezone=row.timezone,
+                    start_at=row.start_at,
+                    speed=row.speed,
+                    planned_all=row.planned_all,
+                    launched_by=Actor.read(row.launched_by) if row.launched_by else None,
+                    name=row.mailing_name,
+                )
+                for row in await connection.execute(statement)
+            ]
+
+    # --- the kill switch, channels ---
+
+    async def stopped_by(self) -> Actor | None:
+        """Who pressed the kill switch, while it is on."""
+        async with self._database.read() as connection:
+            row = (await connection.execute(select(settings).where(settings.c.name == "stopped"))).one_or_none()
+            return Actor.read(row.set_by) if row is not None and row.value else None
+
+    async def switch(self, on: bool, audited: Audited) -> bool:
+        """Set the kill switch; False when it already stood so."""
+        return await self._writer.write(_switch, (on, audited))
+
+    async def channel_states(self) -> Mapping[str, ChannelState]:
+        async with self._database.read() as connection:
+            return {
+                row.channel: ChannelState(
+                    channel=row.channel,
+                    account_id=row.account_id,
+                    account_name=row.account_name,
+                    link=row.link,
+                    broken_at=row.broken_at,
+                    reason=row.reason,
+                    down_since=row.down_since,
+                    throttled_until=row.throttled_until,
+                    package_left=row.package_left,
+                    sent_on=row.sent_on,
+                    sent_that_day=row.sent_that_day,
+                )
+                for row in await connection.execute(select(channel_states))
+            }
+
+    async def set_channel(self, channel: str, values: Mapping[str, Any], audited: Audited | None = None) -> None:
+        await self._writer.write(_set_channel, (channel, values, audited))
+
+    async def top_up(self, channel: str, amount: int, audited: Audited) -> int:
+        """Add to the package's balance; what it is now."""
+        return await self._writer.write(_top_up, (channel, amount, audited))
+
+    # --- notices, audit ---
+
+    async def notify(self, notice: NewNotice, mailing_id: int | None = None) -> None:
+        await self._writer.write(_notify, (notice, mailing_id))
+
+    async def untold(self, limit: int = 50) -> list[Notice]:
+        statement = select(notices).where(notices.c.told_at.is_(None)).order_by(notices.c.id).limit(limit)
+        async with self._database.read() as connection:
+            return [
+                Notice(
+                    id=row.id,
+                    kind=row.kind,
+                    mailing_id=row.mailing_id,
+                    actor=Actor.read(row.actor) if row.actor else None,
+                    details=row.details,
+                    created_at=row.created_at,
+                )
+                for row in await connection.execute(statement)
+            ]
+
+    async def mark_told(self, notice_id: int, at: datetime) -> None:
+        await self._writer.write(_mark_told, (notice_id, at))
+
+    async def note(self, audited: Audited) -> None:
+        await self._writer.write(_note, audited)
+
+    async def history(self, mailing_id: int) -> list[Audited]:
+        """Who did what with the mailing, oldest first."""
+        statement = select(audit).where(audit.c.mailing_id == mailing_id).order_by(audit.c.id)
+        async with self._database.read() as connection:
+            return [
+                Audited(row.at, Actor.read(row.actor), row.verb, row.mailing_id, row.subject, row.details)
+                for row in await connection.execute(statement)
+            ]
+
+
+def plain_step(draft: Draft) -> dict[str, Any]:
+    """What of a draft stands on its step."""
+    return {
+        "start": draft.start,
+        "timezone": draft.timezone,
+        "audience": dict(draft.audience),
+        "message": plain(draft.message),
+    }
+
+
+def plain_mailing(draft: Draft) -> dict[str, Any]:
+    """What of a draft stands on the mailing."""
+    return {
+        "name": draft.name,
+        "routing": draft.routing.value,
+        "channels": list(draft.channels),
+        "speed": draft.speed,
+        "on_unknown": draft.on_unknown.value,
+    }
+
+
+async def _create(connection: AsyncConnection, values: Sequence[tuple[Draft, Audited, int | None]]) -> Sequence[int]:
+    ids = []
+    for draft, audited, copied_from in values:
+        mailing_id: int = (
+            await connection.execute(
+                insert(mailings)
+                .values(
+                    **plain_mailing(draft),
+                    created_by=str(audited.actor),
+                    created_at=audited.at,
+                    copied_from=copied_from,
+                )
+                .returning(mailings.c.id)
+            )
+        ).scalar_one()
+        await connection.execute(
+            insert(steps).values(mailing_id=mailing_id, number=1, status=Status.DRAFT.value, **plain_step(draft))
+        )
+        await _write_audit(connection, audited, mailing_id)
+        ids.append(mailing_id)
+    return ids
+
+
+async def _move(connection: AsyncConnection, moves: Sequence[Move]) -> Sequence[Moved]:
+    return [await _move_one(connection, move) for move in moves]
+
+
+async def _move_one(connection: AsyncConnection, move: Move) -> Moved:
+    guard = [
+        steps.c.mailing_id == move.mailing_id,
+        steps.c.number == 1,
+        steps.c.status.in_([status.value for status in move.from_statuses]),
+    ]
+    if move.revision is not None:
+        guard.append(steps.c.revision == move.revision)
+    moved = (
+        await connection.execute(
+            update(steps)
+            .where(*guard)
+            .values(**move.values, revision=steps.c.revision + 1)
+            .returning(steps.c.status, steps.c.revision)
+        )
+    ).one_or_none()
+    if moved is None:
+        now = (
+            await connection.execute(
+                select(steps.c.status, steps.c.revision).where(
+                    steps.c.mailing_id == move.mailing_id, steps.c.number == 1
+                )
+            )
+        ).one_or_none()
+        return Moved(False, Status(now.status), now.revision) if now is not None else Moved(False, None)
+    if move.mailing_values:
+        await connection.execute(update(mailings).where(mailings.c.id == move.mailing_id).values(**move.mailing_values))
+    await _write_audit(connection, move.audited, move.mailing_id)
+    if move.notice is not None:
+        await _write_notice(connection, move.notice, move.mailing_id)
+    return Moved(True, Status(moved.status), moved.revision)
+
+
+async def _delete_draft(connection: AsyncConnection, values: Sequence[tuple[int, Audited]]) -> Sequence[bool]:
+    deleted = []
+    for mailing_id, audited in values:
+        step_id = await connection.scalar(
+            select(steps.c.id).where(
+                steps.c.mailing_id == mailing_id, steps.c.number == 1, steps.c.status == Status.DRAFT.value
+            )
+        )
+        # A draft made of a scheduled mailing again may not have planned anybody; one that has keeps its rows.
+        planned = step_id is not None and await connection.scalar(
+            select(deliveries.c.id).where(deliveries.c.step_id == step_id).limit(1)
+        )
+        if step_id is None or planned:
+            deleted.append(False)
+            continue
+        for table in (counters, links):
+            await connection.execute(delete(table).where(table.c.step_id == step_id))
+        await connection.execute(delete(cards).where(cards.c.mailing_id == mailing_id))
+        await connection.execute(delete(steps).where(steps.c.mailing_id == mailing_id))
+        await connection.execute(delete(mailings).where(mailings.c.id == mailing_id))
+        await _write_audit(connection, audited, mailing_id)
+        deleted.append(True)
+    return deleted
+
+
+async def _switch(connection: AsyncConnection, values: Sequence[tuple[bool, Audited]]) -> Sequence[bool]:
+    changed = []
+    for on, audited in values:
+        before = await connection.scalar(select(settings.c.value).where(settings.c.name == "stopped"))
+        changed.append(bool(before) != on)
+        row = {"value": on, "set_by": str(audited.actor), "set_at": audited.at}
+        if changed[-1]:
+            await connection.execute(
+                db.insert(connection, settings)
+                .values(name="stopped", **row)
+                .on_conflict_do_update(index_elements=["name"], set_=row)
+            )
+            await _write_audit(connection, audited, None)
+    return changed
+
+
+async def _set_channel(
+    connection: AsyncConnection, values: Sequence[tuple[str, Mapping[str, Any], Audited | None]]
+) -> Sequence[None]:
+    for channel, fields, audited in values:
+        await connection.execute(
+            db.insert(connection, channel_states)
+            .values(channel=channel, **fields)
+            .on_conflict_do_update(index_elements=["channel"], set_=dict(fields))
+        )
+        if audited is not None:
+            await _write_audit(connection, audited, None)
+    return [None for _ in values]
+
+
+async def _top_up(connection: AsyncConnection, values: Sequence[tuple[str, int, Audited]]) -> Sequence[int]:
+    balances = []
+    for channel, amount, audited in values:
+        balance = func.coalesce(channel_states.c.package_left, 0) + amount
+        left: int = (
+            await connection.execute(
+                db.insert(connection, channel_states)
+                .values(channel=channel, package_left=amount)
+                .on_conflict_do_update(index_elements=["channel"], set_={"package_left": balance})
+                .returning(channel_states.c.package_left)
+            )
+        ).scalar_one()
+        await _write_audit(connection, audited, None)
+        balances.append(left)
+    return balances
+
+
+async def _notify(connection: AsyncConnection, values: Sequence[tuple[NewNotice, int | None]]) -> Sequence[None]:
+    for notice, mailing_id in values:
+        await _write_notice(connection, notice, mailing_id)
+    return [None for _ in values]
+
+
+async def _mark_told(connection: AsyncConnection, values: Sequence[tuple[int, datetime]]) -> Sequence[None]:
+    for notice_id, at in values:
+        await connection.execute(update(notices).where(notices.c.id == notice_id).values(told_at=at))
+    return [None for _ in values]
+
+
+async def _note(connection: AsyncConnection, values: Sequence[Audited]) -> Sequence[None]:
+    for audited in values:
+        await _write_audit(connection, audited, audited.mailing_id)
+    return [None for _ in values]
+
+
+async def _write_audit(connection: AsyncConnection, audited: Audited, mailing_id: int | None) -> None:
+    await connection.execute(
+        insert(audit).values(
+            at=audited.at,
+            actor=str(audited.actor),
+            verb=audited.verb,
+            mailing_id=mailing_id,
+            subject=audited.subject,
+            details=dict(audited.details),
+        )
+    )
+
+
+async def _write_notice(connection: AsyncConnection, notice: NewNotice, mailing_id: int | None) -> None:
+    await connection.execute(
+        insert(notices).values(
+            mailing_id=mailing_id,
+            kind=notice.kind,
+            actor=str(notice.actor) if notice.actor else None,
+            details=dict(notice.details),
+            created_at=notice.at,
+        )
+    )
+
+
+def _select_mailings() -> Select[Any]:
+    return select(
+        mailings,
+        *(column.label(f"step_{column.name}") for column in steps.c if column.name not in ("mailing_id", "name")),
+    ).join(steps, (steps.c.mailing_id == mailings.c.id) & (steps.c.number == 1))
+
+
+def _mailing(row: Any) -> Mailing:
+    return Mailing(
+        id=row.id,
+        step_id=row.step_id,
+        draft=Draft(
+            name=row.name,
+            message=read_message(row.step_message),
+            audience=row.step_audience,
+            routing=Routing(row.routing),
+            channels=tuple(row.channels),
+            speed=row.speed,
+            start=row.step_start,
+            timezone=row.step_timezone,
+            on_unknown=OnUnknown(row.on_unknown),
+        ),
+        status=Status(row.step_status),
+        reason=row.step_reason,
+        reason_words=row.step_reason_words,
+        start_at=row.step_start_at,
+        created_by=Actor.read(row.created_by),
+        created_at=row.created_at,
+        launched_by=Actor.read(row.launched_by) if row.launched_by else None,
+        launched_at=row.step_launched_at,
+        started_at=row.step_started_at,
+        finished_at=row.step_finished_at,
+        content_hash=row.step_content_hash,
+        revision=row.step_revision,
+        planned_all=row.step_planned_all,
+    )
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 19

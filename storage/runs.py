@@ -1,0 +1,119 @@
+"""Runs of the engine: one at a time on a storage, each with its heartbeat."""
+
+import fcntl
+import os
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.database import Database
+from storage.schema import runs
+from storage.writer import Writer
+
+_LOCK_KEY = 0x0CA7_1110  # of PostgreSQL's advisory lock: any number, the same in every Carillon
+
+
+class AnotherEngine(Exception):
+    """Another engine works on this storage; the words name it."""
+
+
+class Runs:
+    def __init__(self, database: Database, writer: Writer) -> None:
+        self._database = database
+        self._writer = writer
+
+    @asynccontextmanager
+    async def lock(self, data_dir: Path) -> AsyncIterator[None]:
+        """Be the only engine of this storage. Raises AnotherEngine at once where there is one.
+
+        The lock goes with the process, however it ends."""
+        if self._database.dialect == "sqlite":
+            with _FileLock(self._lock_file(data_dir)) as taken:
+                if not taken:
+                    raise AnotherEngine(await self._name_other())
+                yield
+            return
+        async with self._database.read() as connection:
+            taken = await connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": _LOCK_KEY})
+            await connection.commit()  # the lock is the session's, and no transaction stays open for days
+            if not taken:
+                raise AnotherEngine(await self._name_other())
+            try:
+                yield
+            finally:
+                await connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK_KEY})
+                await connection.commit()
+
+    async def last_heartbeat(self) -> datetime | None:
+        """Of the latest run, ended or not."""
+        async with self._database.read() as connection:
+            found: datetime | None = await connection.scalar(
+                select(runs.c.heartbeat_at).order_by(runs.c.id.desc()).limit(1)
+            )
+            return found
+
+    async def begin(self, at: datetime) -> int:
+        return await self._writer.write(_begin, at)
+
+    async def beat(self, run_id: int, at: datetime) -> None:
+        await self._writer.write(_beat, (run_id, {"heartbeat_at": at}))
+
+    async def end(self, run_id: int, at: datetime) -> None:
+        await self._writer.write(_beat, (run_id, {"heartbeat_at": at, "ended_at": at}))
+
+    def _lock_file(self, data_dir: Path) -> Path:
+        # Beside the database, so that two configurations with one database are one storage.
+        database = self._database.url.database
+        return Path(f"{database}.lock") if database and database != ":memory:" else data_dir / "carillon.lock"
+
+    async def _name_other(self) -> str:
+        async with self._database.read() as connection:
+            row = (await connection.execute(select(runs).order_by(runs.c.id.desc()).limit(1))).one_or_none()
+        if row is None:
+            return "Another Carillon engine has just started on this storage; stop it first."
+        return (
+            f"Another Carillon engine works on this storage: process {row.pid} on {row.host}, "
+            f"started {row.started_at:%Y-%m-%d %H:%M} UTC. Stop it first, or give this one a storage of its own."
+        )
+
+
+class _FileLock:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: Any = None
+
+    def __enter__(self) -> bool:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self._path.open("a")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+async def _begin(connection: AsyncConnection, instants: Sequence[datetime]) -> Sequence[int]:
+    started: list[int] = []
+    for at in instants:
+        row = await connection.execute(
+            insert(runs)
+            .values(started_at=at, heartbeat_at=at, host=socket.gethostname(), pid=os.getpid())
+            .returning(runs.c.id)
+        )
+        started.append(row.scalar_one())
+    return started
+
+
+async def _beat(connection: AsyncConnection, beats: Sequence[tuple[int, dict[str, Any]]]) -> Sequence[None]:
+    for run_id, values in beats:
+        await connection.execute(update(runs).where(runs.c.id == run_id).values(**values))
+    return [None for _ in beats]
