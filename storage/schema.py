@@ -86,14 +86,18 @@ clients = Table(
     Column("name", Text),
     Column("first_name", Text),
     Column("last_name", Text),
+    Column("phone", Text),  # E.164; an address of scope "phone" beside it, as the e-mail has one
+    Column("email", Text),
     Column("language", Text),
     Column("timezone", Text),
     Column("timezone_source", Text),  # card, phone, app
     Column("main_channel", Text),
-    # Of the main channel's address, kept with it by storage.clients: what every audience asks of every card.
+    # What audiences ask of every card, kept with addresses, client_tags and subscriptions by storage.cards.
     Column("main_address_id", Id),
     Column("main_status", Text, nullable=False, server_default="none"),  # AddressStatus, or none
+    Column("reach", Text, nullable=False, server_default="|"),  # addresses, as "|tg-shop=enabled|vk=blocked|"
     Column("tags", Text, nullable=False, server_default=","),  # ids of tags, as ",3,17,"
+    Column("sources", Text, nullable=False, server_default="|"),  # subscriptions, as "|promo_42|ref7|"
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     Column("last_seen_at", Instant),
@@ -336,6 +340,17 @@ counters = Table(  # moved in the transaction that moves the rows; never recount
     Column("sender", Text, primary_key=True),
     Column("name", Text, primary_key=True),  # storage.records.Counter names: "sent", "failed:blocked", "clicked:link"
     Column("amount", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+reactions = Table(  # the first time that a client did something with a step: what filters ask, and counters count once
+    "reactions",
+    metadata,
+    Column("step_id", Id, ForeignKey("steps.id"), primary_key=True),
+    Column("kind", Text, primary_key=True),  # unsubscribed, clicked, and clicked:link, clicked:message …
+    Column("client_id", Id, primary_key=True),
+    Column("delivery_id", Id, nullable=False),
+    Column("occurred_at", Instant, nullable=False),
     sqlite_with_rowid=False,
 )
 

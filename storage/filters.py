@@ -1,0 +1,324 @@
+"""An audience as conditions over the card, and the SQL that they mean."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, Text, and_, case, exists, false, literal, null, or_, select, true
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateways.base import AddressStatus
+from storage.errors import Invalid, _
+from storage.fields import Fields, load_fields
+from storage.records import DeliveryState, Routing
+from storage.schema import addresses, clients, deliveries, reactions, segments, steps
+
+MAX_VALUES = 1000  # of one `in`; a longer list belongs into a tag
+MAX_DEPTH = 8  # of any, all and segments in one another
+
+
+class Comparison(StrEnum):
+    IS = "is"
+    IS_NOT = "is_not"
+    IN = "in"
+    CONTAINS = "contains"
+    GT = "gt"
+    GTE = "gte"
+    LT = "lt"
+    LTE = "lte"
+    BETWEEN = "between"
+    KNOWN = "known"
+    UNKNOWN = "unknown"
+    WITHIN_DAYS = "within_days"
+
+
+class MailingResult(StrEnum):
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+    CLICKED = "clicked"
+    FAILED = "failed"
+    UNSUBSCRIBED = "unsubscribed"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What a field of the card must be. Values are text, numbers, or ISO dates and times as text."""
+
+    field: str
+    comparison: Comparison
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class MailingOutcome:
+    """Whether the client got, read, clicked … an earlier mailing."""
+
+    mailing: int
+    outcome: MailingResult
+    is_not: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    conditions: tuple["Term", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    conditions: tuple["Term", ...]
+
+
+Term = Condition | MailingOutcome | AnyOf | AllOf
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceFilter:
+    """Everybody in the segment for whom all of `where` holds; with neither, everybody."""
+
+    segment: str | None = None
+    where: tuple[Term, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceQuery:
+    """Expressions over `schema.clients`, for any SELECT from that table.
+
+    `left_out` is the reason why a matching client can't be planned, NULL where it can; `channel` and `address_id` are
+    where it would be sent, NULL where it can't."""
+
+    matching: ColumnElement[bool]
+    channel: ColumnElement[str | None]
+    address_id: ColumnElement[int | None]
+    left_out: ColumnElement[str | None]
+
+
+NO_ADDRESS = "no_address"
+NO_CHANNEL = "no_channel"  # the main channel stands in no configuration any more
+
+_REACHED: Mapping[MailingResult, tuple[DeliveryState, ...]] = {
+    MailingResult.SENT: (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.READ),
+    MailingResult.DELIVERED: (DeliveryState.DELIVERED, DeliveryState.READ),
+    MailingResult.READ: (DeliveryState.READ,),
+    MailingResult.FAILED: (DeliveryState.FAILED,),
+}
+
+
+async def compile_audience(
+    connection: AsyncConnection,
+    audience: AudienceFilter,
+    routing: Routing,
+    channels: Sequence[str],
+    known_channels: Sequence[str],
+    at: datetime,
+    *,
+    zone: tzinfo = UTC,
+) -> AudienceQuery:
+    """Say in SQL who matches and by which channel each goes out.
+
+    `channels` are those that the mailing lists (for chosen and cascade), `known_channels` those that are configured.
+    `at` is now for `within_days`; a date without time is that day in `zone`. Raises Invalid: no such field, segment or
+    mailing, or a comparison that the field can't bear."""
+    terms = await _with_segments(connection, audience)
+    fields = await load_fields(connection, _field_names(terms), at=at, zone=zone)
+    step_ids = await _steps_of(connection, _mailings(terms))
+    matching = and_(
+        clients.c.merged_into.is_(None),
+        clients.c.erased_at.is_(None),
+        *(_term(term, fields, step_ids) for term in terms),
+    )
+    channel, left_out = _route(fields, Routing(routing), [name for name in channels if name in known_channels])
+    if routing == Routing.MAIN:
+        channel, left_out = _main_route(known_channels)
+        return AudienceQuery(matching, channel, case((left_out.is_(None), clients.c.main_address_id)), left_out)
+    return AudienceQuery(matching, channel, _address_on(channel), left_out)
+
+
+async def _with_segments(
+    connection: AsyncConnection, audience: AudienceFilter, inside: tuple[str, ...] = ()
+) -> tuple[Term, ...]:
+    """The conditions, with those of the segment before them; a segment may stand on another one."""
+    if audience.segment is None:
+        return audience.where
+    if audience.segment in inside or len(inside) >= MAX_DEPTH:
+        raise Invalid(_("The segment “{name}” is built on itself."), name=audience.segment)
+    data = await connection.scalar(select(segments.c.audience).where(segments.c.name == audience.segment))
+    if data is None:
+        raise Invalid(_("There is no segment “{name}”."), name=audience.segment)
+    below = await _with_segments(connection, from_plain(data), (*inside, audience.segment))
+    return (*below, *audience.where)
+
+
+async def _steps_of(connection: AsyncConnection, mailings: Collection[int]) -> Mapping[int, Sequence[int]]:
+    if not mailings:
+        return {}
+    found: dict[int, list[int]] = {}
+    for row in await connection.execute(
+        select(steps.c.mailing_id, steps.c.id).where(steps.c.mailing_id.in_(mailings)).order_by(steps.c.id)
+    ):
+        found.setdefault(row.mailing_id, []).append(row.id)
+    for mailing in mailings:
+        if mailing not in found:
+            raise Invalid(_("There is no mailing {mailing}."), mailing=mailing)
+    return found
+
+
+def _term(term: Term, fields: Fields, step_ids: Mapping[int, Sequence[int]]) -> ColumnElement[bool]:
+    match term:
+        case AnyOf(conditions=inner):
+            return or_(false(), *(_term(one, fields, step_ids) for one in inner))
+        case AllOf(conditions=inner):
+            return and_(true(), *(_term(one, fields, step_ids) for one in inner))
+        case MailingOutcome():
+            happened = _happened(term, step_ids[term.mailing])
+            return ~happened if term.is_not else happened
+        case Condition():
+            return fields.compare(term.field, term.comparison, term.value)
+
+
+def _happened(term: MailingOutcome, step_ids: Sequence[int]) -> ColumnElement[bool]:
+    states = _REACHED.get(term.outcome)
+    if states is None:
+        return (
+            exists()
+            .where(
+                reactions.c.step_id.in_(step_ids),
+                reactions.c.kind == str(term.outcome),
+                reactions.c.client_id == clients.c.id,
+            )
+            .correlate(clients)
+        )
+    return (
+        exists()
+        .where(
+            deliveries.c.step_id.in_(step_ids),
+            deliveries.c.client_id == clients.c.id,
+            deliveries.c.state.in_([str(state) for state in states]),
+        )
+        .correlate(clients)
+    )
+
+
+# --- routing ---------------------------------------------------------------------------------------------------------
+
+
+def _main_route(known_channels: Sequence[str]) -> tuple[ColumnElement[str | None], ColumnElement[str | None]]:
+    left_out = _main_left_out(clients.c.main_channel.in_(known_channels))
+    return case((left_out.is_(None), clients.c.main_channel)), left_out
+
+
+def _main_left_out(is_known: ColumnElement[bool]) -> ColumnElement[str | None]:
+    status = clients.c.main_status
+    return case(
+        (clients.c.main_channel.is_(None), literal(NO_ADDRESS)),
+        (~is_known, literal(NO_CHANNEL)),
+        (status == AddressStatus.ENABLED, null()),
+        (status == "none", literal(NO_ADDRESS)),
+        else_=status,
+    )
+
+
+def _route(
+    fields: Fields, routing: Routing, listed: Sequence[str]
+) -> tuple[ColumnElement[str | None], ColumnElement[str | None]]:
+    """The first listed channel that can be used, as the card's `reach` tells."""
+    if not listed:
+        return case((false(), clients.c.main_channel)), literal(NO_ADDRESS)
+    ends_it = routing == Routing.CASCADE  # an opt-out on the way ends a cascade, blocked or gone does not
+    whens: list[tuple[ColumnElement[bool], Any]] = []
+    if routing == Routing.CHOSEN:
+        on_main = clients.c.main_channel.in_(listed)
+        usable = clients.c.main_status == AddressStatus.ENABLED
+        whens += [(and_(on_main, usable), clients.c.main_channel), (on_main, null())]
+    for name in listed:
+        whens.append((fields.reaches(name, AddressStatus.ENABLED), literal(name, Text)))
+        if ends_it:
+            whens.append((fields.reaches(name, AddressStatus.UNSUBSCRIBED), null()))
+    channel: ColumnElement[str | None] = case(*whens, else_=null())
+    reasons: list[tuple[ColumnElement[bool], Any]] = [(channel.is_not(None), null())]
+    if routing == Routing.CHOSEN:
+        told = case((clients.c.main_status == "none", literal(NO_ADDRESS)), else_=clients.c.main_status)
+        reasons.append((clients.c.main_channel.in_(listed), told))
+    reasons += [
+        (or_(*(fields.reaches(name, status) for name in listed)), literal(str(status)))
+        for status in (AddressStatus.UNSUBSCRIBED, AddressStatus.BLOCKED, AddressStatus.GONE)
+    ]
+    return channel, case(*reasons, else_=literal(NO_ADDRESS))
+
+
+def _address_on(channel: ColumnElement[str | None]) -> ColumnElement[int | None]:
+    return (
+        select(addresses.c.id)
+        .where(
+            addresses.c.client_id == clients.c.id,
+            addresses.c.channel == channel,
+            addresses.c.status == AddressStatus.ENABLED,
+        )
+        .order_by(addresses.c.id)
+        .limit(1)
+        .correlate(clients)
+        .scalar_subquery()
+    )
+
+
+# --- plain data ------------------------------------------------------------------------------------------------------
+
+
+def from_plain(data: Mapping[str, Any]) -> AudienceFilter:
+    """The audience that `plain` wrote down; what people write goes through `engine.audience`."""
+    return AudienceFilter(data.get("segment"), tuple(_from_plain(term) for term in data.get("where", ())))
+
+
+def plain(audience: AudienceFilter) -> dict[str, Any]:
+    """The audience as it stands in a mailing file, and in storage."""
+    data: dict[str, Any] = {}
+    if audience.segment is not None:
+        data["segment"] = audience.segment
+    if audience.where:
+        data["where"] = [_plain(term) for term in audience.where]
+    return data
+
+
+def _from_plain(data: Mapping[str, Any]) -> Term:
+    if "any" in data:
+        return AnyOf(tuple(_from_plain(term) for term in data["any"]))
+    if "all" in data:
+        return AllOf(tuple(_from_plain(term) for term in data["all"]))
+    if "mailing" in data:
+        return MailingOutcome(data["mailing"], MailingResult(data["outcome"]), bool(data.get("is_not", False)))
+    comparison = next(Comparison(name) for name in data if name != "field")
+    value = data[comparison]
+    return Condition(data["field"], comparison, tuple(value) if isinstance(value, list) else value)
+
+
+def _plain(term: Term) -> dict[str, Any]:
+    match term:
+        case AnyOf(conditions=inner):
+            return {"any": [_plain(one) for one in inner]}
+        case AllOf(conditions=inner):
+            return {"all": [_plain(one) for one in inner]}
+        case MailingOutcome():
+            data: dict[str, Any] = {"mailing": term.mailing, "outcome": str(term.outcome)}
+            return data | ({"is_not": True} if term.is_not else {})
+        case Condition():
+            value = list(term.value) if isinstance(term.value, tuple) else term.value
+            return {"field": term.field, str(term.comparison): value}
+
+
+def walk(terms: Sequence[Term]) -> Iterator[Condition | MailingOutcome]:
+    """Every single condition, however deep it stands."""
+    for term in terms:
+        if isinstance(term, AnyOf | AllOf):
+            yield from walk(term.conditions)
+        else:
+            yield term
+
+
+def _field_names(terms: Sequence[Term]) -> set[str]:
+    return {term.field for term in walk(terms) if isinstance(term, Condition)}
+
+
+def _mailings(terms: Sequence[Term]) -> set[int]:
+    return {term.mailing for term in walk(terms) if isinstance(term, MailingOutcome)}
