@@ -12,6 +12,7 @@ from gateways.simulator.telegram.clients import ClientState, SimulatedClient
 from gateways.simulator.telegram.forms import Upload
 from gateways.simulator.telegram.groups import GroupState, SimulatedGroup
 from gateways.simulator.telegram.ledger import Accepted
+from gateways.simulator.telegram.messages import MEDIA_KINDS
 from gateways.simulator.telegram.pressure import Pressure
 from gateways.simulator.telegram.updates import UpdateQueue
 
@@ -194,6 +195,18 @@ class SimulatedBot:
         if kind == "animation":
             return {"animation": file.as_json(), "document": file.as_json()}  # Telegram sends both
         return {kind: file.as_json()}
+
+    def adopted(self, body: Json) -> Json:
+        """A message's content with file ids of this bot, where the files came from another bot's chat."""
+        adopted = dict(body)
+        for kind in MEDIA_KINDS:
+            if kind not in body or (kind == "document" and "animation" in body):
+                continue
+            item = body[kind][-1] if kind == "photo" else body[kind]
+            file = self.world.files.find(item["file_id"])
+            if file is not None and file.bot_id != self.bot_id:
+                adopted |= self.media_json(kind, file.content or b"", file.file_name or kind, file.mime_type)
+        return adopted
 
     # --- what it did
 

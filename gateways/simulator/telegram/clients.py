@@ -310,4 +310,4 @@ class SimulatedClient:
             return self.says(message, forward_origin=origin)
         skipped = ("message_id", "from", "chat", "date", "reply_markup", "edit_date")
         body = {name: value for name, value in message.raw.items() if name not in skipped}
-        return self.writes(body | {"forward_origin": origin})
+        return self.writes(self.bot.adopted(body) | {"forward_origin": origin})
