@@ -87,6 +87,7 @@ class Capabilities:
     batch: int = 1
     repeats_safely_for_s: float = 0.0  # the platform drops a repeated send for so long; 0: it sends twice
     carries_reference: bool = False
+    own_fields: frozenset[str] = frozenset()  # what `only.<kind>` of a message may hold beside elements
     window_s: float | None = None  # free messages only so long after the client wrote; None: always
 
 

@@ -14,7 +14,7 @@ TAGS = frozenset({"b", "i", "u", "s", "code", "pre", "a", "blockquote", "tg-spoi
 _SAME_AS = {"strong": "b", "em": "i", "ins": "u", "strike": "s", "del": "s"}
 
 # Marks stand in the private-use area U+E000 to U+E0FF; a value that brings such a character loses it.
-_OPEN, _ADDRESS_ENDS, _CLOSE = "\ue000", "\ue001", "\ue002"
+OPEN, _ADDRESS_ENDS, CLOSE = "\ue000", "\ue001", "\ue002"
 _TAG_CODES = {tag: chr(0xE010 + number) for number, tag in enumerate(sorted(TAGS))}
 _CODE_TAGS = {code: tag for tag, code in _TAG_CODES.items()}
 _MARK = re.compile("([\ue000-\ue0ff])")
@@ -60,7 +60,7 @@ def mark(source: str) -> str:
 
 def read_marked(marked: str) -> RichText:
     """Split a finished text into plain text and spans; tags left open by a condition end with the text."""
-    if _OPEN not in marked:
+    if OPEN not in marked:
         return RichText(marked)
     text: list[str] = []
     spans: list[Span | None] = []
@@ -68,11 +68,11 @@ def read_marked(marked: str) -> RichText:
     length = 0
     pieces = iter(_MARK.split(marked))
     for piece in pieces:
-        if piece == _OPEN:
+        if piece == OPEN:
             tag, url = _read_opening(pieces)
             stack.append((tag, length, url, len(spans)))
             spans.append(None)
-        elif piece == _CLOSE:
+        elif piece == CLOSE:
             if stack:
                 tag, start, url, place = stack.pop()
                 spans[place] = Span(tag, start, length, url) if length > start else None
@@ -159,18 +159,19 @@ class _Marker(HTMLParser):
         if tag in self._stack:
             raise InvalidMarkup(f"<{tag}> can't stand inside another <{tag}>")
         self._stack.append(tag)
-        self._pieces.append(_OPEN + _TAG_CODES[tag])
+        self._pieces.append(OPEN + _TAG_CODES[tag])
         if tag == "a":
             self._pieces += [self._address(given.get("href") or ""), _ADDRESS_ENDS]
 
     def _address(self, href: str) -> str:
         if not href:
             raise InvalidMarkup('a link needs its address: <a href="https://…">')
-        # A value inside an address is escaped for an address, not for a text.
+        # A value inside an address is escaped for an address, not for a text; at its start it is the address.
         for number, expression in enumerate(self._expressions):
             stand_in = f"\ue0f0{number}\ue0f1"
             if stand_in in href and expression.startswith("{{"):
-                self._expressions[number] = "{{ (" + expression[2:-2].strip("-+ ") + ") | in_address }}"
+                filter_name = "as_address" if href.startswith(stand_in) else "in_address"
+                self._expressions[number] = "{{ (" + expression[2:-2].strip("-+ ") + f") | {filter_name} }}}}"
         return href
 
     def handle_endtag(self, tag: str) -> None:
@@ -184,7 +185,7 @@ class _Marker(HTMLParser):
             return
         if open_tag != tag:
             raise InvalidMarkup(f"</{tag}> closes <{open_tag}>; tags must close in the order in which they opened")
-        self._pieces.append(_CLOSE)
+        self._pieces.append(CLOSE)
 
     def handle_data(self, data: str) -> None:
         self._pieces.append(data)
