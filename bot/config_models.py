@@ -1,0 +1,142 @@
+"""The tables of config.toml as pydantic reads them; a channel's model stands with its kind, in gateways.registry."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
+
+MAX_RATE = 25.0  # messages/second: the pace that no channel passes unless its owner says so
+
+
+def _id(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Id = Annotated[str, BeforeValidator(_id), Field(min_length=1, max_length=128)]
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/]+")]
+Token = Annotated[SecretStr, Field(min_length=1)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class App(Section):
+    name: str = Field(default="Carillon", min_length=1)
+    locale: Literal["en"] = "en"
+    timezone: str = "UTC"
+    support: str | None = None
+    inbox: Literal[False] = False
+    public_url: Url | None = None
+    data_dir: str = Field(default="data", min_length=1)
+    secret: Token | None = None
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (OSError, ValueError) as error:  # ZoneInfoNotFoundError is a KeyError that says less
+            raise ValueError("no such time zone; write one as Europe/Kyiv") from error
+        except KeyError as error:
+            raise ValueError(f"no time zone is called “{value}”; write one as Europe/Kyiv") from error
+        return value
+
+
+class Storage(Section):
+    url: Token = SecretStr("sqlite:///data/carillon.db")  # its password is a secret
+
+
+class Web(Section):
+    host: str = Field(default="127.0.0.1", min_length=1)
+    port: int = Field(default=8080, ge=0, le=65535)
+    api_tokens: list[Token] = []
+
+
+class InterruptAt(Section):
+    failed_share: float = Field(default=0.3, gt=0, le=1)
+    after: int = Field(default=200, ge=1)
+    gone_share: float | None = Field(default=None, gt=0, le=1)
+
+
+class Sending(Section):
+    rate: float = Field(default=MAX_RATE, gt=0, le=MAX_RATE)
+    tries: int = Field(default=3, ge=1, le=10)
+    interrupt_at: InterruptAt = InterruptAt()
+
+
+class Person(Section):
+    name: str = Field(min_length=1, max_length=64)
+    role: Literal["owner", "operator", "approver", "manager"]
+    telegram: Id | None = None
+
+    @field_validator("name")
+    @classmethod
+    def _plain(cls, value: str) -> str:
+        if "|" in value:
+            raise ValueError("a name holds no “|”")
+        return value
+
+
+class TelegramBot(Section):
+    kind: Literal["telegram"]
+    token: Token
+    api_base: Url = "https://api.telegram.org"
+    webhook_secret: Annotated[SecretStr, Field(min_length=1, max_length=256)] | None = None
+    mode: Literal["webhook", "polling"] | None = None
+    team_chat: Id | None = None
+
+    @field_validator("token")
+    @classmethod
+    def _shaped(cls, value: SecretStr) -> SecretStr:
+        if not re.fullmatch(r"[0-9]{1,20}:[A-Za-z0-9_.~:-]+", value.get_secret_value()):
+            raise ValueError("a Telegram token is digits, a colon and letters, as @BotFather gives it")
+        return value
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _letters(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(r"[A-Za-z0-9_-]+", value.get_secret_value()):
+            raise ValueError("Telegram takes only letters, digits, _ and - in it")
+        return value
+
+
+class ConsoleBot(Section):
+    kind: Literal["console"]
+
+
+Bot = TelegramBot | ConsoleBot
+BOT_MODELS: Mapping[str, type[TelegramBot] | type[ConsoleBot]] = {"telegram": TelegramBot, "console": ConsoleBot}
+
+
+class Tables(Section):
+    """The tables that have one shape; bots and channels are read by kind."""
+
+    app: App = App()
+    storage: Storage = Storage()
+    web: Web = Web()
+    sending: Sending = Sending()
+    people: list[Person] = []
+
+    @model_validator(mode="after")
+    def _each_account_once(self) -> Self:
+        accounts = [person.telegram for person in self.people if person.telegram]
+        for account in accounts:
+            if accounts.count(account) > 1:
+                raise ValueError(f"two of [[people]] have the Telegram id {account}")
+        names = [person.name for person in self.people]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two of [[people]] are called “{name}”")
+        return self
