@@ -1,0 +1,48 @@
+"""The figures of mailings, for people."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from bot.cli.context import shown, table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_AMOUNTS = ("audience", "planned", "waiting", "sent", "failed", "skipped", "cancelled", "unknown")
+_LATER = ("delivered", "read", "unsubscribed", "orders", "sales")
+
+
+def print_figures(out: "Console", figures: Mapping[str, Any]) -> None:
+    """One mailing, as `mailing show` tells it."""
+    out.print(f"{figures['id']} · {figures['name']}", style="bold", markup=False)
+    out.print(_state(figures), markup=False)
+    rows = [(name, figures[name]) for name in _AMOUNTS]
+    rows += [(name, figures[name]) for name in _LATER if figures.get(name) is not None]
+    clicked, clicks = figures.get("clicked") or {}, figures.get("clicks") or {}
+    if clicked.get("any") is not None:
+        rows.append(("clicked", f"{shown(clicked['any'])} clients, {shown(clicks.get('any') or 0)} presses"))
+    out.print(table("", "number", rows=rows, right=("number",)))
+    for title, name in (("left out", "left_out"), ("failures", "failures"), ("skipped because", "skips")):
+        if figures.get(name):
+            out.print(f"{title}: {shown(figures[name])}", markup=False)
+    channels = figures.get("by_channel") or {}
+    if len(channels) > 1 or any(each.get("reason") for each in channels.values()):
+        columns = ("planned", "waiting", "sent", "failed", "skipped", "unknown", "reason")
+        cells = [(name, *(each.get(column) for column in columns)) for name, each in channels.items()]
+        out.print(table("channel", *columns, rows=cells, right=columns[:-1]))
+
+
+def _state(figures: Mapping[str, Any]) -> str:
+    words = [str(figures["status"])]
+    if figures.get("reason"):
+        words.append(str(figures["reason"]))
+    if figures.get("stopped"):
+        words.append("everything is stopped; `carillon go` lifts it")
+    if figures.get("rate"):
+        words.append(f"{figures['rate']:g} a second")
+    if figures.get("eta_seconds"):
+        words.append(f"about {timedelta(seconds=round(figures['eta_seconds']))} left")
+    if figures.get("progress") is not None:
+        words.append(f"{figures['progress']:.0%}")
+    return " · ".join(words)

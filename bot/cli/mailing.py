@@ -1,0 +1,268 @@
+"""`carillon mailing …`: the operations that the bot offers, from the command line."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bot.cli.context import Failure, Options, desk_of, input_file, me, run, table
+
+if TYPE_CHECKING:
+    from bot.app import Desk
+
+app = typer.Typer(no_args_is_help=True, help="Mailings: create, launch, watch, pause, and ask what happened.")
+
+Id = Annotated[int, typer.Argument(metavar="ID", help="The mailing's number, as `mailing list` shows it.")]
+
+
+@app.command()
+def create(
+    context: typer.Context,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A TOML file; CONTRACT.md section 5 describes it.")],
+    launch: Annotated[bool, typer.Option("--launch", help="Launch it at once.")] = False,
+) -> None:
+    """Make a mailing from a file and print its id.
+
+    Example: `carillon mailing create spring.toml --launch`"""
+    options = Options.of(context)
+    source = input_file(file)
+
+    async def work() -> dict[str, Any]:
+        from bot.mailing_file import read_mailing_file
+
+        async with desk_of(options) as desk:
+            draft = read_mailing_file(source, desk)
+            mailing_id = await desk.operations.create(draft, me())
+            if not launch:
+                return {"id": mailing_id, "status": "draft"}
+            try:
+                launched = await desk.operations.launch(mailing_id, me())
+            except Exception:
+                await desk.operations.delete(mailing_id, me())  # nothing half done: the file is mended and tried again
+                raise
+            return {"id": mailing_id, "status": str(launched.status)}
+
+    document = run(work())
+    options.emit(document, lambda out: out.print(f"Mailing {document['id']} is {_said(document['status'])}."))
+
+
+@app.command("list")
+def list_(
+    context: typer.Context,
+    search: Annotated[str, typer.Option(help="Only those with this in the name.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
+    offset: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """The mailings, newest first.
+
+    Example: `carillon mailing list --search sale --limit 5`"""
+    options = Options.of(context)
+
+    async def work() -> list[Any]:
+        async with desk_of(options) as desk:
+            return list(await desk.operations.list_mailings(search=search, limit=limit, offset=offset))
+
+    found = run(work())
+    columns = ("id", "name", "status", "start", "planned", "sent", "failed", "waiting")
+    rows = [
+        (str(each.id), each.name, each.status, each.start_at, each.planned, each.sent, each.failed, each.waiting)
+        for each in found
+    ]
+    options.emit(
+        found,
+        lambda out: out.print(table(*columns, rows=rows, right=columns[4:]) if rows else "There is no mailing yet."),
+    )
+
+
+@app.command()
+def show(context: typer.Context, mailing_id: Id) -> None:
+    """The figures of one mailing.
+
+    Example: `carillon mailing show 7 --json`"""
+    options = Options.of(context)
+    figures = _with_desk(options, lambda desk: desk.operations.figures(mailing_id))
+    options.emit(figures, lambda out: _print_figures(out, figures))
+
+
+@app.command()
+def launch(context: typer.Context, mailing_id: Id) -> None:
+    """Start it, or schedule it if its file names a time. A cancelled one goes on with those it had not reached.
+
+    Example: `carillon mailing launch 7`"""
+    _change(context, mailing_id, lambda desk: desk.operations.launch(mailing_id, me()))
+
+
+@app.command()
+def pause(context: typer.Context, mailing_id: Id) -> None:
+    """Hold it: nothing more goes out until it is resumed.
+
+    Example: `carillon mailing pause 7`"""
+    _change(context, mailing_id, lambda desk: desk.operations.pause(mailing_id, me()))
+
+
+@app.command()
+def resume(context: typer.Context, mailing_id: Id) -> None:
+    """Go on from exactly where it was paused or interrupted.
+
+    Example: `carillon mailing resume 7`"""
+    _change(context, mailing_id, lambda desk: desk.operations.resume(mailing_id, me()))
+
+
+@app.command()
+def cancel(context: typer.Context, mailing_id: Id) -> None:
+    """End it here; whoever waits stays unreached. It may be launched again later.
+
+    Example: `carillon mailing cancel 7`"""
+    options = Options.of(context)
+    in_flight = _with_desk(options, lambda desk: desk.operations.cancel(mailing_id, me()))
+    document = {"id": mailing_id, "status": "cancelled", "in_flight": in_flight}
+    options.emit(document, lambda out: out.print(f"Mailing {mailing_id} is cancelled; {in_flight} were in flight."))
+
+
+@app.command()
+def copy(context: typer.Context, mailing_id: Id) -> None:
+    """A draft with the same content.
+
+    Example: `carillon mailing copy 7`"""
+    options = Options.of(context)
+    copied = _with_desk(options, lambda desk: desk.operations.copy(mailing_id, me()))
+    options.emit({"id": copied}, lambda out: out.print(f"Mailing {copied} is a copy of {mailing_id}."))
+
+
+@app.command()
+def delete(context: typer.Context, mailing_id: Id) -> None:
+    """Remove a draft.
+
+    Example: `carillon mailing delete 7`"""
+    options = Options.of(context)
+    _with_desk(options, lambda desk: desk.operations.delete(mailing_id, me()))
+    document = {"id": mailing_id, "deleted": True}
+    options.emit(document, lambda out: out.print(f"Mailing {mailing_id} is deleted."))
+
+
+@app.command()
+def preview(
+    context: typer.Context,
+    mailing_id: Id,
+    client: Annotated[
+        str | None, typer.Option(metavar="C", help="With this client's values: id, phone or address.")
+    ] = None,
+    channel: Annotated[str | None, typer.Option(help="As this channel would send it.")] = None,
+) -> None:
+    """The message as a client would get it, and what a messenger can't show of it.
+
+    Example: `carillon mailing preview 7 --client c-1017`"""
+    options = Options.of(context)
+    seen = _with_desk(options, lambda desk: desk.operations.preview(mailing_id, client=client, channel=channel))
+    from bot.previews import preview_document, print_preview
+
+    options.emit(preview_document(seen), lambda out: print_preview(out, seen))
+
+
+@app.command()
+def failed(
+    context: typer.Context,
+    mailing_id: Id,
+    limit: Annotated[int, typer.Option(min=1)] = 100,
+    offset: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Whom it did not reach, and the platform's own words.
+
+    Example: `carillon mailing failed 7 --limit 20`"""
+    options = Options.of(context)
+    rows = _with_desk(options, lambda desk: desk.operations.failed(mailing_id, limit=limit, offset=offset))
+    _emit_rows(options, rows, f"Nobody failed in mailing {mailing_id}.")
+
+
+@app.command()
+def why(
+    context: typer.Context,
+    mailing_id: Id,
+    client: Annotated[str, typer.Option(metavar="C", help="The client: id, phone or address.")],
+) -> None:
+    """Why a client did or did not get it.
+
+    Example: `carillon mailing why 7 --client c-1017`"""
+    options = Options.of(context)
+    answer = _with_desk(options, lambda desk: desk.operations.why(mailing_id, client))
+    options.emit(
+        {"id": mailing_id, "client": answer.client.external_id or answer.client.id, "lines": list(answer.lines)},
+        lambda out: [out.print(line, markup=False) for line in answer.lines] and None,
+    )
+
+
+@app.command()
+def unknown(
+    context: typer.Context,
+    mailing_id: Id,
+    repeat: Annotated[bool, typer.Option("--repeat", help="Send them again; some may then have it twice.")] = False,
+) -> None:
+    """Those who may or may not have got it, and the decision to send again.
+
+    Example: `carillon mailing unknown 7 --repeat`"""
+    options = Options.of(context)
+    if not repeat:
+        rows = _with_desk(options, lambda desk: desk.operations.unknown(mailing_id))
+        _emit_rows(options, rows, f"Nothing is unknown in mailing {mailing_id}.")
+        return
+    count = _with_desk(options, lambda desk: desk.operations.repeat_unknown(mailing_id, me()))
+    options.emit({"id": mailing_id, "repeated": count}, lambda out: out.print(f"{count} will be sent again."))
+
+
+@app.command()
+def watch(context: typer.Context, mailing_id: Id) -> None:
+    """A live progress bar until the mailing ends.
+
+    Example: `carillon mailing watch 7`"""
+    options = Options.of(context)
+
+    async def work() -> Mapping[str, Any]:
+        from bot.watch import watch_mailing
+
+        async with desk_of(options) as desk:
+            return await watch_mailing(desk.operations, mailing_id, quiet=options.json)
+
+    figures = run(work())
+    options.emit(figures, lambda out: _print_figures(out, figures))
+    if figures["status"] != "sent":
+        raise Failure(f"Mailing {mailing_id} is {figures['status']}: {figures['reason'] or 'by a person'}.")
+
+
+def _with_desk(options: Options, ask: "Callable[[Desk], Awaitable[Any]]") -> Any:
+    async def work() -> Any:
+        async with desk_of(options) as desk:
+            return await ask(desk)
+
+    return run(work())
+
+
+def _change(context: typer.Context, mailing_id: int, change: "Callable[[Desk], Awaitable[Any]]") -> None:
+    options = Options.of(context)
+
+    async def work() -> Any:
+        async with desk_of(options) as desk:
+            await change(desk)
+            return await desk.operations.figures(mailing_id)
+
+    figures = run(work())
+    document = {"id": mailing_id, "status": figures["status"]}
+    options.emit(document, lambda out: out.print(f"Mailing {mailing_id} is {_said(figures['status'])}."))
+
+
+def _emit_rows(options: Options, rows: Any, nothing: str) -> None:
+    from dataclasses import asdict
+
+    documents = [asdict(row) for row in rows]
+    columns = tuple(documents[0]) if documents else ()
+    cells = [tuple(document.values()) for document in documents]
+    options.emit(documents, lambda out: out.print(table(*columns, rows=cells) if cells else nothing))
+
+
+def _said(status: str) -> str:
+    return {"draft": "saved as a draft", "sent": "sent to its end"}.get(status, status)
+
+
+def _print_figures(out: Any, figures: Mapping[str, Any]) -> None:
+    from bot.cli.figures import print_figures
+
+    print_figures(out, figures)

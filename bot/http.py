@@ -1,0 +1,206 @@
+"""The web side: webhooks, health, metrics, and room for the API and the console page.
+
+A webhook is answered 200 only after what it brought is committed, so that the platform repeats whatever we lost.
+"""
+
+import asyncio
+import errno
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from aiohttp import web
+
+from gateways.base import Answer, BadSignature, Gateway, Heard, Hook, Unreadable
+
+log = logging.getLogger(__name__)
+
+MAX_BODY_BYTES = 4 * 1024 * 1024
+MAX_HOOKS = 200  # at work at once; the writer commits whatever waits together, so this is some thousands a second
+MAX_HOOK_BYTES = 64 * 1024 * 1024  # of bodies in memory at once
+BODY_WITHIN_S = 10.0
+SHUTDOWN_WITHIN_S = 3.0
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class TakesHooks(Protocol):
+    """An admin bot that hears by webhook. Raises BadSignature, Unreadable."""
+
+    async def take_hook(self, hook: Hook) -> Answer: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether storage, writer and every lane's task stand; what is broken is listed and does not count."""
+
+    ready: bool
+    problems: tuple[str, ...] = ()
+    broken: Mapping[str, str] = field(default_factory=dict)
+    stopped: bool = False
+    channels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """What the web side opens onto. `take` returns once everything heard is committed.
+
+    `routes` are whatever else is served: the API, the console page."""
+
+    gateways: Mapping[str, Gateway]
+    take: Callable[[str, Heard], Awaitable[None]]
+    ready: Callable[[], Awaitable[Readiness]]
+    metrics: Callable[[], Awaitable[tuple[bytes, str]]]
+    bots: Mapping[str, TakesHooks] = field(default_factory=dict)
+    routes: Sequence[web.AbstractRouteDef] = ()
+    max_hooks: int = MAX_HOOKS
+
+
+def create_app(doors: Doors) -> web.Application:
+    app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_plain_errors])
+    pages = _Pages(doors)
+    hooks = _Hooks(doors)
+    for path, handler in (("/hooks/bots/{kind}", hooks.bot), ("/hooks/{channel}", hooks.channel)):
+        app.router.add_route("GET", path, handler)
+        app.router.add_route("POST", path, handler)
+    app.router.add_get("/health", pages.health)
+    app.router.add_get("/ready", pages.ready)
+    app.router.add_get("/metrics", pages.metrics)
+    app.add_routes(list(doors.routes))
+    return app
+
+
+class TakenPort(Exception):
+    """The port can't be listened on; the words name it."""
+
+
+@asynccontextmanager
+async def serve(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
+    """Listen until the block ends; yields the port (another than asked for only where 0 was). Raises TakenPort."""
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_WITHIN_S)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise TakenPort(
+                f"{host}:{port} can't be listened on: {_os_words(error)}.\n"
+                "Stop what listens there, or set another port in [web]."
+            ) from error
+        address = runner.addresses[0]
+        yield int(address[1])
+    finally:
+        await runner.cleanup()
+
+
+class _Hooks:
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
+        self._at_work = 0
+        self._bytes = 0
+
+    async def channel(self, request: web.Request) -> web.Response:
+        channel = request.match_info["channel"]
+        gateway = self._doors.gateways.get(channel)
+        if gateway is None:
+            raise web.HTTPNotFound(text="There is no such channel.")
+        with self._place(request):
+            hook = await _read(request)
+            gateway.verify(hook)
+            heard = gateway.parse(hook)
+            await self._doors.take(channel, heard)
+        return _answered(heard.answer)
+
+    async def bot(self, request: web.Request) -> web.Response:
+        bot = self._doors.bots.get(request.match_info["kind"])
+        if bot is None:
+            raise web.HTTPNotFound(text="There is no such bot.")
+        with self._place(request):
+            return _answered(await bot.take_hook(await _read(request)))
+
+    @contextmanager
+    def _place(self, request: web.Request) -> Iterator[None]:
+        """A place among the requests at work, or 503: the platform comes again."""
+        size_bytes = min(request.content_length or MAX_BODY_BYTES, MAX_BODY_BYTES) if request.can_read_body else 0
+        if self._at_work >= self._doors.max_hooks or self._bytes + size_bytes > MAX_HOOK_BYTES:
+            raise web.HTTPServiceUnavailable(text="Too much at once; come again.", headers={"Retry-After": "1"})
+        self._at_work += 1
+        self._bytes += size_bytes
+        try:
+            yield
+        finally:
+            self._at_work -= 1
+            self._bytes -= size_bytes
+
+
+class _Pages:
+    def __init__(self, doors: Doors) -> None:
+        self._doors = doors
+
+    async def health(self, _: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def ready(self, _: web.Request) -> web.Response:
+        state = await self._doors.ready()
+        document = {
+            "ready": state.ready,
+            "problems": list(state.problems),
+            "broken_channels": dict(state.broken),
+            "stopped": state.stopped,
+            "channels": dict(state.channels),
+        }
+        return web.json_response(document, status=200 if state.ready else 503)
+
+    async def metrics(self, _: web.Request) -> web.Response:
+        body, content_type = await self._doors.metrics()
+        return web.Response(body=body, headers={"Content-Type": content_type})
+
+
+@web.middleware
+async def _plain_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every refusal as one plain line; a fault of ours is a 500 here and a traceback in the log."""
+    try:
+        return await handler(request)
+    except BadSignature:
+        return web.Response(status=403, text="The signature is wrong or missing.")
+    except Unreadable:
+        return web.Response(status=400, text="The body can't be read.")
+    except TimeoutError:
+        if request.path.startswith("/hooks/"):
+            return web.Response(status=408, text="The body did not come in time.")
+        raise
+    except web.HTTPException:
+        raise
+    except Exception as error:
+        # The route's pattern, not the path: a path may hold a token.
+        route = request.match_info.route.resource
+        log.exception(
+            "a request failed", extra={"route": route.canonical if route else "", "error": type(error).__name__}
+        )
+        return web.Response(status=500, text="Something broke on our side.")
+
+
+async def _read(request: web.Request) -> Hook:
+    async with asyncio.timeout(BODY_WITHIN_S):
+        body = await request.read()
+    return Hook(
+        method=request.method,
+        headers={name.lower(): value for name, value in request.headers.items()},
+        query=dict(request.query),
+        body=body,
+    )
+
+
+def _answered(answer: Answer) -> web.Response:
+    return web.Response(text=answer.body, content_type=answer.content_type)
+
+
+def _os_words(error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return "the port is taken"
+    if error.errno == errno.EACCES:
+        return "this port needs more rights"
+    return (error.strerror or str(error)).lower()
