@@ -53,7 +53,16 @@ class Profile:
 
 
 class SimulatedBot:
-    def __init__(self, world: "World", token: str, username: str, first_name: str) -> None:
+    def __init__(
+        self,
+        world: "World",
+        token: str,
+        username: str,
+        first_name: str,
+        *,
+        is_admin: bool = False,
+        keeps_messages: bool | None = None,
+    ) -> None:
         if not token.partition(":")[0].isdigit():
             raise ValueError(f"a bot token is digits:text, this is {token!r}")
         self.world = world
@@ -61,6 +70,8 @@ class SimulatedBot:
         self.bot_id = int(token.partition(":")[0])
         self.username = username
         self.first_name = first_name
+        self.is_admin = is_admin  # for the page with the phones: operators talk to this one
+        self.keeps_messages = keeps_messages  # None: as the world does
         self.updates = UpdateQueue()
         self.pressure = Pressure()
         self.accepted = Accepted()
@@ -76,6 +87,10 @@ class SimulatedBot:
         self._ranges: list[tuple[range, ClientState]] = []
         self._revoked_from: int | None = None
         self._chat_instances = Random(self.bot_id)
+
+    @property
+    def keeps(self) -> bool:
+        return self.world.keeps_messages if self.keeps_messages is None else self.keeps_messages
 
     # --- its token
 

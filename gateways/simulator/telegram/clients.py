@@ -127,8 +127,7 @@ class SimulatedClient:
         return message_id
 
     def keep(self, raw: Json, *, from_bot: bool, silent: bool = False) -> None:
-        world = self.bot.world
-        if not world.keeps_messages:
+        if not self.bot.keeps:
             return
         if self._messages is None:
             self._messages = {}
@@ -208,6 +207,12 @@ class SimulatedClient:
         if pressed.callback_data is None:
             return None
         return self.bot.press(self, stored.raw, pressed.callback_data)
+
+    def sends_press(self, message_id: int, data: str) -> str:
+        """A press of a button that is no longer there, or never was: the query's id. Clients can forge both."""
+        stored = self.find_stored(message_id)
+        gone = {"chat": self.chat_json(), "message_id": message_id, "date": 0}  # what Telegram sends for a lost message
+        return self.bot.press(self, gone if stored is None else stored.raw, data)
 
     def reacts(self, message_id: int, emoji: str) -> None:
         """A reaction; the bot hears of it only where it asked for message_reaction."""

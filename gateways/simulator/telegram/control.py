@@ -30,6 +30,7 @@ class Control:
             "fault": self._fault,
             "latency": self._latency,
             "clear_faults": self._clear_faults,
+            "outage": self._outage,
             "pressure": self._pressure,
             "settings": self._settings,
             "stats": self._stats,
@@ -42,7 +43,6 @@ class Control:
         }
 
     async def answer(self, request: web.BaseRequest, verb: str) -> web.Response:
-        """Outages are ended from inside the process only: nobody could reach this door during one."""
         do = self._verbs.get(verb)
         if do is None:
             return _answer(404, {"error": f"no verb {verb!r}; there are {', '.join(self._verbs)}"})
@@ -94,6 +94,11 @@ class Control:
 
     def _clear_faults(self, _: Json) -> Json:
         self._simulator.faults.clear()
+        return {}
+
+    def _outage(self, terms: Json) -> Json:
+        """{seconds}: connections are refused for that long, from a moment after the answer."""
+        self._simulator.schedule_outage(float(terms["seconds"]))
         return {}
 
     def _pressure(self, terms: Json) -> Json:

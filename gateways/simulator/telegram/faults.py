@@ -34,6 +34,7 @@ class Fault:
     chat_id: int | None = None
     after: int = 0  # fitting calls that are let through first
     retry_after_s: int = 1
+    holds: bool = False  # THROTTLE: every sending call of the bot is refused until retry_after_s has passed
     seconds: float = 0.0
     accepted: bool = False  # ERROR, BAD_GATEWAY, SILENCE: take the message before failing
     code: int = 400

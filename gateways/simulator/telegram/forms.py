@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_to_bytes
 
 from aiohttp import BodyPartReader, web
 
@@ -121,7 +121,7 @@ def _decoded(value: Any) -> Any:
 
 async def read_call(request: web.BaseRequest, query: str) -> Call:
     """Raises Refusal for a body that Telegram would not read either."""
-    values: dict[str, Any] = dict(parse_qsl(query, keep_blank_values=True)) if query else {}
+    values: dict[str, Any] = _parse_form(query.encode()) if query else {}
     if not request.body_exists:
         return Call(values, {})
     if (request.content_length or 0) > MAX_BODY_BYTES:
@@ -133,8 +133,22 @@ async def read_call(request: web.BaseRequest, query: str) -> Call:
     if kind.startswith("application/json"):
         return Call(values | _read_json(body), {})
     if kind.startswith("application/x-www-form-urlencoded"):
-        values.update(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+        values.update(_parse_form(body))
     return Call(values, {})
+
+
+def _parse_form(body: bytes) -> dict[str, Any]:
+    # The standard parse_qsl costs more than all the rest of a sendMessage.
+    return {
+        _unquoted(name): _unquoted(value)
+        for name, _, value in (pair.partition(b"=") for pair in body.split(b"&"))
+        if name
+    }
+
+
+def _unquoted(part: bytes) -> str:
+    part = part.replace(b"+", b" ")
+    return (unquote_to_bytes(part) if b"%" in part else part).decode("utf-8", "replace")
 
 
 def _read_json(body: bytes) -> dict[str, Any]:

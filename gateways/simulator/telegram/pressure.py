@@ -42,16 +42,24 @@ class Pressure:
     absorbs_s: float = 0.0  # a wait up to this hangs and then succeeds (Telegram: 8 s)
     slows_equal_uploads: bool = False
     time_scale: float = 1.0  # of the stalls and gaps of uploads
+    holds_back: bool = False  # after a 429 everything is refused until its retry_after has passed
+    closed_until: float = 0.0  # monotonic seconds
     _bot: _Window = field(default_factory=_Window)
     _chats: dict[int, _Window] = field(default_factory=dict)
     _upload_free_at: dict[int, float] = field(default_factory=dict)
 
     @property
     def watches_sends(self) -> bool:
-        return self.per_second is not None or self.per_chat is not None
+        return self.per_second is not None or self.per_chat is not None or self.closed_until > 0
+
+    def close_for(self, seconds: float, now: float) -> None:
+        """Refuse every sending call for a while, as a bot that was throttled."""
+        self.closed_until = max(self.closed_until, now + seconds)
 
     def admit(self, chat_id: int, now: float) -> float:
         """Book one sending call: seconds to hang before it. Raises Refusal 429 where the wait is too long."""
+        if now < self.closed_until:
+            raise throttled(max(1, ceil(self.closed_until - now)))
         wait_s = 0.0
         chat: _Window | None = None
         if self.per_second is not None:
@@ -60,7 +68,10 @@ class Pressure:
             chat = self._chats.setdefault(chat_id, _Window())
             wait_s = max(wait_s, chat.wait_s(now, self.per_chat, self.per_chat_window_s))
         if wait_s > self.absorbs_s:
-            raise throttled(self.retry_after_s or max(1, ceil(wait_s)))
+            retry_after_s = self.retry_after_s or max(1, ceil(wait_s))
+            if self.holds_back:
+                self.close_for(retry_after_s, now)
+            raise throttled(retry_after_s)
         if self.per_second is not None:
             self._bot.add(now + wait_s)
         if chat is not None:

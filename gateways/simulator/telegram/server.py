@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from inspect import isawaitable
 from typing import Any
@@ -39,8 +39,10 @@ class Hangup(Exception):
 class TelegramSimulator:
     """Bots, clients, faults and counts behind one address. Everything else hangs on `world`."""
 
-    def __init__(self, *, seed: int = 0) -> None:
+    def __init__(self, *, seed: int = 0, allow_insecure_webhooks: bool = True) -> None:
         self.world = World(seed)
+        self.world.allows_insecure_webhooks = allow_insecure_webhooks
+        self._outage: asyncio.Task[None] | None = None
         self._control = Control(self)
         self._host = "127.0.0.1"
         self._port = 0
@@ -72,6 +74,9 @@ class TelegramSimulator:
             if bot.webhook is not None:
                 await bot.webhook.close()
                 bot.webhook = None
+        if self._outage is not None:
+            self._outage.cancel()
+            await asyncio.wait([self._outage])
         for subscription in list(self.world.subscriptions):
             subscription.close()
         if self._runner is not None:
@@ -119,10 +124,30 @@ class TelegramSimulator:
         finally:
             await self.end_outage()
 
+    def schedule_outage(self, seconds: float) -> None:
+        """An outage that begins in a moment, so that whoever asked for it over HTTP still gets an answer."""
+        if self._outage is None or self._outage.done():
+            self._outage = asyncio.create_task(self._run_outage(seconds), name="outage")
+
+    async def _run_outage(self, seconds: float) -> None:
+        await asyncio.sleep(0.05)
+        async with self.outage():
+            await asyncio.sleep(seconds)
+
     # --- bots, clients, and what they did
 
-    def add_bot(self, token: str, *, username: str = "shop_demo_bot", first_name: str = "Shop") -> SimulatedBot:
-        bot = self.world.bots[token] = SimulatedBot(self.world, token, username, first_name)
+    def add_bot(
+        self,
+        token: str,
+        *,
+        username: str = "shop_demo_bot",
+        first_name: str = "Shop",
+        is_admin: bool = False,
+        keeps_messages: bool | None = None,
+    ) -> SimulatedBot:
+        bot = self.world.bots[token] = SimulatedBot(
+            self.world, token, username, first_name, is_admin=is_admin, keeps_messages=keeps_messages
+        )
         return bot
 
     def add_client(self, bot: SimulatedBot, user_id: int, first_name: str, **card: Any) -> SimulatedClient:
@@ -141,6 +166,10 @@ class TelegramSimulator:
 
     def accepted_by_chat(self, token: str) -> Counter[int]:
         return self.world.bots[token].accepted.by_chat
+
+    def accepted_at(self, token: str) -> Sequence[float]:
+        """When each sending call was taken, in monotonic seconds; see ledger.most_in_window and rate_per_s."""
+        return self.world.bots[token].accepted.at
 
     def subscribe(self, bound: int = 10_000) -> Subscription:
         """Events from now on; the oldest are lost where nobody reads `bound` of them."""
@@ -261,6 +290,8 @@ class TelegramSimulator:
                 return web.Response(status=502, text=_BAD_GATEWAY, content_type="text/html")
             case FaultKind.SLOW:
                 await asyncio.sleep(fault.seconds)
+        if fault.holds:
+            bot.pressure.close_for(fault.retry_after_s, time.monotonic())
         if (refusal := fault.refusal()) is not None:
             raise refusal
         record.outcome = "200"

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 from aiogram import Bot
 from aiogram.exceptions import TelegramBadRequest, TelegramConflictError
-from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup, Update
+from aiogram.types import InaccessibleMessage, InlineKeyboardButton, InlineKeyboardMarkup, Update
 
 from gateways.simulator.telegram.bots import SimulatedBot
 from gateways.simulator.telegram.clients import ClientState, SimulatedClient
@@ -107,6 +107,16 @@ async def test_a_link_button_tells_the_bot_nothing(bot: Bot, ann: SimulatedClien
     assert await heard(bot) == []
     with pytest.raises(LookupError, match="no button 'No'"):
         ann.presses(message.message_id, "No")
+
+
+async def test_a_press_of_a_lost_or_forged_button_is_told_too(bot: Bot, ann: SimulatedClient) -> None:
+    message = await bot.send_message(7, "Coming?", reply_markup=YES_OR_SITE)
+    await bot.delete_message(7, message.message_id)
+    ann.sends_press(message.message_id, "m17:yes")
+    (update,) = await heard(bot)
+    assert update.callback_query is not None
+    assert isinstance(update.callback_query.message, InaccessibleMessage)
+    assert update.callback_query.data == "m17:yes"
 
 
 async def test_blocking_and_coming_back_are_told_and_starting_is_not(bot: Bot, ann: SimulatedClient) -> None:

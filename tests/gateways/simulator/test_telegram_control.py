@@ -89,6 +89,23 @@ async def test_faults_latency_pressure_and_settings_are_set_from_outside(
     assert [(call["method"], call["outcome"]) for call in requests] == [("sendMessage", "429")]
 
 
+async def test_an_outage_of_some_length_is_ordered_from_outside(order: Order, post: Post, shop: SimulatedBot) -> None:
+    async def until(reachable: bool) -> None:
+        async with asyncio.timeout(5):
+            while await is_reachable() is not reachable:
+                await asyncio.sleep(0.01)
+
+    async def is_reachable() -> bool:
+        try:
+            return bool((await post("getMe"))["ok"])
+        except aiohttp.ClientError:
+            return False
+
+    await order("outage", seconds=0.3)
+    await until(reachable=False)
+    await until(reachable=True)
+
+
 @pytest.mark.parametrize(
     ("verb", "terms", "status", "words"),
     [

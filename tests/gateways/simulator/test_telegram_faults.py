@@ -169,6 +169,17 @@ async def test_the_budget_of_a_chat_leaves_other_chats_alone(
     assert answers[1]["parameters"] == {"retry_after": 5}
 
 
+async def test_a_throttled_bot_stays_closed_until_its_time_is_over(
+    telegram: TelegramSimulator, post: Post, shop: SimulatedBot, ann: SimulatedClient
+) -> None:
+    telegram.faults.add("throttle", retry_after_s=1, holds=True)
+    codes = [(await post("sendMessage", chat_id=7, text="Hi")).get("error_code") for _ in range(3)]
+    assert codes == [429, 429, 429]
+    assert (await post("getMe"))["ok"]
+    await asyncio.sleep(1.0)
+    assert (await post("sendMessage", chat_id=7, text="Hi"))["ok"]
+
+
 async def test_a_short_flood_wait_hangs_and_then_succeeds(
     telegram: TelegramSimulator, post: Post, shop: SimulatedBot, ann: SimulatedClient
 ) -> None:

@@ -25,7 +25,10 @@ def send_message(bot: SimulatedBot, call: Call) -> Json:
     text, entities = message_text(call)
     markup = call_markup(call)
     chat = bot.get_chat(call.values.get("chat_id"))
-    message = put_message(bot, chat, call, text_json(text, entities), markup)
+    body = text_json(text, entities)
+    if (preview := call.values.get("link_preview_options")) is not None:
+        body["link_preview_options"] = call.nested("link_preview_options") if preview else {}
+    message = put_message(bot, chat, call, body, markup)
     bot.accept(chat.user_id, text)
     return message
 

@@ -102,5 +102,5 @@ def _quote(chat: SimulatedClient, call: Call, raw: Json) -> None:
     stored = chat.find_stored(int(reply.get("message_id", 0))) if isinstance(reply, dict) else None
     if stored is not None:
         raw["reply_to_message"] = {name: value for name, value in stored.raw.items() if name != "reply_to_message"}
-    elif chat.bot.world.keeps_messages and not (isinstance(reply, dict) and reply.get("allow_sending_without_reply")):
+    elif chat.bot.keeps and not (isinstance(reply, dict) and reply.get("allow_sending_without_reply")):
         raise bad("message to be replied not found")
