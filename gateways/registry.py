@@ -45,7 +45,7 @@ def open_gateway(
     settings: Any,
     *,
     media: MediaStore,
-    secret: bytes = b"",
+    secret: bytes,
     public_url: str | None = None,
     start_after: int | None = None,
     now: Callable[[], datetime] | None = None,

@@ -33,7 +33,8 @@ class BotApi:
     def __init__(self, http: HttpClient, api_base: str, token: str, *, call_s: float, upload_s: float) -> None:
         self._http = http
         self._prefix = f"{api_base.rstrip('/')}/bot{token}/"
-        self._hidden = (token, token.partition(":")[2])
+        secret = token.partition(":")[2]
+        self._hidden = (token, secret) if len(secret) > 8 else (token,)
         self._urls: dict[str, URL] = {}
         self._call_s = call_s
         self._upload_s = upload_s

@@ -30,6 +30,7 @@ from gateways.base import (
     Pressed,
     Rejected,
     Throttled,
+    Unavailable,
     Unreadable,
 )
 from gateways.http import HttpClient
@@ -125,10 +126,10 @@ class TelegramGateway:
 
     async def needs_upload(self, part: Part) -> bool:
         """Equal files sent at once are slowed and then refused for a minute, so the first goes alone."""
-        for item in items_of(part.kind, part.media, part.name):
-            if await self._files.find(item) is None:
-                return True
-        return False
+        try:
+            return None in await self._known(items_of(part.kind, part.media, part.name))
+        except Unavailable:
+            return True
 
     async def _outcome(self, out: Outgoing) -> Accepted | GatewayError:
         try:
@@ -193,6 +194,7 @@ class TelegramGateway:
         """Send with the files that Telegram does not have yet: URLs for Telegram to fetch, all others uploaded. Where
         it takes a URL or an id not, everything is uploaded, once."""
         known = await self._known(items)
+        known_items = {item for item, name in zip(items, known, strict=True) if name}
         by_name = [name or (item.source if item.is_url else None) for item, name in zip(items, known, strict=True)]
         try:
             messages = await self._call_with(items, by_name, method, compose)
@@ -201,8 +203,12 @@ class TelegramGateway:
                 raise
             for item in items:
                 await self._files.forget(item)
+            known_items = set()
             messages = await self._call_with(items, [None] * len(items), method, compose)
-        await self._files.remember(items, messages if isinstance(messages, list) else [messages])
+        sent = messages if isinstance(messages, list) else [messages]
+        for item, message in zip(items, sent, strict=False):
+            if item not in known_items:
+                await self._files.remember(item, message)
         return messages
 
     async def _call_with(
@@ -253,8 +259,6 @@ class TelegramGateway:
         warnings: list[str] = []
         if self._polls and url:
             warnings.append(f"a webhook is set ({urlsplit(url).netloc}); it is removed when polling starts")
-        if not self._polls and not url:
-            warnings.append("no webhook is set; `carillon run` sets it")
         if info.get("last_error_message"):
             warnings.append(f"Telegram could not reach the webhook: {info['last_error_message']}")
         return url, tuple(warnings)

@@ -11,7 +11,7 @@ from typing import Any
 
 from yarl import URL
 
-from gateways.base import MediaStore, MessageRejected, PartKind
+from gateways.base import MediaStore, MessageRejected, PartKind, Unavailable
 from gateways.download import Address, NotFetched, fetch, is_public
 from gateways.telegram.api import Upload
 from gateways.telegram.capabilities import PICTURE_EXTENSIONS, TELEGRAM
@@ -64,24 +64,39 @@ class Files:
         known = self._known.get(item)
         if known is not None and self._monotonic() < known[1]:
             return known[0]
-        file_id = await self._store.find_upload(self._channel, item.source, item.kind)
+        try:
+            file_id = await self._store.find_upload(self._channel, item.source, item.kind)
+        except Exception as error:  # whatever ails the store: nothing was sent yet
+            self._log_store(error)
+            raise Unavailable("the storage does not answer") from None
         if file_id is not None:
             self._believe(item, file_id)
         return file_id
 
-    async def remember(self, items: Sequence[Item], messages: Sequence[Any]) -> None:
-        """Keep the ids that Telegram gave in answer to sending `items`."""
-        for item, message in zip(items, messages, strict=False):
-            file_id = file_id_of(message, item.kind)
-            if file_id is None:
-                log.warning("the answer names no file", extra={"channel": self._channel, "kind": item.kind.value})
-                continue
-            self._believe(item, file_id)
+    async def remember(self, item: Item, message: Any) -> None:
+        """Keep the id that Telegram gave in answer to sending `item`. The message is sent, so this never fails."""
+        file_id = file_id_of(message, item.kind)
+        if file_id is None:
+            log.warning("the answer names no file", extra={"channel": self._channel, "kind": item.kind.value})
+            if item.is_url:
+                self._believe(item, item.source)  # the URL was taken, and is as good as an id for the next one
+            return
+        self._believe(item, file_id)
+        try:
             await self._store.remember_upload(self._channel, item.source, item.kind, file_id)
+        except Exception as error:  # noqa: BLE001  # whatever ails the store: it is uploaded again after a restart
+            self._log_store(error)
 
     async def forget(self, item: Item) -> None:
         self._known.pop(item, None)
-        await self._store.forget_upload(self._channel, item.source, item.kind)
+        try:
+            await self._store.forget_upload(self._channel, item.source, item.kind)
+        except Exception as error:
+            self._log_store(error)
+            raise Unavailable("the storage does not answer") from None
+
+    def _log_store(self, error: Exception) -> None:
+        log.warning("uploads are not kept", extra={"channel": self._channel, "error": type(error).__name__})
 
     async def load(self, item: Item) -> Upload:
         """The file for uploading. Raises MessageRejected where it can't be had or Telegram would not take it."""

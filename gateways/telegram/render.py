@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -125,8 +126,8 @@ def _without_returns(rich: RichText) -> RichText:
         return rich
     returns = [place for place, letter in enumerate(rich.text) if letter == "\r"]
     spans = [
-        Span(
-            span.tag, span.start - bisect_left(returns, span.start), span.end - bisect_left(returns, span.end), span.url
+        replace(
+            span, start=span.start - bisect_left(returns, span.start), end=span.end - bisect_left(returns, span.end)
         )
         for span in rich.spans
     ]
