@@ -25,6 +25,7 @@ _GIVEN = frozenset(
         "date_time",
     ]
 )
+_DETAILS = ("language", "custom_emoji_id", "user", "unix_time", "date_time_format")
 _SOLID = frozenset({"code", "pre"})  # they contain nothing
 _QUOTES = frozenset({"blockquote", "expandable_blockquote"})  # they do not nest
 _BLANK = " \t\n\r\x0b\x0c\u2028\u2029"
@@ -83,7 +84,11 @@ def _given_entity(item: Any) -> Entity | None:
         raise bad(f"can't parse MessageEntity: Can't find field {error}") from None
     if kind not in _GIVEN:
         return None
-    details = [(name, item[name]) for name in ("language", "custom_emoji_id", "user") if item.get(name)]
+    details = [
+        (name, item[name])
+        for name in ("language", "custom_emoji_id", "user", "unix_time", "date_time_format")
+        if item.get(name)
+    ]
     if kind == "text_link":
         link = checked_link(str(item.get("url", "")))
         if link is None:

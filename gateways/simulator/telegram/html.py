@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 from gateways.simulator.telegram.answers import Refusal, bad
 from gateways.simulator.telegram.entities import Entity, utf16_length
@@ -25,6 +26,7 @@ _SIMPLE = {
 _TAGS = frozenset({*_SIMPLE, "a", "span", "tg-emoji", "tg-time"})
 _REFERENCE = re.compile(r"&(?:#(\d{1,7}|[xX][0-9a-fA-F]{1,6})|(lt|gt|amp|quot));?")
 _NAMED = {"lt": "<", "gt": ">", "amp": "&", "quot": '"'}
+_MENTION = re.compile(r"tg://user\?id=(\d+)$")
 _NAME = re.compile(r"[^\s>/=]*")
 _ATTRIBUTE = re.compile(r"""\s*([^\s=>/"']+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+)))?""")
 
@@ -156,7 +158,7 @@ class _Parser:
         self._entities.append(entity)
 
     def _entity(self, opened: _Open, length: int) -> Entity | None:
-        details: tuple[tuple[str, str], ...] = ()
+        details: tuple[tuple[str, Any], ...] = ()
         kind = _SIMPLE.get(opened.tag, "")
         match opened.tag:
             case "a":
@@ -166,7 +168,7 @@ class _Parser:
             case "tg-emoji":
                 kind, details = "custom_emoji", (("custom_emoji_id", opened.attributes["emoji-id"]),)
             case "tg-time":
-                kind, details = "date_time", tuple(opened.attributes.items())
+                kind, details = "date_time", _moment(opened.attributes)
             case "blockquote" if "expandable" in opened.attributes:
                 kind = "expandable_blockquote"
             case "code" if opened.attributes.get("class", "").startswith("language-"):
@@ -178,5 +180,15 @@ class _Parser:
         if not url:
             units = "".join(self._pieces).encode("utf-16-le", "surrogatepass")
             url = units[opened.begin * 2 :].decode("utf-16-le", "surrogatepass")
+        if mention := _MENTION.match(url):
+            user = {"id": int(mention[1]), "is_bot": False, "first_name": ""}
+            return Entity("text_mention", opened.begin, length, (("user", user),))
         link = checked_link(url)
         return None if link is None else Entity("text_link", opened.begin, length, (("url", link),))
+
+
+def _moment(attributes: dict[str, str]) -> tuple[tuple[str, Any], ...]:
+    """Raises Refusal where `unix` is no number."""
+    if not attributes.get("unix", "").isdigit():
+        raise bad("can't parse entities: Invalid date specified")
+    return ("unix_time", int(attributes["unix"])), ("date_time_format", attributes.get("format", ""))

@@ -70,7 +70,7 @@ class TelegramSimulator:
 
     async def stop(self) -> None:
         for bot in self.world.bots.values():
-            bot.updates.interrupt_poll("the server stops")
+            bot.updates.interrupt_poll(None)
             if bot.webhook is not None:
                 await bot.webhook.close()
                 bot.webhook = None

@@ -30,7 +30,7 @@ class UpdateQueue:
         self.allowed: frozenset[str] | None = None
         self.on_new: Callable[[Update], None] | None = None  # the webhook, while one is set
         self._arrived = asyncio.Event()
-        self._poll: asyncio.Future[str] | None = None  # resolved with the reason when another takes over
+        self._poll: asyncio.Future[str | None] | None = None  # resolved with the reason when it has to end
 
     def put(self, kind: str, body: Json, key: tuple[str, int]) -> int | None:
         """The update's id; None where the bot did not ask for this kind."""
@@ -53,7 +53,8 @@ class UpdateQueue:
         if isinstance(kinds, list):
             self.allowed = frozenset(str(kind) for kind in kinds) or None
 
-    def interrupt_poll(self, words: str) -> None:
+    def interrupt_poll(self, words: str | None) -> None:
+        """End a waiting poll with a conflict, or with an empty answer where there are no words."""
         if self._poll is not None and not self._poll.done():
             self._poll.set_result(words)
 
@@ -73,7 +74,7 @@ class UpdateQueue:
             del self.pending[update_id]
 
     async def _wait(self, timeout_s: float) -> None:
-        mine: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        mine: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
         self._poll = mine
         self._arrived.clear()
         arrival = asyncio.create_task(self._arrived.wait(), name="updates arrive")
@@ -84,5 +85,5 @@ class UpdateQueue:
             arrival.cancel()
             if self._poll is mine:
                 self._poll = None
-        if mine.done():
-            raise Refusal(409, mine.result())
+        if mine.done() and (words := mine.result()) is not None:
+            raise Refusal(409, words)

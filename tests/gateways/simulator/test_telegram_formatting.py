@@ -29,6 +29,8 @@ def marks(text: str, mode: str = "HTML") -> tuple[str, list[tuple[str, int, int]
         ('<a href="https://shop.example">a</a>', "a", [("text_link", 0, 1)]),
         ("<a href='https://shop.example/?a=1&amp;b=2'>a</a>", "a", [("text_link", 0, 1)]),
         ('<a href="nonsense">a</a>', "a", []),
+        ('<a href="tg://user?id=7">a</a>', "a", [("text_mention", 0, 1)]),
+        ('<tg-time unix="1798761600" format="d">soon</tg-time>', "soon", [("date_time", 0, 4)]),
         ('<tg-emoji emoji-id="5368324170671202286">👍</tg-emoji>', "👍", [("custom_emoji", 0, 2)]),
         ("&lt;b&gt; &amp;amp; &quot;x&quot; &#33; &#x41; &nbsp;", '<b> &amp; "x" ! A &nbsp;', []),
         ("  <b> a </b>  ", "a", [("bold", 0, 1)]),

@@ -1,3 +1,4 @@
+import asyncio
 import json
 
 import aiohttp
@@ -317,3 +318,25 @@ async def test_the_simulator_can_be_mounted_in_another_application(
             assert (await answer.json())["accepted"] == 1
     finally:
         await server.close()
+
+
+async def test_bulk_identifiers_must_be_numbers_in_order(post: Post, ann: SimulatedClient) -> None:
+    for message_ids in ([], ["x"], list(range(1, 102)), "7"):
+        assert "1 to 100" in (await post("deleteMessages", chat_id=7, message_ids=message_ids))["description"]
+    answer = await post("copyMessages", chat_id=7, from_chat_id=7, message_ids=[2, 1])
+    assert "strictly increasing" in answer["description"]
+
+
+async def test_stopping_waits_for_no_silent_call_and_no_long_poll(http: aiohttp.ClientSession) -> None:
+    simulator = TelegramSimulator()
+    await simulator.start()
+    simulator.add_bot(TOKEN)
+    simulator.faults.add("silence", method="getMe")
+    silent = asyncio.create_task(http.post(f"{simulator.url}/bot{TOKEN}/getMe"))
+    polling = asyncio.create_task(http.post(f"{simulator.url}/bot{TOKEN}/getUpdates", data={"timeout": "30"}))
+    await asyncio.sleep(0.1)  # both have arrived and wait
+    async with asyncio.timeout(5):
+        await simulator.stop()
+        assert (await (await polling).json())["result"] == []
+        with pytest.raises(aiohttp.ClientError):
+            await silent

@@ -10,6 +10,7 @@ from gateways.simulator.telegram.messages import MEDIA_KINDS, Event, EventKind, 
 from gateways.simulator.telegram.methods.sending import file_json, resolve_file
 from gateways.simulator.telegram.methods.texts import (
     call_caption,
+    call_ids,
     call_markup,
     caption_json,
     message_text,
@@ -104,12 +105,10 @@ def delete_message(bot: SimulatedBot, call: Call) -> bool:
 
 
 def delete_messages(bot: SimulatedBot, call: Call) -> bool:
-    message_ids = call.nested("message_ids")
-    if not isinstance(message_ids, list) or not 1 <= len(message_ids) <= 100:
-        raise bad("message_ids must be an Array of 1 to 100 identifiers")
+    message_ids = call_ids(call)
     chat = bot.get_chat(call.values.get("chat_id"))
     for message_id in message_ids:
-        chat.forget(int(message_id))  # what is not found is skipped
+        chat.forget(message_id)  # what is not found is skipped
     return True
 
 

@@ -10,6 +10,7 @@ from gateways.simulator.telegram.files import StoredFile
 from gateways.simulator.telegram.forms import Call
 from gateways.simulator.telegram.methods.texts import (
     call_caption,
+    call_ids,
     call_markup,
     caption_json,
     message_text,
@@ -193,9 +194,7 @@ def copied_body(bot: SimulatedBot, call: Call, message_id: int) -> Json | None:
 
 
 def copy_messages(bot: SimulatedBot, call: Call) -> list[Json]:
-    message_ids = call.nested("message_ids")
-    if not isinstance(message_ids, list) or not 1 <= len(message_ids) <= 100:
-        raise bad("message_ids must be an Array of 1 to 100 identifiers")
+    message_ids = call_ids(call)
     if message_ids != sorted(set(message_ids)):
         raise bad("message identifiers must be in a strictly increasing order")
     chat = bot.get_chat(call.values.get("chat_id"))
@@ -203,10 +202,10 @@ def copy_messages(bot: SimulatedBot, call: Call) -> list[Json]:
     groups: dict[str, str] = {}
     copies = []
     for message_id in message_ids:
-        body = copied_body(bot, call, int(message_id))
+        body = copied_body(bot, call, message_id)
         if body is None or source is None:
             continue  # Telegram skips silently what it can't copy
-        stored = source.find_stored(int(message_id))
+        stored = source.find_stored(message_id)
         if stored is not None and (group := stored.raw.get("media_group_id")):
             body["media_group_id"] = groups.setdefault(group, str(next(_group_numbers)))
         copies.append({"message_id": put_message(bot, chat, call, body)["message_id"]})

@@ -15,6 +15,7 @@ from gateways.simulator.telegram.markdown import parse_markdown_v2
 MAX_TEXT = 4096  # Unicode code points after parsing; platforms/telegram.md section 3 [impl]
 MAX_CAPTION = 1024
 MAX_RAW_BYTES = 32_768
+MAX_IDS = 100
 
 
 def formatted(text: str, parse_mode: str, entities: Any) -> tuple[str, list[Entity]]:
@@ -74,6 +75,14 @@ def call_markup(call: Call, *, inline_only: bool = False) -> Json | None:
     if "reply_markup" not in call.values:
         return None
     return checked_markup(call.nested("reply_markup"), inline_only=inline_only)
+
+
+def call_ids(call: Call) -> list[int]:
+    """`message_ids` of a bulk method. Raises Refusal."""
+    ids = call.nested("message_ids")
+    if not isinstance(ids, list) or not 1 <= len(ids) <= MAX_IDS or not all(isinstance(each, int) for each in ids):
+        raise bad(f"message_ids must be an Array of 1 to {MAX_IDS} identifiers")
+    return ids
 
 
 def put_message(bot: SimulatedBot, chat: SimulatedClient, call: Call, body: Json, markup: Json | None = None) -> Json:
