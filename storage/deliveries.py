@@ -6,14 +6,25 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, delete, func, select, update
+from sqlalchemy import Select, Text, and_, bindparam, cast, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateways.base import AddressStatus
-from storage import clients
+from storage.clients import AddressChange, change_addresses, move_address, values_for
 from storage.database import Database, insert
 from storage.records import AcceptedPart, Claimed, DeliveryState, OnUnknown, Outcome, Status
-from storage.schema import addresses, attempts, channel_states, counters, deliveries, mailings, parts, settings, steps
+from storage.schema import (
+    addresses,
+    attempts,
+    channel_states,
+    clients,
+    counters,
+    deliveries,
+    mailings,
+    parts,
+    settings,
+    steps,
+)
 
 WAITING = (DeliveryState.PLANNED, DeliveryState.SENDING)
 SWEEP = 5000  # rows that one transaction moves, so that nobody waits long for the lock
@@ -40,44 +51,111 @@ async def add_counters(connection: AsyncConnection, deltas: Mapping[CounterKey, 
 
 
 @dataclass(frozen=True, slots=True)
+class DayQuota:
+    """So many messages on this day of the app's zone."""
+
+    messages: int
+    day: str  # ISO date
+
+
+@dataclass(frozen=True, slots=True)
+class PackageQuota:
+    """The balance in storage, which begins with so many."""
+
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
 class ClaimRequest:
     step_id: int
     channel: str
     limit: int
     run_id: int
     at: datetime
+    quota: DayQuota | PackageQuota | None = None
 
 
-async def claim(connection: AsyncConnection, requests: Sequence[ClaimRequest]) -> Sequence[list[Claimed]]:
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """`used_up`: the quota gives no more, even when what is in hand came back unsent."""
+
+    deliveries: list[Claimed]
+    used_up: bool = False
+
+
+async def claim(connection: AsyncConnection, requests: Sequence[ClaimRequest]) -> Sequence[Claim]:
     """Take up to `limit` due deliveries of a step on a channel into a run's hand, with all they need to be sent."""
-    taken = [list(await connection.execute(_claim_one(request))) for request in requests]
+    taken: list[list[Any]] = []
+    used_up: list[bool] = []
+    for request in requests:
+        left, in_hand = await _quota_left(connection, request)
+        limit = request.limit if left is None else max(min(request.limit, left - in_hand), 0)
+        taken.append(list(await connection.execute(_claim_one(request, limit))) if limit else [])
+        used_up.append(left is not None and left <= 0)
     rows = [row for group in taken for row in group]
     if not rows:
-        return [[] for _ in requests]
+        return [Claim([], used) for used in used_up]
     places = await _addresses_of(connection, [row.address_id for row in rows])
-    cards = await clients.values_for(connection, [row.client_id for row in rows])
+    cards = await values_for(connection, [row.client_id for row in rows])
+    return [Claim(_claimed(group, places, cards), used) for group, used in zip(taken, used_up, strict=True)]
+
+
+async def quota_left(connection: AsyncConnection, channel: str, quota: DayQuota | PackageQuota) -> int:
+    """How many messages the quota still gives; begins a new day or a new package where it has to."""
+    row = (await connection.execute(select(channel_states).where(channel_states.c.channel == channel))).one_or_none()
+    if isinstance(quota, DayQuota):
+        if row is None or row.sent_on != quota.day:
+            await _upsert_channel(connection, channel, {"sent_on": quota.day, "sent_that_day": 0})
+            return quota.messages
+        return quota.messages - int(row.sent_that_day)
+    if row is None or row.package_left is None:
+        await _upsert_channel(connection, channel, {"package_left": quota.messages})
+        return quota.messages
+    return int(row.package_left)
+
+
+async def _upsert_channel(connection: AsyncConnection, channel: str, values: Mapping[str, Any]) -> None:
+    await connection.execute(
+        insert(connection, channel_states)
+        .values(channel=channel, **values)
+        .on_conflict_do_update(index_elements=["channel"], set_=dict(values))
+    )
+
+
+async def _quota_left(connection: AsyncConnection, request: ClaimRequest) -> tuple[int | None, int]:
+    if request.quota is None:
+        return None, 0
+    left = await quota_left(connection, request.channel, request.quota)
+    in_hand = await connection.scalar(
+        select(func.count()).where(
+            deliveries.c.state == DeliveryState.SENDING.value,
+            deliveries.c.run_id == request.run_id,
+            deliveries.c.channel == request.channel,
+        )
+    )
+    return left, int(in_hand or 0)
+
+
+def _claimed(group: Sequence[Any], places: Mapping[int, Any], cards: Mapping[int, Mapping[str, Any]]) -> list[Claimed]:
     return [
-        [
-            Claimed(
-                id=row.id,
-                step_id=row.step_id,
-                client_id=row.client_id,
-                address_id=row.address_id,
-                address=places[row.address_id].external_id,
-                address_details=places[row.address_id].details,
-                last_wrote_at=places[row.address_id].last_wrote_at,
-                attempt=row.attempt,
-                tries=row.tries,
-                client=cards[row.client_id],
-            )
-            # RETURNING promises no order; the oldest due goes first.
-            for row in sorted(group, key=lambda row: (row.due_at, row.id))
-        ]
-        for group in taken
+        Claimed(
+            id=row.id,
+            step_id=row.step_id,
+            client_id=row.client_id,
+            address_id=row.address_id,
+            address=places[row.address_id].external_id,
+            address_details=places[row.address_id].details,
+            last_wrote_at=places[row.address_id].last_wrote_at,
+            attempt=row.attempt,
+            tries=row.tries,
+            client=cards[row.client_id],
+        )
+        # RETURNING promises no order; the oldest due goes first.
+        for row in sorted(group, key=lambda row: (row.due_at, row.id))
     ]
 
 
-def _claim_one(request: ClaimRequest) -> Any:
+def _claim_one(request: ClaimRequest, limit: int) -> Any:
     due = (
         select(deliveries.c.id)
         .where(
@@ -87,7 +165,7 @@ def _claim_one(request: ClaimRequest) -> Any:
             deliveries.c.due_at <= request.at,
         )
         .order_by(deliveries.c.due_at, deliveries.c.id)
-        .limit(request.limit)
+        .limit(limit)
     )
     return (
         update(deliveries)
@@ -262,7 +340,7 @@ async def _keep_parts(connection: AsyncConnection, outcomes: Sequence[Outcome]) 
 
 async def _move_addresses(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> None:
     changes = [
-        clients.AddressChange(
+        AddressChange(
             address_id=outcome.delivery.address_id,
             status=outcome.address_status,
             reason=outcome.reason or "",
@@ -272,10 +350,10 @@ async def _move_addresses(connection: AsyncConnection, outcomes: Sequence[Outcom
         if outcome.address_status is not None
     ]
     if changes:
-        await clients.change_addresses(connection, changes)
+        await change_addresses(connection, changes)
     for outcome in outcomes:
         if outcome.new_address is not None:
-            await clients.move_address(connection, outcome.delivery.address_id, outcome.new_address)
+            await move_address(connection, outcome.delivery.address_id, outcome.new_address)
 
 
 def _count(outcomes: Iterable[Outcome]) -> Mapping[CounterKey, int]:
@@ -319,20 +397,32 @@ async def _use_quota(connection: AsyncConnection, outcomes: Sequence[Outcome]) -
 
 
 @dataclass(frozen=True, slots=True)
+class Recovery:
+    """Settle what is in nobody's hand any more: of every run that is over, or of one lane that broke down."""
+
+    at: datetime
+    channel: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Recovered:
-    """What a run that is over had in its hand: rows by what became of them."""
+    """How many went back, and how many are unknown."""
 
     planned: int = 0
     unknown: int = 0
 
 
-async def recover(connection: AsyncConnection, requests: Sequence[datetime]) -> Sequence[Recovered]:
-    """Settle what runs that are over left in hand, at the instant given.
-
-    Claimed and not started goes back; started without an outcome is unknown, or goes back where the mailing says
+async def recover(connection: AsyncConnection, requests: Sequence[Recovery]) -> Sequence[Recovered]:
+    """Claimed and not started goes back; started without an outcome is unknown, or goes back where the mailing says
     `on_unknown = "repeat"`. Call it only while no other run is alive (the engine's lock says so)."""
-    left = list(await connection.execute(_left_in_hand()))
-    at = requests[0]
+    return [await _recover_one(connection, request) for request in requests]
+
+
+async def _recover_one(connection: AsyncConnection, request: Recovery) -> Recovered:
+    statement = _left_in_hand()
+    if request.channel is not None:
+        statement = statement.where(deliveries.c.channel == request.channel)
+    left = list(await connection.execute(statement))
     repeat = [row.id for row in left if row.started_at is None or row.on_unknown == OnUnknown.REPEAT]
     lost = [row for row in left if row.started_at is not None and row.on_unknown != OnUnknown.REPEAT]
     if repeat:
@@ -343,8 +433,8 @@ async def recover(connection: AsyncConnection, requests: Sequence[datetime]) -> 
             [{"delivery": delivery} for delivery in repeat],
         )
     if lost:
-        await _mark_unknown(connection, lost, at)
-    return [Recovered(len(repeat), len(lost)) for _ in requests]
+        await _mark_unknown(connection, lost, request.at)
+    return Recovered(len(repeat), len(lost))
 
 
 def _left_in_hand() -> Select[Any]:
@@ -396,7 +486,6 @@ async def _mark_unknown(connection: AsyncConnection, rows: Sequence[Any], at: da
     deltas: dict[CounterKey, int] = defaultdict(int)
     for row in rows:
         count_end(deltas, row.step_id, row.channel, DeliveryState.UNKNOWN, None)
-        deltas[row.step_id, row.channel, "", "", "waiting"] += 0
     await add_counters(connection, deltas)
 
 
@@ -490,11 +579,11 @@ async def _undo_one(connection: AsyncConnection, request: Undo) -> int:
         count_end(deltas, row.step_id, row.channel, DeliveryState.FAILED, request.reason, -1)
     await add_counters(connection, deltas)
     changes = [
-        clients.AddressChange(address_id=row.address_id, status=AddressStatus.ENABLED, reason="undone", at=request.at)
+        AddressChange(address_id=row.address_id, status=AddressStatus.ENABLED, reason="undone", at=request.at)
         for row in rows
     ]
     if changes:
-        await clients.change_addresses(connection, changes)
+        await change_addresses(connection, changes)
     return len(rows)
 
 
@@ -538,6 +627,14 @@ class DeliveryRow:
     started_at: datetime | None
     finished_at: datetime | None
     parts: tuple[AcceptedPart, ...] = field(default=())
+
+
+_NAME = func.coalesce(
+    clients.c.name,
+    func.nullif(func.trim(func.coalesce(clients.c.first_name, "") + " " + func.coalesce(clients.c.last_name, "")), ""),
+    clients.c.external_id,
+    "#" + cast(clients.c.id, Text),
+)
 
 
 class Deliveries:
@@ -605,8 +702,8 @@ class Deliveries:
         if client_id is not None:
             wanted.append(deliveries.c.client_id == client_id)
         statement = (
-            select(deliveries, attempts.c.words, attempts.c.code, clients.display_name().label("client_name"))
-            .join(clients.table, clients.table.c.id == deliveries.c.client_id)
+            select(deliveries, attempts.c.words, attempts.c.code, _NAME.label("client_name"))
+            .join(clients, clients.c.id == deliveries.c.client_id)
             .outerjoin(
                 attempts,
                 and_(attempts.c.delivery_id == deliveries.c.id, attempts.c.number == deliveries.c.attempt),

@@ -11,8 +11,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateways.message import plain, read_message
 from storage import database as db
 from storage.database import Database
+from storage.deliveries import PackageQuota, quota_left
 from storage.records import Actor, Draft, Mailing, Notice, OnUnknown, Routing, Status
-from storage.schema import audit, cards, channel_states, counters, deliveries, links, mailings, notices, settings, steps
+from storage.schema import (
+    audit,
+    cards,
+    channel_states,
+    counters,
+    deliveries,
+    links,
+    mailings,
+    notices,
+    orders,
+    settings,
+    steps,
+)
 from storage.writer import Writer
 
 
@@ -125,6 +138,9 @@ class Mailings:
             )
             return [_mailing(row) for row in found]
 
+    async def set_rate(self, step_id: int, rate: float, at: datetime) -> None:
+        await self._writer.write(_set_rate, (step_id, rate, at))
+
     async def move(self, move: Move) -> Moved:
         return await self._writer.write(_move, move)
 
@@ -202,6 +218,46 @@ class Mailings:
     async def top_up(self, channel: str, amount: int, audited: Audited) -> int:
         """Add to the package's balance; what it is now."""
         return await self._writer.write(_top_up, (channel, amount, audited))
+
+    async def package_left(self, channel: str, begins_with: int) -> int:
+        """The balance of a channel's package; a new package begins with so many."""
+        return await self._writer.write(_package_left, (channel, begins_with))
+
+    # --- statistics ---
+
+    async def totals(self, since: datetime | None) -> dict[str, int]:
+        """Counters of all mailings launched since then, summed by name."""
+        statement = (
+            select(counters.c.name, func.sum(counters.c.amount))
+            .join(steps, steps.c.id == counters.c.step_id)
+            .group_by(counters.c.name)
+        )
+        if since is not None:
+            statement = statement.where(steps.c.launched_at >= since)
+        async with self._database.read() as connection:
+            sums = {name: int(amount) for name, amount in await connection.execute(statement)}
+            launched = select(func.count()).where(steps.c.launched_at.is_not(None))
+            if since is not None:
+                launched = launched.where(steps.c.launched_at >= since)
+            return sums | {"mailings": int(await connection.scalar(launched) or 0)}
+
+    async def orders_of(self, step_id: int) -> dict[str, Any]:
+        """How many orders the step brought, how many of them are paid, and what these came to by currency."""
+        statement = (
+            select(orders.c.state, orders.c.currency, func.count(), func.sum(orders.c.amount))
+            .join(deliveries, deliveries.c.id == orders.c.delivery_id)
+            .where(deliveries.c.step_id == step_id)
+            .group_by(orders.c.state, orders.c.currency)
+        )
+        figures: dict[str, Any] = {"orders": 0, "sales": 0, "revenue": {}}
+        async with self._database.read() as connection:
+            for state, currency, count, amount in await connection.execute(statement):
+                figures["orders"] += count
+                if state == "paid":
+                    figures["sales"] += count
+                    if currency is not None and amount is not None:
+                        figures["revenue"][currency] = f"{amount:.2f}"
+        return figures
 
     # --- notices, audit ---
 
@@ -320,6 +376,12 @@ async def _move_one(connection: AsyncConnection, move: Move) -> Moved:
     return Moved(True, Status(moved.status), moved.revision)
 
 
+async def _set_rate(connection: AsyncConnection, values: Sequence[tuple[int, float, datetime]]) -> Sequence[None]:
+    for step_id, rate, at in values:
+        await connection.execute(update(steps).where(steps.c.id == step_id).values(rate=rate, rate_at=at))
+    return [None for _ in values]
+
+
 async def _delete_draft(connection: AsyncConnection, values: Sequence[tuple[int, Audited]]) -> Sequence[bool]:
     deleted = []
     for mailing_id, audited in values:
@@ -390,6 +452,10 @@ async def _top_up(connection: AsyncConnection, values: Sequence[tuple[str, int, 
         await _write_audit(connection, audited, None)
         balances.append(left)
     return balances
+
+
+async def _package_left(connection: AsyncConnection, values: Sequence[tuple[str, int]]) -> Sequence[int]:
+    return [await quota_left(connection, channel, PackageQuota(begins_with)) for channel, begins_with in values]
 
 
 async def _notify(connection: AsyncConnection, values: Sequence[tuple[NewNotice, int | None]]) -> Sequence[None]:
@@ -470,6 +536,8 @@ def _mailing(row: Any) -> Mailing:
         content_hash=row.step_content_hash,
         revision=row.step_revision,
         planned_all=row.step_planned_all,
+        rate=row.step_rate,
+        rate_at=row.step_rate_at,
     )
 
 

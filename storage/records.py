@@ -112,6 +112,8 @@ class Mailing:
     content_hash: str | None
     revision: int
     planned_all: bool
+    rate: float | None = None
+    rate_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

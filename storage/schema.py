@@ -231,6 +231,8 @@ steps = Table(
     Column("started_at", Instant),
     Column("finished_at", Instant),
     Column("closed_at", Instant),
+    Column("rate", Float),  # messages/second as the engine last saw it, at rate_at
+    Column("rate_at", Instant),
     Column("planned_through", Id),  # the last client id that the plan has looked at
     Column("planned_all", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("mailing_id", "number"),

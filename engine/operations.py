@@ -1,0 +1,715 @@
+"""The one door: every verb that a person or a program has, with its right, its guard and its audit."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from engine.access import require
+from engine.audience import read_audience
+from engine.clock import Clock
+from engine.errors import Invalid, NotFound, Refused, Stale, _
+from engine.fit import Loss, fit
+from engine.personalise import Personaliser, TemplateFailed
+from engine.plan import channels_of, earliest_zone_start
+from engine.schedule import resolve_start
+from engine.settings import CHANGEABLE_UNTIL_S, EngineSettings, QuotaPer
+from engine.statistics import CapabilitiesOf, render_figures, seconds_for
+from gateways.base import Account, ChannelBroken, GatewayError, Outgoing
+from gateways.message import content_hash
+from storage import deliveries as rows
+from storage.clients import AudienceCount
+from storage.deliveries import DeliveryRow
+from storage.mailings import Audited, Move, Moved, plain_mailing, plain_step
+from storage.records import Actor, ClientCard, DeliveryState, Draft, Mailing, Notice, Status
+from storage.store import Store
+
+if TYPE_CHECKING:
+    from engine.runner import Engine
+
+CheckChannel = Callable[[str], Awaitable[Account]]
+"""Asks a channel's platform who we are. Raises GatewayError."""
+
+_STARTED = (Status.SENDING, Status.PAUSED, Status.INTERRUPTED)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckCard:
+    """What a person should know before the launch. `problems` forbid it, `warnings` do not."""
+
+    mailing: Mailing
+    count: AudienceCount
+    losses: Mapping[str, tuple[Loss, ...]]  # by kind of messenger
+    starts_at: datetime
+    start_note: str | None
+    duration_s: float
+    ends_at: datetime
+    problems: tuple[Invalid, ...]
+    warnings: tuple[Invalid, ...]
+    package_left: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What one client would get on one channel. `client` is None where the audience is empty."""
+
+    client: ClientCard | None
+    channel: str
+    outgoing: tuple[Outgoing, ...]
+    losses: tuple[Loss, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A line of the list of mailings."""
+
+    id: int
+    name: str
+    status: Status
+    created_at: datetime
+    start_at: datetime | None
+    planned: int
+    waiting: int
+    sent: int
+    failed: int
+    progress: float
+
+
+class Operations:
+    """Every method may raise Invalid and its kinds; nothing is half done then.
+
+    `engine` is there where the engine works in this process: changes then take hold at once, and tests can be sent.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        settings: EngineSettings,
+        clock: Clock,
+        *,
+        capabilities_of: CapabilitiesOf,
+        check_channel: CheckChannel,
+        engine: "Engine | None" = None,
+    ) -> None:
+        self.store = store
+        self.settings = settings
+        self._clock = clock
+        self._capabilities_of = capabilities_of
+        self._check_channel = check_channel
+        self._engine = engine
+
+    # --- composing ---
+
+    async def create(self, draft: Draft, by: Actor) -> int:
+        """Keep a draft; it may still be incomplete. Returns the mailing's id."""
+        require(by, "compose")
+        _require_name(draft)
+        return await self.store.mailings.create(draft, self._audited(by, "create"))
+
+    async def get(self, mailing_id: int) -> Mailing:
+        mailing = await self.store.mailings.find(mailing_id)
+        if mailing is None:
+            raise NotFound(_("There is no mailing {id}."), id=mailing_id)
+        return mailing
+
+    async def change(self, mailing_id: int, draft: Draft, by: Actor, *, revision: int | None = None) -> Mailing:
+        """Change a draft, or a scheduled mailing until 5 minutes before its start."""
+        require(by, "compose")
+        _require_name(draft)
+        mailing = await self.get(mailing_id)
+        if mailing.status not in (Status.DRAFT, Status.SCHEDULED):
+            raise Refused(
+                _("“{name}” is {status} and can't be edited; copy it instead."),
+                name=mailing.draft.name,
+                status=mailing.status.value,
+            )
+        values = plain_step(draft)
+        if mailing.status is Status.SCHEDULED:
+            self._require_changeable(mailing)
+            values |= {"start_at": self._start_at(draft)[0], "content_hash": content_hash(draft.message)}
+            await self._require_launchable(replace(mailing, draft=draft))
+        await self._move(
+            mailing,
+            (mailing.status,),
+            values,
+            self._audited(by, "change"),
+            revision=revision,
+            mailing_values=plain_mailing(draft),
+        )
+        return await self.get(mailing_id)
+
+    async def copy(self, mailing_id: int, by: Actor) -> int:
+        """A new draft with the same message, audience and settings, to be sent now; returns its id."""
+        require(by, "copy")
+        mailing = await self.get(mailing_id)
+        draft = replace(mailing.draft, name=f"{mailing.draft.name} (copy)", start="now")
+        return await self.store.mailings.create(draft, self._audited(by, "copy"), copied_from=mailing_id)
+
+    async def delete(self, mailing_id: int, by: Actor) -> None:
+        """Delete a draft for good; anything that was launched stays."""
+        require(by, "delete")
+        mailing = await self.get(mailing_id)
+        if not await self.store.mailings.delete_draft(mailing_id, self._audited(by, "delete")):
+            raise Refused(
+                _("“{name}” is {status}; only a draft that was never launched can be deleted."),
+                name=mailing.draft.name,
+                status=mailing.status.value,
+            )
+
+    # --- looking before ---
+
+    async def count_audience(
+        self, audience: Mapping[str, Any], routing: Any = "main", channels: Sequence[str] = ()
+    ) -> AudienceCount:
+        """How many match now, how many of them can be reached, by channel; and why the others can't."""
+        return await self.store.clients.count(
+            read_audience(audience),
+            routing,
+            channels,
+            tuple(self.settings.channels),
+            at=self._clock.now(),
+            zone=ZoneInfo(self.settings.timezone),
+        )
+
+    async def check(self, mailing_id: int) -> CheckCard:
+        return await self._check(await self.get(mailing_id))
+
+    async def preview(self, mailing_id: int, *, client: str | None = None, channel: str | None = None) -> Preview:
+        """The message as one client gets it: the one named, or one of the audience."""
+        return await self.preview_draft((await self.get(mailing_id)).draft, client=client, channel=channel)
+
+    async def preview_draft(self, draft: Draft, *, client: str | None = None, channel: str | None = None) -> Preview:
+        card = await self._preview_client(draft, client)
+        channel = channel or self._preview_channel(draft, card)
+        capabilities = self._capabilities_of(self._channel(channel).kind)
+        fitted = fit(draft.message, capabilities)
+        personaliser = Personaliser(fitted.parts, capabilities, await self.store.clients.known_fields())
+        values = await self.store.clients.values_of(card.id) if card is not None else {}
+        try:
+            outgoing = personaliser.render(values, address="", delivery_id=0, attempt=0, details={})
+        except TemplateFailed as error:
+            raise Invalid(_("For this client the message can't be made: {words}"), words=str(error)) from error
+        return Preview(card, channel, tuple(outgoing), fitted.losses)
+
+    async def send_test(self, mailing_id: int, channel: str, address: str, by: Actor) -> None:
+        """Send the message to one address that is no client's, ahead of all bulk, with a real client's values."""
+        require(by, "test")
+        self._channel(channel)
+        if self._engine is None:
+            raise Refused(_("A test needs the engine, and it does not run in this process."))
+        preview = await self.preview(mailing_id, channel=channel)
+        try:
+            for outgoing in preview.outgoing:
+                await self._engine.send_now(channel, replace(outgoing, address=address, reference=""))
+        except GatewayError as error:
+            raise Invalid(
+                _("{channel} did not take the test: {words}"), channel=channel, words=error.words or error.code
+            ) from error
+        await self.store.mailings.note(self._audited(by, "test", mailing_id, subject=channel))
+
+    # --- the life cycle ---
+
+    async def launch(self, mailing_id: int, by: Actor, *, revision: int | None = None) -> Mailing:
+        """Start a draft now or schedule it; a cancelled one goes on to those it had not reached.
+
+        Raises Stale when `revision` is not the mailing's any more: somebody changed it since the check card."""
+        require(by, "launch")
+        await self._require_not_stopped()
+        mailing = await self.get(mailing_id)
+        if mailing.status is Status.CANCELLED:
+            return await self._launch_again(mailing, by, revision)
+        if mailing.status is not Status.DRAFT:
+            raise Refused(_("“{name}” is {status} already."), name=mailing.draft.name, status=mailing.status.value)
+        await self._require_launchable(mailing)
+        start_at, _note = self._start_at(mailing.draft)
+        now = self._clock.now()
+        values: dict[str, Any] = {
+            "start_at": start_at,
+            "launched_at": now,
+            "content_hash": content_hash(mailing.draft.message),
+        }
+        if mailing.draft.start == "now":
+            values |= {"status": Status.SENDING.value, "started_at": now}
+        else:
+            values |= {"status": Status.SCHEDULED.value}
+        await self._move(
+            mailing,
+            (Status.DRAFT,),
+            values,
+            self._audited(by, "launch"),
+            revision=mailing.revision if revision is None else revision,
+            mailing_values={"launched_by": str(by)},
+        )
+        return await self.get(mailing_id)
+
+    async def pause(self, mailing_id: int, by: Actor) -> Mailing:
+        require(by, "pause")
+        mailing = await self.get(mailing_id)
+        values = {"status": Status.PAUSED.value, "reason": "person", "reason_words": f"paused by {by.name}"}
+        await self._move(mailing, (Status.SENDING,), values, self._audited(by, "pause"))
+        return await self.get(mailing_id)
+
+    async def resume(self, mailing_id: int, by: Actor) -> Mailing:
+        """Go on exactly where it stopped. A broken channel is asked first: while it is still broken nothing changes."""
+        require(by, "resume")
+        await self._require_not_stopped()
+        mailing = await self.get(mailing_id)
+        if mailing.status not in (Status.PAUSED, Status.INTERRUPTED):
+            raise Refused(
+                _("“{name}” is {status}; there is nothing to resume."),
+                name=mailing.draft.name,
+                status=mailing.status.value,
+            )
+        await self._mend_channels(mailing, by)
+        await self._sweep_all(mailing, DeliveryState.CANCELLED, DeliveryState.PLANNED, (mailing.status,))
+        now = self._clock.now()
+        values: dict[str, Any] = {"status": Status.SENDING.value, "reason": None, "reason_words": None}
+        if mailing.started_at is None:
+            values["started_at"] = now
+        await self._move(mailing, (mailing.status,), values, self._audited(by, "resume"))
+        return await self.get(mailing_id)
+
+    async def cancel(self, mailing_id: int, by: Actor) -> int:
+        """Send no more, from the next slot on. Returns how many were on their way just then and may still arrive."""
+        require(by, "cancel")
+        mailing = await self.get(mailing_id)
+        now = self._clock.now()
+        values = {
+            "status": Status.CANCELLED.value,
+            "finished_at": now,
+            "reason": "person",
+            "reason_words": f"cancelled by {by.name}",
+        }
+        await self._move(mailing, (Status.SCHEDULED, *_STARTED), values, self._audited(by, "cancel"))
+        in_flight = await self.store.deliveries.in_flight(mailing.step_id)
+        await self._sweep_all(mailing, DeliveryState.PLANNED, DeliveryState.CANCELLED, (Status.CANCELLED,), "cancelled")
+        return in_flight
+
+    async def edit_again(self, mailing_id: int, by: Actor) -> Mailing:
+        """Take a scheduled mailing back to a draft: cancel, edit, schedule again."""
+        require(by, "compose")
+        mailing = await self.get(mailing_id)
+        values = {"status": Status.DRAFT.value, "start_at": None, "launched_at": None, "content_hash": None}
+        await self._move(mailing, (Status.SCHEDULED,), values, self._audited(by, "edit_again"))
+        return await self.get(mailing_id)
+
+    async def set_speed(self, mailing_id: int, speed: float, by: Actor) -> Mailing:
+        """Messages/second per channel, from the next slot on."""
+        require(by, "speed")
+        mailing = await self.get(mailing_id)
+        self._require_speed(speed)
+        audited = self._audited(by, "speed", details={"speed": speed})
+        statuses = (Status.DRAFT, Status.SCHEDULED, *_STARTED)
+        await self._move(mailing, statuses, {}, audited, mailing_values={"speed": float(speed)})
+        return await self.get(mailing_id)
+
+    async def unknown(self, mailing_id: int) -> list[DeliveryRow]:
+        """Those that may or may not have got it."""
+        mailing = await self.get(mailing_id)
+        return await self.store.deliveries.rows(mailing.step_id, [DeliveryState.UNKNOWN], limit=1000)
+
+    async def repeat_unknown(self, mailing_id: int, by: Actor) -> int:
+        """Decide that the unknown ones get it again, at the risk that some have it; returns how many."""
+        require(by, "repeat")
+        await self._require_not_stopped()
+        mailing = await self.get(mailing_id)
+        moved = await self._sweep_all(mailing, DeliveryState.UNKNOWN, DeliveryState.PLANNED)
+        if moved and mailing.status is Status.SENT:
+            values = {"status": Status.SENDING.value, "finished_at": None}
+            await self._move(mailing, (Status.SENT,), values, self._audited(by, "repeat", details={"count": moved}))
+        elif moved:
+            await self.store.mailings.note(self._audited(by, "repeat", mailing_id, details={"count": moved}))
+        self._nudge()
+        return moved
+
+    # --- the kill switch, channels ---
+
+    async def stop(self, by: Actor) -> bool:
+        """No channel sends anything from the next slot on. False when it was on already."""
+        require(by, "stop")
+        changed = await self.store.mailings.switch(True, self._audited(by, "stop"))
+        self._nudge()
+        return changed
+
+    async def go(self, by: Actor) -> bool:
+        """Lift the kill switch; mailings go on where they were. False when it was not on."""
+        require(by, "go")
+        changed = await self.store.mailings.switch(False, self._audited(by, "go"))
+        self._nudge()
+        return changed
+
+    async def stopped(self) -> Actor | None:
+        """Who pressed the kill switch, while it is on."""
+        return await self.store.mailings.stopped_by()
+
+    async def topup(self, channel: str, amount: int, by: Actor) -> int:
+        """Add to a channel's package; returns its balance."""
+        require(by, "topup")
+        quota = self._channel(channel).quota
+        if quota is None or quota.per is not QuotaPer.PACKAGE:
+            raise Invalid(_('{channel} has no package; its quota would be {{ …, per = "package" }}.'), channel=channel)
+        if not 0 < amount <= 1_000_000_000:
+            raise Invalid(_("A package is topped up by a number above 0."))
+        await self.package_left(channel)
+        return await self.store.mailings.top_up(channel, amount, self._audited(by, "topup", subject=channel))
+
+    async def package_left(self, channel: str) -> int | None:
+        """The balance of a channel's package; None where it has none."""
+        quota = self._channel(channel).quota
+        if quota is None or quota.per is not QuotaPer.PACKAGE:
+            return None
+        return await self.store.mailings.package_left(channel, quota.messages)
+
+    # --- statistics ---
+
+    async def figures(self, mailing_id: int) -> dict[str, Any]:
+        """The JSON of CONTRACT.md section 6."""
+        mailing = await self.get(mailing_id)
+        return render_figures(
+            mailing,
+            (await self.store.deliveries.counters([mailing.step_id]))[mailing.step_id],
+            settings=self.settings,
+            capabilities_of=self._capabilities_of,
+            states=await self.store.mailings.channel_states(),
+            orders=await self.store.mailings.orders_of(mailing.step_id),
+            stopped=await self.stopped() is not None,
+            at=self._clock.now(),
+        )
+
+    async def list_mailings(self, *, search: str = "", limit: int = 20, offset: int = 0) -> list[Summary]:
+        """Newest first."""
+        mailings = await self.store.mailings.page(search=search, limit=limit, offset=offset)
+        counters = await self.store.deliveries.counters([mailing.step_id for mailing in mailings])
+        return [_summary(mailing, counters[mailing.step_id]) for mailing in mailings]
+
+    async def active(self) -> list[Mailing]:
+        """Mailings that have started and not ended."""
+        return await self.store.mailings.with_status(_STARTED)
+
+    async def totals(self, since: datetime | None = None) -> dict[str, int]:
+        """Counters of all mailings launched since then, summed."""
+        return await self.store.mailings.totals(since)
+
+    async def failed(self, mailing_id: int, *, after_id: int = 0, limit: int = 100) -> list[DeliveryRow]:
+        mailing = await self.get(mailing_id)
+        return await self.store.deliveries.rows(mailing.step_id, [DeliveryState.FAILED], after_id=after_id, limit=limit)
+
+    async def why(self, mailing_id: int, client: str) -> tuple[ClientCard, DeliveryRow | None, str]:
+        """The client's card, its delivery of this mailing if it has one, and in a word why it did (not) get it."""
+        mailing = await self.get(mailing_id)
+        card = await self.store.clients.find_by_any(client)
+        if card is None:
+            raise NotFound(_("There is no client “{client}”."), client=client)
+        found = await self.store.deliveries.rows(mailing.step_id, client_id=card.id, limit=1)
+        if found:
+            return card, found[0], found[0].reason or found[0].state.value
+        return card, None, await self._why_not_planned(mailing, card)
+
+    async def notices(self) -> list[Notice]:
+        """What people are still to be told."""
+        return await self.store.mailings.untold()
+
+    async def mark_told(self, notice_id: int) -> None:
+        await self.store.mailings.mark_told(notice_id, self._clock.now())
+
+    # --- inside ---
+
+    def _audited(self, by: Actor, verb: str, mailing_id: int | None = None, **more: Any) -> Audited:
+        return Audited(self._clock.now(), by, verb, mailing_id, **more)
+
+    def _nudge(self) -> None:
+        if self._engine is not None:
+            self._engine.nudge()
+
+    def _channel(self, channel: str) -> Any:
+        found = self.settings.channels.get(channel)
+        if found is None:
+            known = ", ".join(self.settings.channels) or "none"
+            raise NotFound(_("There is no channel “{channel}”; there is {known}."), channel=channel, known=known)
+        return found
+
+    async def _move(
+        self,
+        mailing: Mailing,
+        from_statuses: tuple[Status, ...],
+        values: Mapping[str, Any],
+        audited: Audited,
+        *,
+        revision: int | None = None,
+        mailing_values: Mapping[str, Any] | None = None,
+    ) -> Moved:
+        moved = await self.store.mailings.move(
+            Move(
+                mailing_id=mailing.id,
+                from_statuses=from_statuses,
+                values=values,
+                audited=audited,
+                revision=revision,
+                mailing_values=mailing_values or {},
+            )
+        )
+        if not moved.happened:
+            if moved.status in from_statuses:
+                raise Stale(_("“{name}” was changed meanwhile; look at it again."), name=mailing.draft.name)
+            status = moved.status.value if moved.status else "deleted"
+            raise Refused(_("“{name}” is {status}; that can't be done now."), name=mailing.draft.name, status=status)
+        self._nudge()
+        return moved
+
+    async def _sweep_all(
+        self,
+        mailing: Mailing,
+        from_state: DeliveryState,
+        to_state: DeliveryState,
+        only_status: tuple[Status, ...] = (),
+        reason: str | None = None,
+    ) -> int:
+        """Move all rows of a state, piece by piece, so that no lane waits for the lock."""
+        moved = 0
+        while True:
+            sweep = rows.Sweep(mailing.step_id, from_state, to_state, self._clock.now(), reason, only_status)
+            piece = await self.store.writer.write(rows.sweep, sweep)
+            moved += piece
+            if piece < rows.SWEEP:
+                return moved
+
+    async def _launch_again(self, mailing: Mailing, by: Actor, revision: int | None) -> Mailing:
+        """Through `paused`, so that a kill in between leaves something that a person can resume."""
+        await self._require_launchable(mailing, again=True)
+        audited = self._audited(by, "launch_again")
+        waits = {"status": Status.PAUSED.value, "reason": "launching", "reason_words": None, "finished_at": None}
+        await self._move(
+            mailing,
+            (Status.CANCELLED,),
+            waits,
+            audited,
+            revision=revision,
+            mailing_values={"launched_by": str(by)},
+        )
+        await self._sweep_all(mailing, DeliveryState.CANCELLED, DeliveryState.PLANNED, (Status.PAUSED,))
+        start_at, _note = self._start_at(mailing.draft)
+        now = self._clock.now()
+        later = mailing.started_at is None and mailing.draft.start != "now" and start_at > now
+        values: dict[str, Any] = {
+            "status": (Status.SCHEDULED if later else Status.SENDING).value,
+            "reason": None,
+            "launched_at": now,
+            "start_at": start_at if later else mailing.start_at or now,
+            "started_at": None if later else mailing.started_at or now,
+        }
+        await self._move(mailing, (Status.PAUSED,), values, audited)
+        return await self.get(mailing.id)
+
+    async def _mend_channels(self, mailing: Mailing, by: Actor) -> None:
+        states = await self.store.mailings.channel_states()
+        for channel in channels_of(mailing, list(self.settings.channels)):
+            state = states.get(channel)
+            if state is None or state.broken_at is None:
+                continue
+            try:
+                await self._check_channel(channel)
+            except ChannelBroken as error:
+                raise Refused(
+                    _("{channel} is still broken: {words}. Mend it, then resume."), channel=channel, words=error.words
+                ) from error
+            except GatewayError as error:
+                raise Refused(
+                    _("{channel} does not answer just now: {words}. Try again soon."),
+                    channel=channel,
+                    words=error.words,
+                ) from error
+            audited = self._audited(by, "mend", subject=channel)
+            await self.store.mailings.set_channel(channel, {"broken_at": None, "reason": None}, audited)
+
+    async def _require_not_stopped(self) -> None:
+        by = await self.stopped()
+        if by is not None:
+            raise Refused(
+                _("Everything is stopped: {name} pressed the kill switch. An owner lifts it with /go."), name=by.name
+            )
+
+    def _require_changeable(self, mailing: Mailing) -> None:
+        left = mailing.start_at - self._clock.now() if mailing.start_at else timedelta(0)
+        if left < timedelta(seconds=CHANGEABLE_UNTIL_S):
+            raise Refused(
+                _("“{name}” starts in less than 5 minutes; it can only be cancelled now."), name=mailing.draft.name
+            )
+
+    def _require_speed(self, speed: float) -> None:
+        ceiling = max((channel.max_rate for channel in self.settings.channels.values()), default=25.0)
+        if not 0 < speed <= ceiling:
+            raise Invalid(
+                _("A speed is between 1 and {ceiling:g} messages/second; this one is {speed:g}."),
+                ceiling=ceiling,
+                speed=speed,
+            )
+
+    async def _require_launchable(self, mailing: Mailing, *, again: bool = False) -> None:
+        card = await self._check(mailing, again=again)
+        if card.problems:
+            raise card.problems[0]
+
+    def _start_at(self, draft: Draft) -> tuple[datetime, str | None]:
+        """When it starts, and what is to be said of that time. Raises Invalid for a date in the past."""
+        now = self._clock.now()
+        if draft.start == "now":
+            return now, None
+        if draft.timezone == "client":
+            return max(earliest_zone_start(draft.start), now), None
+        start = resolve_start(draft.start, draft.timezone or self.settings.timezone, now)
+        return start.at, start.note
+
+    async def _check(self, mailing: Mailing, *, again: bool = False) -> CheckCard:
+        draft = mailing.draft
+        problems: list[Invalid] = []
+        warnings: list[Invalid] = []
+        now = self._clock.now()
+        starts_at, note = now, None
+        try:
+            starts_at, note = (now, None) if again else self._start_at(draft)
+        except Invalid as error:
+            problems.append(error)
+        count = AudienceCount()
+        try:
+            for channel in draft.channels:
+                self._channel(channel)
+            count = await self.count_audience(draft.audience, draft.routing, draft.channels)
+        except Invalid as error:
+            problems.append(error)
+        if not again and not problems and count.planned == 0:
+            problems.append(_nobody(count))
+        losses = await self._fit_all(draft, count, problems)
+        if draft.speed is not None:
+            try:
+                self._require_speed(draft.speed)
+            except Invalid as error:
+                problems.append(error)
+        package_left = await self._check_packages(count, problems)
+        duration_s = max(
+            (seconds_for(channel, n, draft.speed, self.settings) for channel, n in count.by_channel.items()),
+            default=0.0,
+        )
+        return CheckCard(
+            mailing=mailing,
+            count=count,
+            losses=losses,
+            starts_at=starts_at,
+            start_note=note,
+            duration_s=duration_s,
+            ends_at=starts_at + timedelta(seconds=duration_s),
+            problems=tuple(problems),
+            warnings=tuple(warnings),
+            package_left=package_left,
+        )
+
+    async def _fit_all(
+        self, draft: Draft, count: AudienceCount, problems: list[Invalid]
+    ) -> dict[str, tuple[Loss, ...]]:
+        """Fit the message to each kind that it will go to, and try its templates."""
+        channels = list(count.by_channel) or [*draft.channels] or list(self.settings.channels)
+        kinds = {self.settings.channels[channel].kind for channel in channels if channel in self.settings.channels}
+        known_fields = await self.store.clients.known_fields()
+        losses: dict[str, tuple[Loss, ...]] = {}
+        for kind in sorted(kinds):
+            capabilities = self._capabilities_of(kind)
+            try:
+                fitted = fit(draft.message, capabilities)
+                Personaliser(fitted.parts, capabilities, known_fields)
+            except Invalid as error:
+                problems.append(error)
+            else:
+                losses[kind] = fitted.losses
+        return losses
+
+    async def _check_packages(self, count: AudienceCount, problems: list[Invalid]) -> dict[str, int]:
+        left: dict[str, int] = {}
+        for channel, planned in count.by_channel.items():
+            balance = await self.package_left(channel) if channel in self.settings.channels else None
+            if balance is None:
+                continue
+            left[channel] = balance
+            if balance < planned:
+                problems.append(
+                    Refused(
+                        _(
+                            "The package of {channel} has {left} messages left and this mailing needs {needed}; top it up."
+                        ),
+                        channel=channel,
+                        left=balance,
+                        needed=planned,
+                    )
+                )
+        return left
+
+    async def _preview_client(self, draft: Draft, client: str | None) -> ClientCard | None:
+        if client is None:
+            return await self.store.clients.sample(
+                read_audience(draft.audience),
+                draft.routing,
+                draft.channels,
+                tuple(self.settings.channels),
+                at=self._clock.now(),
+                zone=ZoneInfo(self.settings.timezone),
+            )
+        card = await self.store.clients.find_by_any(client)
+        if card is None:
+            raise NotFound(_("There is no client “{client}”."), client=client)
+        return card
+
+    def _preview_channel(self, draft: Draft, card: ClientCard | None) -> str:
+        usable = draft.channels or tuple(self.settings.channels)
+        if card is not None and card.main_channel in usable and card.main_channel in self.settings.channels:
+            return card.main_channel
+        if not usable:
+            raise Invalid(_("No channel is configured yet; add a [[channels]] table."))
+        return usable[0]
+
+    async def _why_not_planned(self, mailing: Mailing, card: ClientCard) -> str:
+        if mailing.status in (Status.DRAFT, Status.SCHEDULED):
+            return "not_started"
+        count = await self.store.clients.why_left_out(
+            card.id,
+            read_audience(mailing.draft.audience),
+            mailing.draft.routing,
+            mailing.draft.channels,
+            tuple(self.settings.channels),
+            at=self._clock.now(),
+            zone=ZoneInfo(self.settings.timezone),
+        )
+        return count or "came_later"
+
+
+def _require_name(draft: Draft) -> None:
+    if not draft.name.strip():
+        raise Invalid(_("A mailing needs a name."))
+    if len(draft.name) > 200:
+        raise Invalid(_("A mailing's name has at most 200 characters; this one has {length}."), length=len(draft.name))
+
+
+def _nobody(count: AudienceCount) -> Invalid:
+    if not count.audience:
+        return Invalid(_("Nobody matches this audience."))
+    reasons = ", ".join(f"{reason} {amount}" for reason, amount in sorted(count.left_out.items()))
+    return Invalid(
+        _("{audience} match and none of them can be reached: {reasons}."), audience=count.audience, reasons=reasons
+    )
+
+
+def _summary(mailing: Mailing, counters: Mapping[tuple[str, str], int]) -> Summary:
+    sums: dict[str, int] = {}
+    for (_channel, name), amount in counters.items():
+        sums[name] = sums.get(name, 0) + amount
+    planned, waiting = sums.get("planned", 0), sums.get("waiting", 0)
+    return Summary(
+        id=mailing.id,
+        name=mailing.draft.name,
+        status=mailing.status,
+        created_at=mailing.created_at,
+        start_at=mailing.start_at,
+        planned=planned,
+        waiting=waiting,
+        sent=sums.get("sent", 0),
+        failed=sums.get("failed", 0),
+        progress=(planned - waiting) / planned if planned else 0.0,
+    )

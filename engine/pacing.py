@@ -1,0 +1,64 @@
+"""Slots: evenly spaced, never more than the rate in any window of one second, however late the loop wakes."""
+
+from collections import deque
+
+# The guard's window is this much wider than n / rate, so that the jitter between the clock's reading and the socket's
+# write never puts one start too many into a second. It costs a thousandth of the pace.
+MARGIN = 0.001
+
+STRETCH = 0.7  # of the pace, after a throttle answer
+RECOVER_STEP = 0.05  # of the pace, given back after each RECOVER_AFTER_S without one
+RECOVER_AFTER_S = 10.0
+
+
+class Pacer:
+    """Says when the next start may be; told of each start as it happens. Times are monotonic seconds."""
+
+    def __init__(self, rate: float) -> None:
+        self._ceiling = rate
+        self._share = 1.0  # of the ceiling, lowered by throttles
+        self._next_slot = float("-inf")
+        self._starts: deque[float] = deque()
+        self._recovers_at = float("inf")
+
+    @property
+    def rate(self) -> float:
+        """Messages/second at present."""
+        return self._ceiling * self._share
+
+    def set_rate(self, rate: float) -> None:
+        """A new ceiling from the next slot on; what has started in the last second still counts."""
+        self._ceiling = rate
+
+    def next_start(self, now: float) -> float:
+        """The earliest time of the next start: the coming slot, or now where slots were missed; never in a burst."""
+        self._recover(now)
+        return max(self._next_slot, self._guard(), now)
+
+    def record(self, at: float) -> None:
+        """A start happened. Slots stay on their grid while starts keep up with it; missed ones are let go."""
+        interval_s = 1 / self.rate
+        on_grid = self._next_slot + interval_s
+        self._next_slot = on_grid if on_grid > at else at + interval_s
+        self._starts.append(at)
+        while len(self._starts) > self._per_window():
+            self._starts.popleft()
+
+    def stretch(self, now: float) -> None:
+        """The platform asked for a slower pace."""
+        self._share = max(self._share * STRETCH, 0.04)
+        self._recovers_at = now + RECOVER_AFTER_S
+
+    def _recover(self, now: float) -> None:
+        while now >= self._recovers_at:
+            self._share = min(self._share + RECOVER_STEP, 1.0)
+            self._recovers_at = self._recovers_at + RECOVER_AFTER_S if self._share < 1.0 else float("inf")
+
+    def _guard(self) -> float:
+        per_window = self._per_window()
+        if len(self._starts) < per_window:
+            return float("-inf")
+        return self._starts[-per_window] + per_window / self.rate * (1 + MARGIN)
+
+    def _per_window(self) -> int:
+        return max(int(self.rate), 1)

@@ -1,0 +1,81 @@
+"""Forms the audience of a step in packages, when it starts, and fits its message to each kind of messenger."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from engine.audience import read_audience
+from engine.clock import Clock
+from engine.schedule import client_instant
+from engine.settings import LATE_START_S, EngineSettings
+from storage.planning import Package, Planned, plan_package, zones_of_package
+from storage.records import Mailing, Routing
+from storage.store import Store
+
+log = logging.getLogger(__name__)
+
+PACKAGE = 5000  # clients looked at in one transaction: bounds the time to the first message and the memory
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Plans package after package; each is one transaction with the step's mark, so a kill repeats nothing."""
+
+    store: Store
+    settings: EngineSettings
+    clock: Clock
+
+    async def plan_next(self, mailing: Mailing) -> Planned:
+        """Plan the next package of the mailing's step. Raises Invalid where the audience can't be read any more."""
+        draft = mailing.draft
+        package = Package(
+            step_id=mailing.step_id,
+            size=PACKAGE,
+            audience=read_audience(draft.audience),
+            routing=Routing(draft.routing),
+            channels=draft.channels,
+            known_channels=tuple(self.settings.channels),
+            at=self.clock.now(),
+            zone=self.settings.timezone,
+            due_by_zone=await self._due_by_zone(mailing),
+        )
+        return await self.store.writer.write(plan_package, package)
+
+    async def _due_by_zone(self, mailing: Mailing) -> Mapping[str | None, datetime] | None:
+        """With `timezone = "client"`: when each zone of the next package has its hour. None: everybody now."""
+        if mailing.draft.timezone != "client":
+            return None
+        zones = await zones_of_package(self.store.database, mailing.step_id, PACKAGE)
+        return {zone: self._due(mailing.draft.start, zone or self.settings.timezone) for zone in (None, *zones)}
+
+    def _due(self, start: str, zone: str) -> datetime:
+        """The hour in that zone; one that has passed there by more than the late-start guard allows comes tomorrow."""
+        local = datetime.fromisoformat(start)
+        now = self.clock.now()
+        due = client_instant(local, zone)
+        while due < now - timedelta(seconds=LATE_START_S):
+            local += timedelta(days=1)
+            due = client_instant(local, zone)
+        return due
+
+
+def earliest_zone_start(start: str) -> datetime:
+    """When a mailing at each client's own hour begins: that hour in the first zone of the day, UTC+14."""
+    return client_instant(datetime.fromisoformat(start), "Pacific/Kiritimati")
+
+
+def known_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
+
+
+def channels_of(mailing: Mailing, known: Sequence[str]) -> tuple[str, ...]:
+    """The channels that the mailing may use."""
+    if mailing.draft.routing is Routing.MAIN:
+        return tuple(known)
+    return tuple(channel for channel in mailing.draft.channels if channel in known)

@@ -1,0 +1,53 @@
+"""What the configuration decides about the engine, in its own words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+MAX_RATE = 25.0  # messages/second of a channel, unless a person allowed more
+LATE_START_S = 30 * 60.0  # a start that is further past asks a person
+SILENCE_S = 30 * 60.0  # a longer one before this start, and what was sending asks a person
+CHANGEABLE_UNTIL_S = 5 * 60.0  # before a scheduled start
+
+
+class QuotaPer(StrEnum):
+    DAY = "day"
+    PACKAGE = "package"
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """`messages` a day of the app's zone; or a package, whose balance is in storage and begins with `messages`."""
+
+    messages: int
+    per: QuotaPer
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelSettings:
+    id: str
+    kind: str
+    rate: float = MAX_RATE
+    quota: Quota | None = None
+    max_rate: float = MAX_RATE  # what a mailing's speed may be at most
+
+
+@dataclass(frozen=True, slots=True)
+class InterruptAt:
+    """A mailing that fails this much stops by itself. Normal failures (blocked, gone, windows, opt-outs) count only for
+    `gone_share`, which is off while it is None."""
+
+    failed_share: float = 0.3
+    after: int = 200
+    gone_share: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    channels: Mapping[str, ChannelSettings]
+    data_dir: Path
+    timezone: str = "UTC"
+    tries: int = 3
+    interrupt_at: InterruptAt = field(default_factory=InterruptAt)
+    drain_s: float = 8.0  # how long a shutdown waits for what is in flight

@@ -1,0 +1,169 @@
+"""What a mailing has come to, from the counters that move with the rows; never recounted."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from engine.settings import EngineSettings
+from gateways.base import Capabilities, ReceiptState
+from storage.mailings import ChannelState
+from storage.records import Mailing, Status
+
+RATE_IS_FRESH_S = 5.0
+ENDS = ("sent", "failed", "skipped", "cancelled", "unknown")
+CLICKS = ("any", "link", "text_link", "buy", "message")
+
+Sums = Mapping[tuple[str, str], int]  # (channel, counter) -> amount
+CapabilitiesOf = Callable[[str], Capabilities]
+
+
+def render_figures(
+    mailing: Mailing,
+    sums: Sums,
+    *,
+    settings: EngineSettings,
+    capabilities_of: CapabilitiesOf,
+    states: Mapping[str, ChannelState],
+    orders: Mapping[str, Any],
+    stopped: bool,
+    at: datetime,
+) -> dict[str, Any]:
+    """The JSON of `carillon mailing show`: CONTRACT.md section 6."""
+    totals = _totals(sums)
+    by_channel = _by_channel(mailing, sums, settings, capabilities_of, states)
+    planned, waiting = totals.get("planned", 0), totals.get("waiting", 0)
+    return {
+        "id": mailing.id,
+        "name": mailing.draft.name,
+        "status": mailing.status.value,
+        "stopped": stopped,
+        "start_at": _iso(mailing.start_at or mailing.started_at),
+        "started_at": _iso(mailing.started_at),
+        "finished_at": _iso(mailing.finished_at),
+        "audience": totals.get("audience", 0),
+        "left_out": _by_reason(totals, "left_out"),
+        "planned": planned,
+        "waiting": waiting,
+        **{name: totals.get(name, 0) for name in ENDS},
+        **_receipts(by_channel, "delivered"),
+        **_receipts(by_channel, "read"),
+        "clicked": _clicks(totals, "clicked"),
+        "clicks": _clicks(totals, "clicks"),
+        "unsubscribed": totals.get("unsubscribed", 0),
+        **orders,
+        "rate": _rate(mailing, totals, at),
+        "eta_seconds": _eta(mailing, by_channel, settings),
+        "progress": _progress(mailing, planned, waiting),
+        "by_channel": by_channel,
+        "failures": _by_reason(totals, "failed"),
+        "skips": _by_reason(totals, "skipped"),
+        "reason": _reason(mailing, stopped),
+        "steps": [{"step": 1, "name": None, "status": mailing.status.value}],
+    }
+
+
+def _totals(sums: Sums) -> dict[str, int]:
+    totals: dict[str, int] = {}
+    for (_, name), amount in sums.items():
+        totals[name] = totals.get(name, 0) + amount
+    return totals
+
+
+def _by_channel(
+    mailing: Mailing,
+    sums: Sums,
+    settings: EngineSettings,
+    capabilities_of: CapabilitiesOf,
+    states: Mapping[str, ChannelState],
+) -> dict[str, dict[str, Any]]:
+    figures: dict[str, dict[str, Any]] = {}
+    for channel in sorted({channel for channel, _ in sums if channel}):
+        counted = {name: sums.get((channel, name), 0) for name in ("planned", "waiting", *ENDS)}
+        if not any(counted.values()):
+            continue
+        known = settings.channels.get(channel)
+        receipts = capabilities_of(known.kind).receipts if known else frozenset()
+        figures[channel] = {
+            **counted,
+            "delivered": sums.get((channel, "delivered"), 0) if ReceiptState.DELIVERED in receipts else None,
+            "read": sums.get((channel, "read"), 0) if ReceiptState.READ in receipts else None,
+            "reason": _channel_reason(mailing, states.get(channel)),
+        }
+    return figures
+
+
+def _channel_reason(mailing: Mailing, state: ChannelState | None) -> str | None:
+    if state is None or mailing.status in (Status.SENT, Status.CANCELLED):
+        return None
+    if state.broken_at is not None:
+        return state.reason
+    if state.down_since is not None:
+        return f"the platform does not answer since {state.down_since:%H:%M:%S} UTC"
+    return None
+
+
+def _receipts(by_channel: Mapping[str, Mapping[str, Any]], name: str) -> dict[str, int | None]:
+    """null, never 0, where no channel of the mailing reports it."""
+    reporting = [figures for figures in by_channel.values() if figures[name] is not None]
+    return {
+        name: sum(figures[name] for figures in reporting) if reporting else None,
+        f"{name}_of": sum(figures["sent"] for figures in reporting),
+    }
+
+
+def _clicks(totals: Mapping[str, int], name: str) -> dict[str, int | None]:
+    """Links are not counted before they lead through us, so theirs are null."""
+    counted: dict[str, int | None] = {kind: totals.get(f"{name}:{kind}", 0) for kind in CLICKS}
+    return counted | {"link": None, "text_link": None}
+
+
+def _by_reason(totals: Mapping[str, int], name: str) -> dict[str, int]:
+    prefix = f"{name}:"
+    return {key.removeprefix(prefix): amount for key, amount in totals.items() if key.startswith(prefix) and amount}
+
+
+def _rate(mailing: Mailing, totals: Mapping[str, int], at: datetime) -> float:
+    """Messages/second: now while it is sending, on average once it has ended."""
+    if mailing.status is Status.SENDING:
+        fresh = mailing.rate_at is not None and (at - mailing.rate_at).total_seconds() <= RATE_IS_FRESH_S
+        return round(mailing.rate or 0.0, 1) if fresh else 0.0
+    if mailing.started_at is None or mailing.finished_at is None:
+        return 0.0
+    took_s = (mailing.finished_at - mailing.started_at).total_seconds()
+    return round(sum(totals.get(name, 0) for name in ("sent", "failed", "unknown")) / took_s, 1) if took_s > 0 else 0.0
+
+
+def _eta(mailing: Mailing, by_channel: Mapping[str, Mapping[str, Any]], settings: EngineSettings) -> int | None:
+    """Seconds until the slowest channel is through at the mailing's speed."""
+    if mailing.status is not Status.SENDING:
+        return None
+    return round(
+        max(
+            (seconds_for(channel, f["waiting"], mailing.draft.speed, settings) for channel, f in by_channel.items()),
+            default=0,
+        )
+    )
+
+
+def seconds_for(channel: str, messages: int, speed: float | None, settings: EngineSettings) -> float:
+    """How long a channel takes for so many messages at a mailing's speed."""
+    known = settings.channels.get(channel)
+    if known is None:
+        return 0.0
+    return messages / min(speed or known.rate, known.rate)
+
+
+def _progress(mailing: Mailing, planned: int, waiting: int) -> float:
+    if planned == 0:
+        return 1.0 if mailing.status is Status.SENT else 0.0
+    return round((planned - waiting) / planned, 4)
+
+
+def _reason(mailing: Mailing, stopped: bool) -> str | None:
+    if stopped and mailing.status in (Status.SENDING, Status.SCHEDULED):
+        return "stopped"
+    return mailing.reason_words or mailing.reason
+
+
+def _iso(instant: datetime | None) -> str | None:
+    return instant.isoformat(timespec="seconds").replace("+00:00", "Z") if instant else None

@@ -1,0 +1,142 @@
+"""The audience becomes deliveries: one INSERT ... SELECT for each package of clients, with the step's mark."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, case, func, insert, literal, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.database import Database
+from storage.deliveries import CounterKey, add_counters
+from storage.filters import AudienceFilter, AudienceQuery, compile_audience
+from storage.records import DeliveryState, Routing, Status
+from storage.schema import clients, deliveries, steps
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """The next `size` clients of a step by ascending id. `due_by_zone` gives each client zone its hour (None: clients
+    without one); without it everybody is due at `at`."""
+
+    step_id: int
+    size: int
+    audience: AudienceFilter
+    routing: Routing
+    channels: tuple[str, ...]
+    known_channels: tuple[str, ...]
+    at: datetime
+    zone: str
+    due_by_zone: Mapping[str | None, datetime] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What a package brought; `all` when no client is left to look at."""
+
+    planned: int
+    all: bool
+
+
+async def plan_package(connection: AsyncConnection, packages: Sequence[Package]) -> Sequence[Planned]:
+    return [await _plan_one(connection, package) for package in packages]
+
+
+async def _plan_one(connection: AsyncConnection, package: Package) -> Planned:
+    step = (await connection.execute(select(steps).where(steps.c.id == package.step_id))).one()
+    if step.planned_all or step.status != Status.SENDING:
+        return Planned(0, step.planned_all)
+    after = step.planned_through or 0
+    last, scanned = await _end_of_package(connection, after, package.size)
+    if not scanned:
+        await _mark(connection, package.step_id, after, planned_all=True)
+        return Planned(0, True)
+    query = await compile_audience(
+        connection,
+        package.audience,
+        package.routing,
+        package.channels,
+        package.known_channels,
+        package.at,
+        zone=ZoneInfo(package.zone),
+    )
+    inside = (clients.c.id > after) & (clients.c.id <= last) & query.matching
+    await connection.execute(_insert(package, query, inside))
+    planned = await _count(connection, package, query, inside)
+    everything = scanned < package.size
+    await _mark(connection, package.step_id, last, planned_all=everything)
+    return Planned(planned, everything)
+
+
+async def _end_of_package(connection: AsyncConnection, after: int, size: int) -> tuple[int, int]:
+    ids = select(clients.c.id).where(clients.c.id > after).order_by(clients.c.id).limit(size).subquery()
+    row = (await connection.execute(select(func.max(ids.c.id), func.count()).select_from(ids))).one()
+    return row[0] or after, row[1]
+
+
+def _insert(package: Package, query: AudienceQuery, inside: ColumnElement[bool]) -> Any:
+    chosen = select(
+        literal(package.step_id),
+        clients.c.id,
+        query.channel,
+        query.address_id,
+        literal(DeliveryState.PLANNED.value),
+        _due_at(package),
+    ).where(inside, query.left_out.is_(None))
+    # The mark lets each client be looked at once; (step, client) is unique besides.
+    return insert(deliveries).from_select(["step_id", "client_id", "channel", "address_id", "state", "due_at"], chosen)
+
+
+def _due_at(package: Package) -> ColumnElement[datetime]:
+    instant = deliveries.c.due_at.type
+    if package.due_by_zone is None:
+        return literal(package.at, type_=instant)
+    arms = [
+        (clients.c.timezone == zone, literal(due, type_=instant)) for zone, due in package.due_by_zone.items() if zone
+    ]
+    otherwise = literal(package.due_by_zone[None], type_=instant)
+    return case(*arms, else_=otherwise) if arms else otherwise
+
+
+async def _count(
+    connection: AsyncConnection, package: Package, query: AudienceQuery, inside: ColumnElement[bool]
+) -> int:
+    """Move the counters of who matched, who was left out and why, who is planned; returns how many are planned."""
+    deltas: dict[CounterKey, int] = defaultdict(int)
+    channel, left_out = query.channel.label("channel"), query.left_out.label("left_out")
+    found = await connection.execute(
+        select(channel, left_out, func.count()).where(inside).select_from(clients).group_by(channel, left_out)
+    )
+    planned = 0
+    for reached, reason, amount in found:
+        deltas[package.step_id, "", "", "", "audience"] += amount
+        if reason is not None:
+            deltas[package.step_id, "", "", "", f"left_out:{reason}"] += amount
+        else:
+            deltas[package.step_id, str(reached), "", "", "planned"] += amount
+            deltas[package.step_id, str(reached), "", "", "waiting"] += amount
+            planned += amount
+    await add_counters(connection, deltas)
+    return planned
+
+
+async def _mark(connection: AsyncConnection, step_id: int, through: int, *, planned_all: bool) -> None:
+    await connection.execute(
+        update(steps).where(steps.c.id == step_id).values(planned_through=through, planned_all=planned_all)
+    )
+
+
+async def zones_of_package(database: Database, step_id: int, size: int) -> Sequence[str]:
+    """The time zones on the cards of the next package."""
+    async with database.read() as connection:
+        after = await connection.scalar(select(steps.c.planned_through).where(steps.c.id == step_id)) or 0
+        last, _ = await _end_of_package(connection, after, size)
+        found = await connection.scalars(
+            select(clients.c.timezone)
+            .where(clients.c.id > after, clients.c.id <= last, clients.c.timezone.is_not(None))
+            .distinct()
+        )
+        return [zone for zone in found if zone is not None]
