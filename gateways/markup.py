@@ -6,7 +6,7 @@ close a tag, and rendering costs one split of the finished text.
 
 import html
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html.parser import HTMLParser
 
@@ -17,7 +17,8 @@ _SAME_AS = {"strong": "b", "em": "i", "ins": "u", "strike": "s", "del": "s"}
 OPEN, _ADDRESS_ENDS, CLOSE = "\ue000", "\ue001", "\ue002"
 _TAG_CODES = {tag: chr(0xE010 + number) for number, tag in enumerate(sorted(TAGS))}
 _CODE_TAGS = {code: tag for tag, code in _TAG_CODES.items()}
-_MARK = re.compile("([\ue000-\ue0ff])")
+_LINK = _TAG_CODES["a"]
+_MARK = re.compile(f"({OPEN}(?:{_LINK}[^{_ADDRESS_ENDS}]*{_ADDRESS_ENDS}|[{''.join(_CODE_TAGS)}])|{CLOSE})")
 MARKS = dict.fromkeys(range(57344, 57600))
 
 
@@ -62,36 +63,22 @@ def read_marked(marked: str) -> RichText:
     """Split a finished text into plain text and spans; tags left open by a condition end with the text."""
     if OPEN not in marked:
         return RichText(marked)
-    text: list[str] = []
+    pieces = _MARK.split(marked)  # text, mark, text, … text
+    texts = pieces[::2]
     spans: list[Span | None] = []
     stack: list[tuple[str, int, str, int]] = []
-    length = 0
-    pieces = iter(_MARK.split(marked))
-    for piece in pieces:
-        if piece == OPEN:
-            tag, url = _read_opening(pieces)
-            stack.append((tag, length, url, len(spans)))
+    length = len(texts[0])
+    for piece, text in zip(pieces[1::2], texts[1:], strict=True):
+        if piece != CLOSE:
+            stack.append((_CODE_TAGS[piece[1]], length, piece[2:-1], len(spans)))
             spans.append(None)
-        elif piece == CLOSE:
-            if stack:
-                tag, start, url, place = stack.pop()
-                spans[place] = Span(tag, start, length, url) if length > start else None
-        elif piece not in _CODE_TAGS and piece != _ADDRESS_ENDS:
-            text.append(piece)
-            length += len(piece)
+        elif stack:
+            tag, start, url, place = stack.pop()
+            spans[place] = Span(tag, start, length, url) if length > start else None
+        length += len(text)
     for tag, start, url, place in stack:
         spans[place] = Span(tag, start, length, url) if length > start else None
-    return RichText("".join(text), tuple(span for span in spans if span is not None))
-
-
-def _read_opening(pieces: Iterator[str]) -> tuple[str, str]:
-    next(pieces)  # the empty piece between two marks
-    tag = _CODE_TAGS.get(next(pieces), "")
-    if tag != "a":
-        return tag, ""
-    url = next(pieces)
-    next(pieces)  # _ADDRESS_ENDS
-    return tag, url
+    return RichText("".join(texts), tuple([span for span in spans if span is not None]))
 
 
 def to_html(rich: RichText) -> str:

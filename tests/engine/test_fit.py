@@ -1,0 +1,256 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.errors import Invalid
+from engine.fit import NEUTRAL_TEXT, Fitted, fit
+from gateways.base import Capabilities, Part, PartKind
+from gateways.message import Reply, read_message
+from tests.engine.kinds import CHATTY, chatty, fact
+
+ONE_BUTTON = [[{"link": "https://acme.test", "label": "Open"}]]
+
+
+def fitted(data: dict[str, Any], able: Capabilities = CHATTY, sizes: dict[str, int] | None = None) -> Fitted:
+    return fit(read_message(data), able, sizes)
+
+
+def shape(result: Fitted) -> list[tuple[str, int, str, int]]:
+    """Kind, how many files, the text and how many buttons, of each part."""
+    return [(p.kind.value, len(p.media), p.text, sum(map(len, p.buttons))) for p in result.parts]
+
+
+def losses(result: Fitted) -> list[str]:
+    return [str(loss) for loss in result.losses]
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ({"text": "Hi", "buttons": ONE_BUTTON}, [("text", 0, "Hi", 1)]),
+        ({"pictures": ["a"], "text": "Hi", "buttons": ONE_BUTTON}, [("picture", 1, "Hi", 1)]),
+        ({"pictures": ["a"]}, [("picture", 1, "", 0)]),
+        ({"pictures": ["a", "b"], "text": "Hi"}, [("album", 2, "Hi", 0)]),
+        ({"file": "a", "name": "Price.pdf", "text": "Hi", "buttons": ONE_BUTTON}, [("file", 1, "Hi", 1)]),
+        ({"video": "a", "text": "Hi"}, [("video", 1, "Hi", 0)]),
+        ({"location": {"latitude": 50.45, "longitude": 30.52}, "buttons": ONE_BUTTON}, [("location", 0, "", 1)]),
+        ({"elements": [{"text": "a"}, {"pictures": ["b"]}]}, [("text", 0, "a", 0), ("picture", 1, "", 0)]),
+    ],
+)  # fmt: skip
+def test_what_a_kind_carries_becomes_its_parts_without_a_loss(data: dict[str, Any], expected: list[Any]) -> None:
+    result = fitted(data)
+    assert shape(result) == expected
+    assert not result.losses
+
+
+def test_a_files_name_and_a_point_are_kept() -> None:
+    data = {"elements": [{"file": "a", "name": "Price.pdf"}, {"location": {"latitude": 50.45, "longitude": 30.52}}]}
+    assert fitted(data).parts == (
+        Part(PartKind.FILE, media=("a",), name="Price.pdf"),
+        Part(PartKind.LOCATION, latitude=50.45, longitude=30.52),
+    )
+
+
+def test_an_album_with_buttons_is_followed_by_the_text_with_the_buttons() -> None:
+    result = fitted({"pictures": ["a", "b"], "text": "Hi", "buttons": ONE_BUTTON})
+    assert shape(result) == [("album", 2, "", 0), ("text", 0, "Hi", 1)]
+    assert losses(result) == ["An album can't have buttons: they follow it, with the text, as a message of their own."]
+
+
+def test_buttons_of_an_album_without_a_text_get_a_neutral_one() -> None:
+    result = fitted({"pictures": ["a", "b"], "buttons": ONE_BUTTON})
+    assert shape(result) == [("album", 2, "", 0), ("text", 0, NEUTRAL_TEXT, 1)]
+    assert "Buttons need a text here, so they stand under “⬇️”." in losses(result)
+
+
+def test_an_album_keeps_its_buttons_where_the_kind_can() -> None:
+    result = fitted({"pictures": ["a", "b"], "buttons": ONE_BUTTON}, chatty(album_takes_buttons=True))
+    assert shape(result) == [("album", 2, "", 1)]
+
+
+@pytest.mark.parametrize(("count", "albums"), [(2, [2]), (10, [10]), (11, [6, 5]), (20, [10, 10]), (21, [7, 7, 7])])
+def test_many_pictures_go_as_even_albums(count: int, albums: list[int]) -> None:
+    result = fitted({"pictures": [f"p{number}" for number in range(count)], "text": "Hi"})
+    assert sorted((len(part.media) for part in result.parts), reverse=True) == albums
+    assert [source for part in result.parts for source in part.media] == [f"p{number}" for number in range(count)]
+    assert [part.text for part in result.parts] == [""] * (len(albums) - 1) + ["Hi"]
+    assert bool(result.losses) is (len(albums) > 1)
+
+
+def test_a_caption_that_is_too_long_follows_the_picture_with_the_buttons() -> None:
+    text = "x" * 1025
+    result = fitted({"pictures": ["a"], "text": text, "buttons": ONE_BUTTON})
+    assert shape(result) == [("picture", 1, "", 0), ("text", 0, text, 1)]
+    assert losses(result) == ["A caption holds 1024 characters: the text, of 1025, follows as a message of its own."]
+
+
+def test_tags_and_expressions_do_not_count_as_characters() -> None:
+    text = (
+        "<b>"
+        + "x" * 1000
+        + "</b><a href='https://acme.test/"
+        + "y" * 90
+        + "'>z</a>{{ client.first_name | default('n') }}"
+    )
+    result = fitted({"pictures": ["a"], "text": text})
+    assert [part.kind for part in result.parts] == [PartKind.PICTURE]
+    assert losses(result) == [
+        "The text takes 1001 of 1024 characters: a client whose values make it too long gets nothing."
+    ]
+
+
+def test_a_text_that_is_too_long_is_refused_with_the_numbers() -> None:
+    with pytest.raises(Invalid, match="element 1 takes 5000 characters; Chatty carries 4096"):
+        fitted({"text": "x" * 5000})
+
+
+def test_only_one_way_through_a_condition_counts() -> None:
+    text = "{% if client.vip %}" + "x" * 4000 + "{% else %}" + "y" * 3000 + "{% endif %}"
+    assert losses(fitted({"text": text})) == [
+        "The text takes 4000 of 4096 characters: a client whose values make it too long gets nothing."
+    ]
+    with pytest.raises(Invalid, match="takes 4097"):
+        fitted({"text": text.replace("y", "yy") + "z" * 97})
+
+
+def test_a_long_row_of_buttons_is_divided_and_a_long_label_cut() -> None:
+    row = [{"message": "x", "label": str(number)} for number in range(7)]
+    result = fitted({"text": "Hi", "buttons": [row, [{"message": "x", "label": "l" * 30}]]}, chatty(
+        max_buttons_in_row=fact(3), max_label=fact(20)
+    ))  # fmt: skip
+    assert [len(row) for row in result.parts[0].buttons] == [3, 3, 1, 1]
+    assert result.parts[0].buttons[-1] == (Reply("x", "l" * 19 + "…"),)
+    assert losses(result) == [
+        f"A label holds 20 characters: “{'l' * 30}” is cut to “{'l' * 19}…”.",
+        "Chatty shows 3 buttons in a row: longer rows are divided.",
+    ]
+
+
+def test_a_button_that_a_kind_cant_show_is_left_out_and_told() -> None:
+    result = fitted({"text": "Hi", "buttons": [[{"buy": "SKU-1", "label": "Buy"}], [{"message": "x", "label": "Yes"}]]})
+    assert result.parts[0].buttons == ((Reply("x", "Yes"),),)
+    assert losses(result) == ["Chatty can't show the button “Buy”: it is left out."]
+
+
+def test_a_kind_without_buttons_says_so() -> None:
+    result = fitted({"text": "Hi", "buttons": ONE_BUTTON}, chatty(max_buttons=fact(0)))
+    assert shape(result) == [("text", 0, "Hi", 0)]
+    assert losses(result) == ["Chatty can't show the button “Open”: it is left out."]
+
+
+def test_tags_that_a_dialect_lacks_are_told() -> None:
+    result = fitted({"text": "<b>a</b> <u>b</u> <s>c</s>"}, chatty(markup=frozenset({"b"})))
+    assert losses(result) == ["Chatty doesn't show <s>, <u>: the words stay, plain."]
+
+
+def test_media_that_a_kind_cant_carry_is_left_out_and_its_text_stays() -> None:
+    able = chatty(media=frozenset({PartKind.TEXT, PartKind.PICTURE}))
+    result = fitted({"elements": [{"video": "v", "text": "Look"}, {"pictures": ["a", "b", "c"], "text": "Hi"}]}, able)
+    assert shape(result) == [
+        ("text", 0, "Look", 0),
+        ("picture", 1, "Hi", 0),
+        ("picture", 1, "", 0),
+        ("picture", 1, "", 0),
+    ]
+    assert losses(result) == [
+        "Chatty can't carry this (video): it is left out.",
+        "Chatty has no albums: the pictures go one by one.",
+    ]
+    assert [loss.element for loss in result.losses] == [1, 2]
+
+
+def test_a_message_may_differ_on_one_kind() -> None:
+    data = {"text": "Hi", "only": {"chatty": {"text": "Hey"}, "other": {"text": "Ho"}}}
+    assert shape(fitted(data)) == [("text", 0, "Hey", 0)]
+
+
+def test_a_field_of_a_kinds_own_goes_with_the_first_part() -> None:
+    data = {"text": "Hi", "only": {"chatty": {"template": {"name": "sale"}}}}
+    assert fitted(data, chatty(own_fields=frozenset({"template"}))).parts[0].extra == {"template": {"name": "sale"}}
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ({}, "is empty"),
+        ({"text": "Hi", "for": ["viber"]}, "for viber only"),
+        ({"elements": [{"text": " \n"}]}, "Element 1 is an empty text"),
+        ({"elements": [{"text": "a"}, {"text": "<b> </b>"}]}, "Element 2 is an empty text"),
+        ({"text": "Hi", "buttons": [[{"message": "x", "label": "y"}]] * 101}, "has 101 buttons; Chatty shows 100"),
+        ({"text": "Hi", "buttons": [[{"message": "x", "label": " "}]]}, "has no label"),
+        ({"text": "Hi", "buttons": [[{"link": "acme.test", "label": "y"}]]}, "“acme.test” is no address"),
+        ({"text": "Hi", "buttons": [[{"link": "https://", "label": "y"}]]}, "“https://” is no address"),
+        ({"text": "Hi", "buttons": [[{"link": "https://a b", "label": "y"}]]}, "is no address"),
+        ({"text": "Hi", "buttons": [[{"link": "javascript:alert(1)", "label": "y"}]]}, "is no address"),
+        ({"text": "Hi", "buttons": [[{"link": "x{{ client.url }}", "label": "y"}]]}, "is no address"),
+        ({"text": "Hi", "buttons": [[{"message": "{{ x", "label": "y"}]]}, "can't be read"),
+        ({"text": "<a href='ftp://x'>x</a>"}, "“ftp://x” is no address"),
+        ({"text": "<h1>x</h1>"}, "<h1>"),
+        ({"text": "{% for a in b %}{% endfor %}"}, "{% for %}"),
+        ({"location": {"latitude": 91, "longitude": 0}}, "from -90 to 90"),
+        ({"text": "Hi", "only": {"chatty": {"tempalte": 1}}}, "knows no field “tempalte”"),
+    ],
+)
+def test_what_cant_be_sent_is_refused_with_a_sentence(data: dict[str, Any], words: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        fitted(data)
+    assert words in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "https://acme.test/x",
+        "HTTP://acme.test",
+        "tg://resolve?domain=x",
+        "{{ client.url }}",
+        "https://{{ client.shop }}/",
+    ],
+)
+def test_links_that_can_be_opened_pass(link: str) -> None:
+    assert fitted({"text": f'<a href="{link}">x</a>', "buttons": [[{"link": link, "label": "Go"}]]}).parts
+
+
+@pytest.mark.parametrize(("source", "kind"), [("pictures", "picture"), ("file", "file"), ("video", "video")])
+def test_a_file_over_the_limit_is_refused_with_its_size(source: str, kind: str) -> None:
+    value: Any = ["media:a.bin"] if source == "pictures" else "media:a.bin"
+    with pytest.raises(Invalid, match=r"takes no file over \d+ MB; one of element 1 has 60 MB"):
+        fitted({source: value}, sizes={"media:a.bin": 60_000_000})
+
+
+def test_nothing_left_to_send_is_refused() -> None:
+    with pytest.raises(Invalid, match="nothing in it can be sent by Chatty"):
+        fitted({"video": "v"}, chatty(media=frozenset({PartKind.TEXT})))
+
+
+TEXTS = st.sampled_from(["", "Hi", "x" * 1100, "{{ client.first_name }}", "<b>a</b>"])
+BUTTON = st.sampled_from(
+    [{"link": "https://a.test", "label": "l" * 70}, {"message": "m", "label": "y"}, {"buy": "S", "label": "b"}]
+)
+BUTTONS = st.lists(st.lists(BUTTON, max_size=10), max_size=3)
+PICTURES = st.lists(st.sampled_from(["a", "b"]), min_size=1, max_size=25)
+ELEMENT = st.one_of(
+    st.fixed_dictionaries({"text": TEXTS, "buttons": BUTTONS}),
+    st.fixed_dictionaries({"pictures": PICTURES, "text": TEXTS, "buttons": BUTTONS}),
+    st.fixed_dictionaries({"file": st.just("f"), "text": TEXTS, "buttons": BUTTONS}),
+    st.fixed_dictionaries({"video": st.just("v"), "text": TEXTS, "buttons": BUTTONS}),
+)
+
+
+@given(elements=st.lists(ELEMENT, max_size=3), media=st.frozensets(st.sampled_from(PartKind)), wide=st.integers(1, 8))
+def test_every_part_of_a_fitted_message_is_within_the_kinds_limits(
+    elements: list[dict[str, Any]], media: frozenset[PartKind], wide: int
+) -> None:
+    able = chatty(media=media, max_buttons_in_row=fact(wide))
+    try:
+        result = fitted({"elements": elements}, able)
+    except Invalid:
+        return
+    for part in result.parts:
+        assert part.kind in media | {PartKind.TEXT}
+        assert len(part.text) <= (4096 if part.kind is PartKind.TEXT else 1024)
+        assert part.text or part.kind is not PartKind.TEXT
+        assert all(0 < len(row) <= wide and len(button.label) <= 64 for row in part.buttons for button in row)
+        assert part.kind is not PartKind.ALBUM or (2 <= len(part.media) <= 10 and not part.buttons)
