@@ -1,6 +1,48 @@
-"""Errors that no command told of itself, in words."""
+"""Errors that no command told of itself, in words: what, where, how to mend."""
 
-import logging
+from typing import NamedTuple
 
 from sqlalchemy.exc import DBAPIError
 
+from bot.config import ConfigError
+from bot.http import TakenPort
+from engine.errors import Invalid
+from gateways.base import GatewayError
+from storage.database import UnusableStorage
+from storage.runs import AnotherEngine
+
+FAILED = 1
+WRONG = 2
+
+
+class Told(NamedTuple):
+    words: str
+    code: int
+
+
+def words_of(error: BaseException) -> Told:
+    """What to say of the error, and the exit code: 1 it failed, 2 wrong usage or configuration."""
+    match error:
+        case Invalid():
+            return Told(str(error), FAILED)
+        case ConfigError() | UnusableStorage() | AnotherEngine():
+            return Told(_ended(str(error)), WRONG)
+        case TakenPort():
+            return Told(str(error), FAILED)
+        case DBAPIError():
+            cause = str(error.orig).splitlines()[0] if error.orig else type(error).__name__
+            return Told(f"The storage refused: {cause}.\nSee [storage] url, and whether `carillon db upgrade` ran.", FAILED)
+        case GatewayError():
+            return Told(f"The messenger answered: {error.words or type(error).__name__}.", FAILED)
+        case OSError():
+            about = f"{error.filename}: " if error.filename else ""
+            return Told(f"{about}{error.strerror or type(error).__name__}.", FAILED)
+    return Told(
+        f"Something broke inside Carillon ({type(error).__name__}).\n"
+        "Run it again with CARILLON_DEBUG=1 to see where, and tell us.",
+        FAILED,
+    )
+
+
+def _ended(words: str) -> str:
+    return words if words.endswith((".", "?")) else f"{words}."

@@ -1,0 +1,131 @@
+"""What runs and what prepares it: demo, run, check, init, sandbox."""
+
+from typing import Annotated, Any
+
+import typer
+
+from bot.cli.context import Failure, Options, Wrong, run, table
+
+PARTS = ("web", "engine", "bot")
+
+
+def register(app: typer.Typer) -> None:
+    for command in (demo, run_all, check, init, sandbox):
+        app.command(name="run" if command is run_all else None)(command)
+
+
+def demo(
+    clients: Annotated[int, typer.Option(min=1, max=100_000, help="So many sample clients.")] = 500,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the page; the next free one where it is taken.")] = 8080,
+    speed: Annotated[float, typer.Option(min=0.1, max=25, help="Messages a second.")] = 25.0,
+    exit_: Annotated[bool, typer.Option("--exit", help="End after the mailing instead of serving the page.")] = False,
+    seed: Annotated[int, typer.Option(help="Another number makes other clients.")] = 1,
+) -> None:
+    """Everything embedded, no accounts: one mailing through the bot's conversation, then the page.
+
+    Example: `carillon demo --clients 100 --exit`"""
+    from bot.demo import run_demo
+
+    run(run_demo(clients=clients, port=port, speed=speed, ends=exit_, seed=seed))
+
+
+def run_all(
+    context: typer.Context,
+    only: Annotated[str | None, typer.Option(metavar="PARTS", help="Only these of web,engine,bot.")] = None,
+) -> None:
+    """The real thing: admin bots, engine and webhooks in one process, until SIGTERM or Ctrl-C.
+
+    Example: `carillon --config /etc/carillon/config.toml run`"""
+    parts = _parts(only)
+    config = Options.of(context).load()
+    from bot.app import serve_all
+    from bot.loop import run_until_signal
+
+    run_until_signal(lambda ended: serve_all(config, parts, ended))
+
+
+def check(context: typer.Context) -> None:
+    """Read the configuration, open the storage, and ask each platform who the token belongs to.
+
+    Example: `carillon check --json`"""
+    options = Options.of(context)
+    config = options.load()
+
+    async def work() -> list[dict[str, Any]]:
+        from bot.check import check_all
+
+        return await check_all(config)
+
+    findings = run(work())
+    cells = [(each["what"], "ok" if each["ok"] else "wrong", each["words"]) for each in findings]
+    wrong = sum(not each["ok"] for each in findings)
+    options.emit(
+        {"ok": not wrong, "checks": findings}, lambda out: out.print(table("what", "state", "found", rows=cells))
+    )
+    if wrong:
+        raise Failure(f"{wrong} of {len(findings)} checks found something wrong.")
+
+
+def init(
+    context: typer.Context,
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that exists.")] = False,
+) -> None:
+    """Write a configuration from the example, asking a few questions.
+
+    Example: `carillon init --config config.toml`"""
+    options = Options.of(context)
+    from pathlib import Path
+
+    from bot.setup import Answers, write_config
+
+    file = Path(options.config)
+    if file.exists() and not force:
+        raise Wrong(f"{file} exists already; --force writes over it.")
+    if not file.resolve().parent.is_dir():
+        raise Wrong(f"There is no folder {file.parent}.")
+
+    def ask(question: str, default: str | None, check: Any = str) -> str:
+        return str(typer.prompt(question, default=default, type=check, err=True))
+
+    answers = Answers(
+        name=ask("What is this installation called", "Carillon"),
+        timezone=ask("Its time zone", "UTC"),
+        person=ask("Your name", None),
+        telegram=ask("Your Telegram id (@userinfobot tells it)", None),
+        bot_variable=ask("Environment variable with the admin bot's token", "ADMIN_BOT_TOKEN"),
+        channel=ask("A short id of the first channel", "tg-shop"),
+        channel_variable=ask("Environment variable with that channel's token", "TG_TOKEN"),
+    )
+    write_config(file, answers)
+    words = (
+        f"{file} is written. Set {answers.bot_variable} and {answers.channel_variable}, then: carillon check, "
+        "carillon run."
+    )
+    options.emit({"file": str(file)}, lambda out: out.print(words, markup=False))
+
+
+def sandbox(
+    context: typer.Context,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8081,
+    clients: Annotated[int, typer.Option(min=0, help="Telegram ids 1 to N are clients who started the bot.")] = 1000,
+) -> None:
+    """The simulated messengers alone, for trying configurations and for load tests.
+
+    Example: `carillon sandbox --port 8081`"""
+    options = Options.of(context)
+    from bot.loop import run_until_signal
+    from bot.sandbox import serve_sandbox
+
+    run_until_signal(lambda ended: serve_sandbox(port, clients, ended, options.emit))
+
+
+def _parts(only: str | None) -> frozenset[str]:
+    if only is None:
+        return frozenset(PARTS)
+    parts = [part.strip() for part in only.split(",") if part.strip()]
+    for part in parts:
+        if part not in PARTS:
+            raise Wrong(f"--only knows {', '.join(PARTS)}; “{part}” is none of them.")
+    if not parts:
+        raise Wrong(f"--only needs one or more of {', '.join(PARTS)}.")
+    return frozenset(parts)

@@ -1,0 +1,125 @@
+"""`carillon stats`: numbers as a table, JSON, a picture or a sheet."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bot.cli.context import Options, Wrong, desk_of, run, table
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bot.app import Desk
+
+_COLUMNS = ("id", "name", "status", "started_at", "planned", "sent", "failed", "skipped", "unknown", "waiting")
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(stats)
+
+
+def stats(
+    context: typer.Context,
+    mailing_id: Annotated[int | None, typer.Argument(metavar="[ID]", help="One mailing; without it, all.")] = None,
+    since: Annotated[str | None, typer.Option(metavar="DATE", help="Only what started from this day on.")] = None,
+    png: Annotated[str | None, typer.Option(metavar="FILE", help="Draw them too.")] = None,
+    csv: Annotated[str | None, typer.Option(metavar="FILE", help="Write them as CSV too.")] = None,
+    xlsx: Annotated[str | None, typer.Option(metavar="FILE", help="Write them as a sheet too.")] = None,
+) -> None:
+    """Numbers of one mailing or of all.
+
+    Example: `carillon stats --since 2026-11-01 --png november.png`"""
+    options = Options.of(context)
+    start = _day(since) if since else None
+    files = {name: _target(file) for name, file in (("png", png), ("csv", csv), ("xlsx", xlsx)) if file}
+
+    async def work() -> tuple[Any, list[Mapping[str, Any]]]:
+        async with desk_of(options) as desk:
+            document, rows = await (_one(desk, mailing_id) if mailing_id is not None else _all(desk, start))
+            for kind, file in files.items():
+                file.write_bytes(await _written(desk, kind, mailing_id, document, rows, since or ""))
+            return document, rows
+
+    document, rows = run(work())
+
+    def show(out: Any) -> None:
+        if mailing_id is not None:
+            from bot.cli.figures import print_figures
+
+            print_figures(out, document)
+        elif rows:
+            cells = [tuple(row[column] for column in _COLUMNS) for row in rows]
+            out.print(table(*_COLUMNS, rows=cells, right=_COLUMNS[4:]))
+        else:
+            out.print("There is no mailing yet." if since is None else f"Nothing has started since {since}.")
+        for file in files.values():
+            out.print(f"{file} is written.", markup=False)
+
+    options.emit(document, show)
+
+
+async def _one(desk: "Desk", mailing_id: int) -> tuple[Any, list[Mapping[str, Any]]]:
+    figures = await desk.operations.figures(mailing_id)
+    return figures, [figures]
+
+
+async def _all(desk: "Desk", start: datetime | None) -> tuple[Any, list[Mapping[str, Any]]]:
+    """Every mailing that started since then, newest first, and the sums."""
+    rows: list[Mapping[str, Any]] = []
+    offset = 0
+    while page := await desk.operations.list_mailings(limit=100, offset=offset):
+        offset += len(page)
+        for each in page:
+            if start is None or (each.start_at or each.created_at) >= start:
+                rows.append(await desk.operations.figures(each.id))
+    sums = {name: sum(int(row[name]) for row in rows) for name in _COLUMNS[4:]}
+    return {"since": start, "mailings": rows, "total": sums}, rows
+
+
+async def _written(
+    desk: "Desk", kind: str, mailing_id: int | None, document: Any, rows: Sequence[Mapping[str, Any]], since: str
+) -> bytes:
+    match kind:
+        case "png":
+            return await _picture(desk, mailing_id, document, rows, since)
+        case "csv":
+            from bot.sheets import csv_of
+
+            return csv_of(rows)
+        case _:
+            from bot.sheets import xlsx_of
+
+            return xlsx_of(rows)
+
+
+async def _picture(
+    desk: "Desk", mailing_id: int | None, document: Any, rows: Sequence[Mapping[str, Any]], since: str
+) -> bytes:
+    from zoneinfo import ZoneInfo
+
+    from bot.charts import draw_mailing, draw_totals
+
+    if mailing_id is None:
+        return draw_totals(rows, f"since {since}" if since else "all")
+    mailing = await desk.operations.get(mailing_id)
+    timeline = await desk.store.timelines.of_step(mailing.step_id)
+    return draw_mailing(document, timeline, ZoneInfo(desk.config.app.timezone))
+
+
+def _day(text: str) -> datetime:
+    try:
+        day = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Wrong(f"--since {text} is no date; write one as 2026-11-01.") from error
+    return day if day.tzinfo else day.replace(tzinfo=UTC)
+
+
+def _target(name: str) -> "Path":
+    from pathlib import Path
+
+    file = Path(name)
+    if file.is_dir() or not file.parent.is_dir():
+        raise Wrong(f"{name} can't be written: {'it is a folder' if file.is_dir() else 'there is no such folder'}.")
+    return file

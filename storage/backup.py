@@ -1,0 +1,60 @@
+"""A consistent copy of the storage, taken while others write to it."""
+
+import asyncio
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from sqlalchemy import URL
+
+from storage.database import Database, UnusableStorage
+
+
+async def back_up(database: Database, file: Path) -> int:
+    """Copy everything into a new file; returns its size in bytes.
+
+    SQLite gives a database that can be used as it is, PostgreSQL what pg_restore reads. The file appears when it is
+    whole. Raises FileExistsError, UnusableStorage."""
+    if file.exists():
+        raise FileExistsError(17, "it exists already; a backup writes over nothing", str(file))
+    unfinished = file.with_name(f".{file.name}.unfinished")
+    unfinished.unlink(missing_ok=True)
+    unfinished.touch(mode=0o600)  # it holds everything that we know of clients
+    try:
+        if database.dialect == "sqlite":
+            await asyncio.to_thread(_copy_sqlite, str(database.url.database), unfinished)
+        else:
+            await _dump_postgresql(database.url, unfinished)
+        os.link(unfinished, file)  # and not a rename, which would write over one that appeared meanwhile
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return file.stat().st_size
+
+
+def _copy_sqlite(source: str, target: Path) -> None:
+    if not Path(source).is_file():
+        raise UnusableStorage(f"There is no storage yet at {source}; nothing to back up")
+    with closing(sqlite3.connect(f"file:{source}?mode=rw", uri=True, timeout=10)) as connection:
+        connection.execute("VACUUM INTO ?", (str(target),))  # one reading transaction: it holds no writer up
+
+
+async def _dump_postgresql(url: URL, target: Path) -> None:
+    program = shutil.which("pg_dump")
+    if program is None:
+        raise UnusableStorage("A copy of PostgreSQL is made by pg_dump, which is not installed here")
+    plain = url.set(drivername="postgresql", password=None)
+    environment = dict(os.environ) | ({"PGPASSWORD": url.password} if url.password else {})
+    process = await asyncio.create_subprocess_exec(
+        program,
+        "--format=custom",
+        f"--file={target}",
+        plain.render_as_string(hide_password=False),
+        env=environment,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, words = await process.communicate()
+    if process.returncode != 0:
+        lines = words.decode(errors="replace").strip().splitlines()
+        raise UnusableStorage(f"pg_dump failed: {lines[-1] if lines else process.returncode}")
