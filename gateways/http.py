@@ -4,6 +4,7 @@ A token often stands in the URL, so nothing here logs a URL or lets one into an 
 """
 
 import asyncio
+import socket
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -17,14 +18,16 @@ from aiohttp import (
     DummyCookieJar,
     FormData,
     TCPConnector,
+    ThreadedResolver,
 )
+from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from gateways.base import OutcomeUnknown, Unavailable
 
 MAX_CONNECTIONS = 1000  # of one channel: 25 calls/s that hang for 40 s
 KEEP_ALIVE_S = 60.0
-CONNECT_S = 10.0  # DNS, TCP and TLS, and the wait for a free connection
+CONNECT_S = 10.0  # for the name, and again for TCP and TLS
 MAX_ANSWER_BYTES = 8 * 1024 * 1024  # a hundred updates are far below
 
 
@@ -49,10 +52,13 @@ class HttpClient:
 
     async def open(self) -> None:
         if self._session is None:
-            self._session = ClientSession(
-                connector=TCPConnector(limit=MAX_CONNECTIONS, keepalive_timeout=KEEP_ALIVE_S, ttl_dns_cache=60),
-                cookie_jar=DummyCookieJar(),
+            connector = TCPConnector(
+                limit=MAX_CONNECTIONS,
+                keepalive_timeout=KEEP_ALIVE_S,
+                ttl_dns_cache=60,
+                resolver=_TimedResolver(self._connect_s),
             )
+            self._session = ClientSession(connector=connector, cookie_jar=DummyCookieJar())
 
     async def close(self) -> None:
         session, self._session = self._session, None
@@ -102,9 +108,27 @@ class HttpClient:
         timeout = self._timeouts.get(total_s)
         if timeout is None:
             # The whole must not end first while it still connects: it could not be told from a sent request.
-            timeout = ClientTimeout(total=total_s, connect=min(self._connect_s, total_s * 0.75))
+            # `sock_connect` and a resolver with a limit of its own cost a kept connection nothing; `connect` would.
+            timeout = ClientTimeout(total=total_s, sock_connect=min(self._connect_s, total_s / 3))
             self._timeouts[total_s] = timeout
         return timeout
+
+
+class _TimedResolver(AbstractResolver):
+    """Names, found within a limit: a name server that is silent must not use up the time of the whole call."""
+
+    def __init__(self, limit_s: float) -> None:
+        self._limit_s = limit_s
+        self._inner = ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        async with asyncio.timeout(self._limit_s):
+            return await self._inner.resolve(host, port, family)
+
+    async def close(self) -> None:
+        await self._inner.close()
 
 
 def _kind_of(error: ClientConnectorError | ConnectionTimeoutError) -> str:

@@ -66,7 +66,7 @@ class Files:
             return known[0]
         try:
             file_id = await self._store.find_upload(self._channel, item.source, item.kind)
-        except Exception as error:  # whatever ails the store: nothing was sent yet
+        except Exception as error:  # noqa: BLE001  # whatever ails the store: nothing was sent yet
             self._log_store(error)
             raise Unavailable("the storage does not answer") from None
         if file_id is not None:
@@ -91,7 +91,7 @@ class Files:
         self._known.pop(item, None)
         try:
             await self._store.forget_upload(self._channel, item.source, item.kind)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # the same
             self._log_store(error)
             raise Unavailable("the storage does not answer") from None
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from gateways.base import Outgoing
-from gateways.markup import RichText, Span
+from gateways.markup import RichText, Span, utf16_length
 from gateways.message import Link, Rows
 from gateways.telegram.capabilities import MAX_ENTITIES
 
@@ -86,7 +86,7 @@ def text_and_entities(rich: RichText) -> tuple[str, list[Values]]:
     """The text without carriage returns, which Telegram drops, and its entities in UTF-16 units, outer before inner."""
     rich = _without_returns(rich)
     spans = _merged(_around_code(rich.spans))[:MAX_ENTITIES]
-    if rich.text.isascii() or not rich.text or max(rich.text) <= "\uffff":
+    if utf16_length(rich.text) == len(rich.text):
         return rich.text, [_entity(span, span.start, span.end) for span in spans]
     wide = [place for place, letter in enumerate(rich.text) if letter > "\uffff"]  # two UTF-16 units each
     return rich.text, [
@@ -125,13 +125,12 @@ def _without_returns(rich: RichText) -> RichText:
     if "\r" not in rich.text:
         return rich
     returns = [place for place, letter in enumerate(rich.text) if letter == "\r"]
-    spans = [
-        replace(
-            span, start=span.start - bisect_left(returns, span.start), end=span.end - bisect_left(returns, span.end)
-        )
-        for span in rich.spans
-    ]
+    spans = [replace(span, start=_before(returns, span.start), end=_before(returns, span.end)) for span in rich.spans]
     return RichText(rich.text.replace("\r", ""), tuple(span for span in spans if span.end > span.start))
+
+
+def _before(returns: Sequence[int], place: int) -> int:
+    return place - bisect_left(returns, place)
 
 
 def _around_code(spans: Sequence[Span]) -> Sequence[Span]:
@@ -159,6 +158,8 @@ def _around_code(spans: Sequence[Span]) -> Sequence[Span]:
 def _merged(spans: Sequence[Span]) -> Sequence[Span]:
     """In order of place, outer first; spans of one kind that touch become one, where that crosses no other span."""
     ordered = sorted(spans, key=lambda span: (span.start, -span.end))
+    if len({span.tag for span in ordered}) == len(ordered):
+        return ordered
     for tag in _SPLIT:
         same = [span for span in ordered if span.tag == tag]
         for before, after in pairwise(same):
