@@ -4,6 +4,7 @@ A surface (Telegram, Slack, the console page) turns what a person did into an `E
 `Conversation.handle`, and shows the `Screen`s that come back. It decides nothing.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -157,6 +158,12 @@ class Surface(Protocol):
 
 def actor_of(person: Person, event: Event) -> Actor:
     return Actor(person.name, person.role, event.surface, event.account)
+
+
+def shown_hash(screen: Screen) -> str:
+    """A name for what the card shows, so that an unchanged one is not edited."""
+    content = repr((screen.text, screen.rows, screen.picture))
+    return hashlib.blake2b(content.encode(), digest_size=12).hexdigest()
 
 
 def with_note(screen: Screen, note: str) -> Screen:

@@ -1,0 +1,127 @@
+"""The menu, the help, and the switch that stops everything."""
+
+from bot.dialogs.talk import Rows, Screens, Talk, button, card, danger, in_rows, lines, paragraphs, primary
+from bot.screens import Button, Said, Screen
+from bot.texts import _
+from storage.records import Status
+
+# name, what it does, the right it needs: the menu, /help and the surfaces' own menus are made of it
+COMMANDS = (
+    ("new", _("make a mailing"), "compose"),
+    ("mailings", _("all mailings, newest first"), "compose"),
+    ("now", _("what is being sent, live"), "compose"),
+    ("stats", _("numbers of a mailing or a period"), "statistics"),
+    ("clients", _("find a client; why somebody got it or not"), "clients"),
+    ("channels", _("channels: what works, what does not"), "channels"),
+    ("stop", _("stop all sending at once"), "stop"),
+    ("go", _("let sending go on after /stop"), "go"),
+    ("help", _("what I understand"), "statistics"),
+)
+
+# Words that mean a command when nothing was asked.
+WORDS = {
+    "menu": "start",
+    "start": "start",
+    "hi": "start",
+    "hello": "start",
+    "help": "help",
+    "?": "help",
+    "new": "new",
+    "mailings": "mailings",
+    "now": "now",
+    "stats": "stats",
+    "statistics": "stats",
+    "clients": "clients",
+    "channels": "channels",
+}
+
+
+async def open_home(talk: Talk, *_args: str) -> Screens:
+    """What is going on, and everything that can be done."""
+    t = talk.t
+    greeting = t("Hello, {name}! This is <b>{house}</b>.", name=talk.person.name, house=talk.house.name)
+    if not talk.may("compose"):
+        return [card(paragraphs(greeting, t("Ask me for numbers whenever you like.")), _manager_rows(talk))]
+    text = paragraphs(greeting, await _situation(talk), t("What shall we do?"))
+    return [card(text, _rows(talk), ask=t.plain("Send me a message to mail, or press a button"))]
+
+
+async def open_help(talk: Talk, *_args: str) -> Screens:
+    t = talk.t
+    known = [f"/{name} – {t(does)}" for name, does, verb in COMMANDS if talk.may(verb)]
+    hint = t("Or simply send or forward me a message: I make a mailing of it.") if talk.may("compose") else None
+    more = t(
+        "With a mailing's number: /stats 7, /launch 7, /pause 7, /resume 7, /cancel 7, /copy 7, /delete 7, /preview 7, "
+        "/test 7, /audience 7, /send 7, /check 7, /why 7 Ann."
+    )
+    text = paragraphs(t("<b>What I understand</b>"), lines(*known), more if talk.may("compose") else None, hint)
+    return [card(text, [(button(t("Menu"), "h"),)])]
+
+
+async def stop_all(talk: Talk, *_args: str) -> Screens:
+    """The kill switch: asks nothing, and says how to lift it."""
+    await talk.operations.stop(talk.actor)
+    return [_stopped_card(talk)]
+
+
+async def go_on(talk: Talk, *_args: str) -> Screens:
+    t = talk.t
+    if await talk.operations.stopped() is None:
+        text = t("Nothing was stopped: sending works as usual.")
+    else:
+        await talk.operations.go(talk.actor)
+        text = t("▶ <b>Sending goes on.</b> Each mailing continues from where it stopped; nobody gets anything twice.")
+    return [card(text, [(button(t("What is being sent"), "now"), button(t("Menu"), "h"))])]
+
+
+async def did_not_understand(talk: Talk, _said: Said) -> Screens:
+    """Whatever a manager says that is no question I know."""
+    t = talk.t
+    return [card(t("I answer questions about mailings: press a button, or type /stats."), _manager_rows(talk))]
+
+
+def _manager_rows(talk: Talk) -> Rows:
+    t = talk.t
+    return [(primary(t("Statistics"), "s"),), (button(t("This week"), "s:since", "week"), button(t("Help"), "h:help"))]
+
+
+def _rows(talk: Talk) -> Rows:
+    t = talk.t
+    buttons: list[Button] = [
+        button(t("Mailings"), "m:list", 0),
+        button(t("Now"), "now"),
+        button(t("Statistics"), "s"),
+        button(t("Clients"), "k"),
+        button(t("Channels"), "ch"),
+        button(t("Help"), "h:help"),
+    ]
+    return [(primary(t("New mailing"), "c:new"),), *in_rows(buttons, 2), (danger(t("Stop everything"), "stop"),)]
+
+
+async def _situation(talk: Talk) -> str:
+    t = talk.t
+    stopped = await talk.operations.stopped()
+    recent = await talk.operations.list_mailings(limit=50)
+    sending = [one for one in recent if one.status == Status.SENDING]
+    waiting = [one for one in recent if one.status in (Status.PAUSED, Status.INTERRUPTED)]
+    drafts = [one for one in recent if one.status == Status.DRAFT]
+    return lines(
+        t("⛔ Sending is stopped by {name}. An owner lifts it with /go.", name=stopped.name) if stopped else None,
+        t.plural("{count} mailing is being sent.", "{count} mailings are being sent.", len(sending))
+        if sending
+        else t("Nothing is being sent."),
+        t.plural("{count} mailing waits for you.", "{count} mailings wait for you.", len(waiting)) if waiting else None,
+        t("A draft is saved: “{name}”.", name=drafts[0].name) if drafts else None,
+    )
+
+
+def _stopped_card(talk: Talk) -> Screen:
+    t = talk.t
+    may_lift = talk.may("go")
+    who = t("You lift it with /go.") if may_lift else t("An owner lifts it with /go.")
+    text = paragraphs(
+        t("⛔ <b>Everything is stopped.</b> Nothing more leaves on any channel; what was already on its way arrives."),
+        t("Mailings keep their place and go on from there. {who}", who=who),
+    )
+    lift: Rows = [(button(t("Let sending go on"), "go"),)] if may_lift else []
+    return card(text, [*lift, (button(t("Menu"), "h"),)])

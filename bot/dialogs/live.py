@@ -1,0 +1,137 @@
+"""The live card of a mailing: one message, edited in place, from the launch to the end."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.dialogs.talk import Rows, button, danger, lines, paragraphs, primary
+from bot.screens import Screen
+from bot.texts import Texts, _
+from storage.records import Mailing, Status
+
+SPEEDS = (25, 20, 15, 10, 5, 1)  # messages/second, as the buttons offer them
+RUNNING = (Status.SENDING, Status.PAUSED, Status.INTERRUPTED)
+_BAR_LENGTH = 12
+_HEADS = {
+    Status.SENDING: _("📨 <b>{name}</b> is being sent"),
+    Status.PAUSED: _("⏸ <b>{name}</b> is paused"),
+    Status.INTERRUPTED: _("⚠ <b>{name}</b> has stopped by itself"),
+    Status.SENT: _("✅ <b>{name}</b> is finished"),
+    Status.CANCELLED: _("✖ <b>{name}</b> is cancelled"),
+    Status.SCHEDULED: _("🗓 <b>{name}</b> is scheduled"),
+    Status.DRAFT: _("📝 <b>{name}</b> is a draft"),
+}
+
+
+def live_card(t: Texts, mailing: Mailing, figures: Mapping[str, Any], now: datetime) -> Screen:
+    """How far it is, and what can be done about it."""
+    status = Status(figures["status"])
+    text = paragraphs(
+        lines(t(_HEADS[status], name=mailing.draft.name), why(t, figures)),
+        lines(bar(t, figures), tally(t, figures), _pace(t, figures, now) if status == Status.SENDING else None),
+        by_channel(t, figures),
+        _ended(t, mailing, figures) if status in (Status.SENT, Status.CANCELLED) else None,
+    )
+    return Screen(text=text, rows=tuple(_rows(t, mailing, status, figures)), edit=True, live=mailing.id)
+
+
+def bar(t: Texts, figures: Mapping[str, Any]) -> str:
+    progress = float(figures.get("progress") or 0.0)
+    full = min(int(progress * _BAR_LENGTH), _BAR_LENGTH)
+    return f"{'█' * full}{'░' * (_BAR_LENGTH - full)} {t.share(progress)}"
+
+
+def tally(t: Texts, figures: Mapping[str, Any]) -> str:
+    """Sent, failed, waiting, and what else is not zero."""
+    named = [
+        t("sent {n}", n=t.number(figures["sent"])),
+        t("failed {n}", n=t.number(figures["failed"])),
+        t("waiting {n}", n=t.number(figures["waiting"])),
+    ]
+    if figures["skipped"]:
+        named.append(t("skipped {n}", n=t.number(figures["skipped"])))
+    if figures["unknown"]:
+        named.append(t("unknown {n}", n=t.number(figures["unknown"])))
+    if figures["cancelled"]:
+        named.append(t("cancelled {n}", n=t.number(figures["cancelled"])))
+    of = t.plural("of {count} client", "of {count} clients", figures["planned"])
+    return f"{' · '.join(named)} {of}"
+
+
+def why(t: Texts, figures: Mapping[str, Any]) -> str | None:
+    """Why it does not go on, in words; the switch that stops everything stands before all else."""
+    if figures.get("stopped") and figures["status"] in (Status.SENDING, Status.SCHEDULED):
+        return t("⛔ Held: all sending is stopped. An owner lifts it with /go.")
+    reason = figures.get("reason_words") or figures.get("reason")
+    return t("Why: {reason}", reason=reason) if reason else None
+
+
+def by_channel(t: Texts, figures: Mapping[str, Any]) -> str | None:
+    """A line for each channel where there are several, and for one that has a reason to be slow or still."""
+    channels: Mapping[str, Mapping[str, Any]] = figures.get("by_channel") or {}
+    told = []
+    for channel, one in sorted(channels.items()):
+        line = t(
+            "{channel}: {sent} sent, {failed} failed, {waiting} waiting",
+            channel=channel,
+            sent=t.number(one["sent"]),
+            failed=t.number(one["failed"]),
+            waiting=t.number(one["waiting"]),
+        )
+        if one.get("reason"):
+            told.append(t("⚠ {line} – {reason}", line=line, reason=str(one["reason"])))
+        elif len(channels) > 1:
+            told.append(line)
+    return lines(*told) or None
+
+
+def speed_of(mailing: Mailing, max_rate: float) -> float:
+    return min(mailing.draft.speed or max_rate, max_rate)
+
+
+def _pace(t: Texts, figures: Mapping[str, Any], now: datetime) -> str:
+    rate = t("{rate} a second", rate=t.number(round(float(figures.get("rate") or 0.0), 1)))
+    left = figures.get("eta_seconds")
+    if left is None:
+        return rate
+    ends = t.clock(now + timedelta(seconds=float(left)))
+    return t(
+        "{rate} · {left} left · ends about {ends} ({zone})", rate=rate, left=t.span(left), ends=ends, zone=t.timezone
+    )
+
+
+def _ended(t: Texts, mailing: Mailing, figures: Mapping[str, Any]) -> str | None:
+    took = None
+    if mailing.started_at and mailing.finished_at:
+        took = t("It took {span}.", span=t.span((mailing.finished_at - mailing.started_at).total_seconds()))
+    failures = figures.get("failures")
+    return lines(took, t("Failed: {reasons}", reasons=t.reasons(failures)) if failures else None) or None
+
+
+def _rows(t: Texts, mailing: Mailing, status: Status, figures: Mapping[str, Any]) -> Rows:
+    number = mailing.id
+    match status:
+        case Status.SENDING:
+            return [
+                (button(t("⏸ Pause"), "m:pause", number), danger(t("✖ Cancel"), "m:cancel?", number)),
+                (button(t("🐢 Slower"), "m:slower", number), button(t("🐇 Faster"), "m:faster", number)),
+            ]
+        case Status.PAUSED | Status.INTERRUPTED:
+            return [
+                (primary(t("▶ Resume"), "m:resume", number), danger(t("✖ Cancel"), "m:cancel?", number)),
+                (button(t("Statistics"), "s:of", number),),
+            ]
+        case Status.CANCELLED:
+            return [
+                (button(t("Launch again"), "m:again?", number), button(t("Statistics"), "s:of", number)),
+                (button(t("Menu"), "h"),),
+            ]
+        case Status.SENT:
+            rows: Rows = [(button(t("Statistics"), "s:of", number), button(t("Copy"), "m:copy", number))]
+            if figures["failed"]:
+                rows.append((button(t("Who failed"), "m:failed", number, 0),))
+            if figures["unknown"]:
+                rows.append((button(t("Unknown ones"), "m:unknown", number),))
+            return [*rows, (button(t("Menu"), "h"),)]
+        case _:
+            return [(button(t("Open"), "m:open", number), button(t("Menu"), "h"))]

@@ -1,0 +1,278 @@
+"""Live cards kept up to date, and what happened told to those it concerns."""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from bot.dialogs.live import live_card
+from bot.dialogs.talk import House, Rows, button, card, paragraphs, primary
+from bot.screens import Busy, People, Person, Screen, Surface, Unreachable, shown_hash
+from bot.texts import Html, Texts
+from engine.clock import Clock
+from engine.errors import NotFound
+from engine.settings import EngineSettings
+from storage.conversations import Card
+from storage.records import Actor, Mailing, Notice, Role, Status
+
+if TYPE_CHECKING:
+    from engine.operations import Operations
+    from storage.store import Store
+
+log = logging.getLogger(__name__)
+
+EDIT_EVERY_S = 3.0  # one card; Telegram bears about one call a second and chat
+_LOOK_EVERY_S = 0.5
+_PAUSE_AFTER_FAILURE_S = (2.0, 5.0, 15.0, 60.0)
+_LASTING = (Status.SENDING, Status.PAUSED, Status.INTERRUPTED, Status.SCHEDULED)
+
+
+@dataclass(slots=True)
+class _Pause:
+    """Until when a surface is left alone, and how often in a row it failed."""
+
+    until_s: float = 0.0
+    failures: int = 0
+
+
+class LiveCards:
+    """Run `run` as a task. Cards and notices are in storage, so both go on after a restart.
+
+    `team_chats` are chats by surface where starts, pauses and finishes are told besides who launched."""
+
+    def __init__(
+        self,
+        *,
+        operations: "Operations",
+        store: "Store",
+        surfaces: Mapping[str, Surface],
+        people: People,
+        settings: EngineSettings,
+        house: House,
+        clock: Clock,
+        team_chats: Mapping[str, str] | None = None,
+    ) -> None:
+        self._operations = operations
+        self._store = store
+        self._surfaces = surfaces
+        self._people = people
+        self._settings = settings
+        self._house = house
+        self._clock = clock
+        self._team_chats = team_chats or {}
+        self._pauses = {name: _Pause() for name in surfaces}
+        self._edited_at: dict[int, float] = {}
+        self._told: set[tuple[int, str, str]] = set()
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await self.tick()
+            except Exception:
+                # Whatever broke here, mailings go on; the next look tries again.
+                log.exception("live cards could not be kept up to date")
+            await self._clock.sleep(_LOOK_EVERY_S)
+
+    async def tick(self) -> None:
+        """Bring every card that is due up to date, then tell what happened."""
+        cards = [one for one in await self._store.conversations.open_cards() if one.surface in self._surfaces]
+        await self._together(
+            self._keep_cards(name, [one for one in cards if one.surface == name]) for name in self._surfaces
+        )
+        await self._announce(await self._operations.pending_notices())
+
+    async def _together(self, work: Iterable[Any]) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            for one in work:
+                tasks.create_task(one, name="live cards of a surface")
+
+    # --- cards ---
+
+    async def _keep_cards(self, surface: str, cards: list[Card]) -> None:
+        """One slow surface holds up no other."""
+        newest = {(one.chat, one.mailing_id): one.id for one in cards}  # cards come in the order of their ids
+        for one in cards:
+            if self._is_paused(surface):
+                return
+            if self._clock.monotonic() - self._edited_at.get(one.id, float("-inf")) >= EDIT_EVERY_S:
+                await self._keep(one, is_newest=newest[one.chat, one.mailing_id] == one.id)
+
+    async def _keep(self, one: Card, *, is_newest: bool) -> None:
+        t = self._texts(one.surface, one.account)
+        try:
+            mailing = await self._operations.get(one.mailing_id)
+            figures = await self._operations.figures(one.mailing_id)
+        except NotFound:
+            await self._close(one)
+            return
+        screen = live_card(t, mailing, figures, self._clock.now())
+        if not is_newest:
+            screen = card(t("The live card of “{name}” goes on further down.", name=mailing.draft.name))
+        is_last = not is_newest or mailing.status not in _LASTING
+        if shown_hash(screen) != one.shown and not await self._edit(one, screen):
+            return
+        if is_last:
+            await self._close(one)
+
+    async def _edit(self, one: Card, screen: Screen) -> bool:
+        """Whether the card shows it now."""
+        try:
+            message_id = await self._surfaces[one.surface].edit(one.chat, one.message_id, screen)
+        except Unreachable:
+            await self._close(one)
+            return False
+        except Exception as error:  # noqa: BLE001  # a surface that fails must not end the cards of the others
+            self._pause(one.surface, error)
+            return False
+        self._pauses[one.surface].failures = 0
+        self._edited_at[one.id] = self._clock.monotonic()
+        await self._store.conversations.card_shown(one.id, message_id, shown_hash(screen))
+        return True
+
+    async def _close(self, one: Card) -> None:
+        self._edited_at.pop(one.id, None)
+        await self._store.conversations.close_card(one.id)
+
+    # --- notices ---
+
+    async def _announce(self, notices: Iterable[Notice]) -> None:
+        """Tell each in order, and mark it told once it is shown to everybody who can be reached."""
+        for notice in notices:
+            mailing = await self._mailing_of(notice)
+            places = self._places(notice)
+            shown = [await self._tell(notice, mailing, *place) for place in places]
+            if all(shown):
+                await self._operations.mark_told(notice.id)
+                self._told -= {(notice.id, surface, chat) for surface, chat, _person in places}
+
+    async def _mailing_of(self, notice: Notice) -> Mailing | None:
+        if notice.mailing_id is None:
+            return None
+        try:
+            return await self._operations.get(notice.mailing_id)
+        except NotFound:
+            return None
+
+    def _places(self, notice: Notice) -> list[tuple[str, str, Person | None]]:
+        """Where a notice is told: to who launched it and the team; where that was no person, to the owners."""
+        actor: Actor | None = notice.actor
+        places: list[tuple[str, str, Person | None]] = []
+        if actor is not None and actor.surface in self._surfaces:
+            places.append((actor.surface, actor.account, self._people.get((actor.surface, actor.account))))
+        elif not self._team_chats or notice.kind == "channel_broken":
+            places += [
+                (surface, account, person)
+                for (surface, account), person in self._people.items()
+                if person.role == Role.OWNER and surface in self._surfaces
+            ]
+        places += [(surface, chat, None) for surface, chat in self._team_chats.items() if surface in self._surfaces]
+        return list({(surface, chat): (surface, chat, person) for surface, chat, person in places}.values())
+
+    async def _tell(
+        self, notice: Notice, mailing: Mailing | None, surface: str, chat: str, person: Person | None
+    ) -> bool:
+        """Whether it is shown there, or can never be."""
+        if (notice.id, surface, chat) in self._told:
+            return True
+        if self._is_paused(surface):
+            return False
+        screen = await self._notice_screen(self._texts_of(person), notice, mailing)
+        if screen is not None:
+            try:
+                await self._surfaces[surface].show(chat, screen)
+            except Unreachable:
+                log.warning("an announcement can't be shown", extra={"surface": surface, "notice": notice.id})
+            except Exception as error:  # noqa: BLE001  # as for cards
+                self._pause(surface, error)
+                return False
+        self._told.add((notice.id, surface, chat))
+        return True
+
+    async def _notice_screen(self, t: Texts, notice: Notice, mailing: Mailing | None) -> Screen | None:
+        why = str(notice.details.get("words") or notice.details.get("reason") or "")
+        if notice.kind == "channel_broken":
+            return _broken(t, str(notice.details.get("channel", "")), why, self._house.support)
+        if mailing is None:
+            return None
+        name, number = mailing.draft.name, mailing.id
+        open_row = (button(t("Open"), "m:open", number), button(t("Statistics"), "s:of", number))
+        match notice.kind:
+            case "started":
+                # Who pressed Launch sees it start; who had scheduled it does not.
+                if mailing.draft.start == "now" and notice.actor is not None:
+                    return None
+                return Screen(t("📨 “{name}” has started.", name=name), rows=(open_row,))
+            case "finished":
+                figures = await self._operations.figures(number)
+                return _finished(t, mailing, figures)
+            case "paused":
+                text = paragraphs(t("⏸ <b>“{name}” was paused.</b>", name=name), _because(t, why))
+            case "interrupted":
+                text = paragraphs(
+                    t("⚠ <b>“{name}” has stopped by itself.</b>", name=name),
+                    _because(t, why),
+                    t("Nobody gets it twice: mend the cause and resume it, or cancel it."),
+                    t("If you need help: {support}", support=self._house.support) if self._house.support else None,
+                )
+            case _:
+                return Screen(t("“{name}”: {what}", name=name, what=why or notice.kind), rows=(open_row,))
+        rows: Rows = [
+            (primary(t("▶ Resume"), "m:resume", number), button(t("✖ Cancel"), "m:cancel?", number)),
+            open_row,
+        ]
+        return Screen(text, rows=tuple(rows))
+
+    # --- surfaces ---
+
+    def _texts(self, surface: str, account: str) -> Texts:
+        return self._texts_of(self._people.get((surface, account)))
+
+    def _texts_of(self, person: Person | None) -> Texts:
+        locale = (person.locale if person else None) or self._house.locale
+        return Texts(locale, (person.timezone if person else None) or self._settings.timezone)
+
+    def _is_paused(self, surface: str) -> bool:
+        return self._clock.monotonic() < self._pauses[surface].until_s
+
+    def _pause(self, surface: str, error: Exception) -> None:
+        """Leave the surface alone: as long as it asks, or a little longer at each failure."""
+        pause = self._pauses[surface]
+        if isinstance(error, Busy):
+            wait_s = error.retry_after_s
+        else:
+            wait_s = _PAUSE_AFTER_FAILURE_S[min(pause.failures, len(_PAUSE_AFTER_FAILURE_S) - 1)]
+            pause.failures += 1
+        pause.until_s = self._clock.monotonic() + wait_s
+        log.warning(
+            "a surface does not take cards", extra={"surface": surface, "wait_s": wait_s, "error": type(error).__name__}
+        )
+
+
+def _because(t: Texts, why: str) -> Html | None:
+    return t("Why: {why}", why=why) if why else None
+
+
+def _broken(t: Texts, channel: str, why: str, support: str | None) -> Screen:
+    text = paragraphs(
+        t("⚠ <b>Channel {channel} is broken.</b>", channel=channel),
+        _because(t, why),
+        t("The other channels go on. Mend it, then press Resume on its mailing."),
+        t("If you need help: {support}", support=support) if support else None,
+    )
+    return Screen(text, rows=((button(t("Channels"), "ch"), button(t("Mailings"), "m:list", 0)),))
+
+
+def _finished(t: Texts, mailing: Mailing, figures: Mapping[str, Any]) -> Screen:
+    told = t.plural(
+        "✅ <b>“{name}” is finished:</b> {sent} of {count} client got it, {failed} failed.",
+        "✅ <b>“{name}” is finished:</b> {sent} of {count} clients got it, {failed} failed.",
+        figures["planned"],
+        name=mailing.draft.name,
+        sent=t.number(figures["sent"]),
+        failed=t.number(figures["failed"]),
+    )
+    failures = figures.get("failures") or {}
+    text = paragraphs(told, t("Failed: {reasons}", reasons=t.reasons(failures)) if failures else None)
+    rows = ((primary(t("Statistics"), "s:of", mailing.id), button(t("Copy"), "m:copy", mailing.id)),)
+    return replace(Screen(text), rows=rows)

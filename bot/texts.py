@@ -1,0 +1,176 @@
+"""Every word that a person reads: gettext for sentences, Babel for numbers and dates.
+
+Sentences are English message ids with {names}. A value is escaped for the card in which it stands, unless it is `Html`;
+so a client's or an operator's text can't break a card.
+"""
+
+import gettext
+import html
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from engine.errors import Invalid
+
+LOCALE_FOLDER: Final = Path(__file__).parent / "locale"
+DOMAIN: Final = "carillon"
+
+
+class Html(str):
+    """Text that is in our HTML subset already."""
+
+    __slots__ = ()
+
+
+def _(words: str) -> str:
+    """Mark a sentence that stands in a table; `Texts` translates it where it is shown."""
+    return words
+
+
+class Texts:
+    """The words of one person: a language and a time zone."""
+
+    def __init__(self, locale: str = "en", timezone: str = "UTC") -> None:
+        self.locale = locale
+        self.timezone = timezone
+        self._zone = ZoneInfo(timezone)
+        self._catalogue = _catalogue(locale)
+
+    def __call__(self, words: str, /, **values: object) -> Html:
+        """The sentence in this language, filled with values."""
+        return self._fill(self._catalogue.gettext(words), values)
+
+    def plural(self, one: str, many: str, count: int, /, **values: object) -> Html:
+        """The sentence in the form that `count` asks for; {count} in it is the number as this language writes it."""
+        return self._fill(self._catalogue.ngettext(one, many, count), {"count": self.number(count), **values})
+
+    def plain(self, words: str, /, **values: object) -> str:
+        """The sentence for a button or an input field, where nothing is markup."""
+        translated = self._catalogue.gettext(words)
+        return translated.format(**values) if values else translated
+
+    def plain_plural(self, one: str, many: str, count: int, /, **values: object) -> str:
+        translated = self._catalogue.ngettext(one, many, count)
+        return translated.format(**{"count": self.number(count), **values})
+
+    def error(self, error: Invalid) -> Html:
+        """The sentence of a refusal, for a card; it is plain text, whatever signs stand in it."""
+        return self._fill(html.escape(self._catalogue.gettext(error.words), quote=False), error.values)
+
+    def number(self, value: float) -> str:
+        from babel.numbers import format_decimal
+
+        return format_decimal(value, format="#,##0.#", locale=self.locale)
+
+    def share(self, part: float) -> str:
+        """A share from 0 to 1 as a whole percentage; never "100 %" before the end, never "0 %" after the beginning."""
+        percent = min(max(round(part * 100), 1 if part > 0 else 0), 100 if part >= 1 else 99)
+        from babel.numbers import format_percent
+
+        return format_percent(percent / 100, locale=self.locale)
+
+    def moment(self, at: datetime, timezone: str | None = None) -> str:
+        """A date and a time of day with its zone, always: "Sun, 22 Nov 2026, 10:00 (Europe/Kyiv)"."""
+        zone = timezone or self.timezone
+        return f"{self.local(at.astimezone(ZoneInfo(zone)))} ({zone})"
+
+    def local(self, at: datetime) -> str:
+        """A date and a time of day as they stand, without a zone."""
+        from babel.dates import format_datetime
+
+        return format_datetime(at.replace(tzinfo=None), "EEE, d MMM yyyy, HH:mm", locale=self.locale)
+
+    def day(self, at: datetime) -> str:
+        from babel.dates import format_datetime
+
+        return format_datetime(at.astimezone(self._zone).replace(tzinfo=None), "d MMM yyyy", locale=self.locale)
+
+    def clock(self, at: datetime) -> str:
+        """The time of day in the person's zone."""
+        return at.astimezone(self._zone).strftime("%H:%M")
+
+    def span(self, seconds: float) -> str:
+        """A length of time in its two largest units: "1 h 5 min", "40 s"."""
+        whole = max(round(seconds), 0)
+        days, rest = divmod(whole, 86400)
+        hours, rest = divmod(rest, 3600)
+        minutes, left = divmod(rest, 60)
+        units = [
+            (days, self("{n} d", n=days)),
+            (hours, self("{n} h", n=hours)),
+            (minutes, self("{n} min", n=minutes)),
+            (left, self("{n} s", n=left)),
+        ]
+        first = next((place for place, (amount, _words) in enumerate(units) if amount), len(units) - 1)
+        return " ".join(words for amount, words in units[first : first + 2] if amount or first == len(units) - 1)
+
+    def listed(self, words: Sequence[str]) -> Html:
+        """The words one after another, escaped."""
+        return Html(", ".join(word if isinstance(word, Html) else html.escape(word, quote=False) for word in words))
+
+    def status(self, status: str) -> Html:
+        return self(STATUSES.get(status, status))
+
+    def reason(self, reason: str) -> Html:
+        """A reason under which deliveries are counted, in words."""
+        return self(REASONS[reason]) if reason in REASONS else Html(html.escape(reason.replace("_", " ")))
+
+    def reasons(self, amounts: Mapping[str, int]) -> Html:
+        """How many for each reason, the most first."""
+        most_first = sorted(amounts.items(), key=lambda item: -item[1])
+        return self.listed([Html(f"{self.number(n)} {self.reason(reason)}") for reason, n in most_first if n])
+
+    def ago(self, at: datetime, now: datetime) -> Html:
+        """How long ago it was, or the day where that says more."""
+        passed = now - at
+        if passed < timedelta(minutes=1):
+            return self("just now")
+        if passed < timedelta(days=2):
+            return self("{span} ago", span=self.span(passed.total_seconds() // 60 * 60))
+        return Html(self.day(at))
+
+    def _fill(self, words: str, values: Mapping[str, object]) -> Html:
+        return Html(words.format(**{name: _escaped(value) for name, value in values.items()}) if values else words)
+
+
+STATUSES: Final = {
+    "draft": _("draft"),
+    "scheduled": _("scheduled"),
+    "sending": _("sending"),
+    "paused": _("paused"),
+    "sent": _("finished"),
+    "cancelled": _("cancelled"),
+    "interrupted": _("stopped by itself"),
+    "stopped": _("held by the stop switch"),
+}
+
+REASONS: Final = {
+    "blocked": _("blocked us"),
+    "gone": _("gone from the messenger"),
+    "unsubscribed": _("unsubscribed"),
+    "no_address": _("no address"),
+    "no_channel": _("their channel is not set up"),
+    "not_found": _("address not found"),
+    "deactivated": _("account deleted"),
+    "never_subscribed": _("never wrote to us"),
+    "rejected": _("rejected by the messenger"),
+    "too_long": _("too long"),
+    "outside_window": _("outside the messenger's reply window"),
+    "unavailable": _("messenger not available"),
+    "template": _("a value for the text was missing"),
+    "erased": _("erased on request"),
+}
+
+
+@lru_cache(maxsize=16)
+def _catalogue(locale: str) -> gettext.NullTranslations:
+    return gettext.translation(DOMAIN, LOCALE_FOLDER, languages=[locale], fallback=True)
+
+
+def _escaped(value: object) -> object:
+    if isinstance(value, Html) or not isinstance(value, str):
+        return value
+    return html.escape(value, quote=False)
