@@ -3,6 +3,7 @@
 import asyncio
 import heapq
 import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -73,26 +74,26 @@ class FakeClock:
         heapq.heappush(self._sleepers, (monotonic_s, self._count, woken))
         await woken
 
-    async def advance(self, seconds: float, settle_s: float = 0.0) -> None:
+    async def advance(self, seconds: float, settle: Callable[[], Awaitable[None]] | None = None) -> None:
         """Move on by so many seconds, letting everybody run at each instant at which somebody wakes.
 
-        `settle_s` of real time are given at each instant to work outside the loop, such as a real database's."""
+        `settle` waits for what happens outside the loop, such as a real database's work."""
         until = self._elapsed_s + seconds
-        await self._settle(settle_s)
+        await self._settle(settle)
         while self._sleepers and self._sleepers[0][0] <= until:
             wake_at, _, woken = heapq.heappop(self._sleepers)
             self._elapsed_s = max(self._elapsed_s, wake_at)
             if not woken.done():
                 woken.set_result(None)
-            await self._settle(settle_s)
+                await self._settle(settle)
         self._elapsed_s = until
-        await self._settle(settle_s)
+        await self._settle(settle)
 
-    async def _settle(self, settle_s: float) -> None:
+    async def _settle(self, settle: Callable[[], Awaitable[None]] | None) -> None:
         for _ in range(20):
             await asyncio.sleep(0)
-        if settle_s:
-            await asyncio.sleep(settle_s)
+        if settle is not None:
+            await settle()
 
 
 def _wake(woken: "asyncio.Future[None]") -> None:

@@ -633,7 +633,7 @@ class Operations:
                 problems.append(
                     Refused(
                         _(
-                            "The package of {channel} has {left} messages left and this mailing needs {needed}; top it up."
+                            "The package of {channel} has {left} messages left, this mailing needs {needed}; top it up."
                         ),
                         channel=channel,
                         left=balance,

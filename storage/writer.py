@@ -59,6 +59,12 @@ class Writer:
         self._waiting: list[_Member] = []
         self._wake = asyncio.Event()
         self._stopped = False
+        self._committing = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything waits or is being committed."""
+        return self._committing or bool(self._waiting)
 
     async def write(self, apply: Apply[Value, Result], value: Value) -> Result:
         """Commit `value` with whatever else waits. Raises what `apply` raises for this value alone.
@@ -81,7 +87,9 @@ class Writer:
                 self._wake.clear()
                 while self._waiting:
                     group, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
+                    self._committing = True
                     await self._commit(group)
+                    self._committing = False
         finally:
             self._stopped = True
             for member in self._waiting:
