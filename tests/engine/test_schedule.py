@@ -181,23 +181,6 @@ def test_what_is_no_time_to_come_is_answered_with_an_example(text: str, words: s
 
 
 PIECES = "in tomorrow завтра о в at 99 10:00 31 december . / - п'ятницю через utc".split()
-    "in",
-    "tomorrow",
-    "завтра",
-    "о",
-    "в",
-    "at",
-    "99",
-    "10:00",
-    "31",
-    "december",
-    ".",
-    "/",
-    "-",
-    "п'ятницю",
-    "через",
-    "utc",
-]
 
 
 @settings(max_examples=150, deadline=None)
