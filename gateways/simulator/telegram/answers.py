@@ -37,7 +37,7 @@ class Refusal(Exception):
         answer: Json = {"ok": False, "error_code": self.code, "description": self.description}
         if self.parameters:
             answer["parameters"] = self.parameters
-        return to_json(answer).encode()
+        return to_json(answer).encode("utf-8", "replace")
 
 
 def bad(words: str) -> Refusal:

@@ -82,7 +82,7 @@ def _given_entity(item: Any) -> Entity | None:
         kind, offset, length = item["type"], int(item["offset"]), int(item["length"])
     except (KeyError, TypeError, ValueError) as error:
         raise bad(f"can't parse MessageEntity: Can't find field {error}") from None
-    if kind not in _GIVEN:
+    if not isinstance(kind, str) or kind not in _GIVEN:
         return None
     details = [
         (name, item[name])

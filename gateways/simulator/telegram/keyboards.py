@@ -82,7 +82,7 @@ def _inline_button(button: Any) -> Json:
 def _action(name: str, value: Any) -> Any:
     match name:
         case "callback_data":
-            if not isinstance(value, str) or not 1 <= len(value.encode()) <= MAX_CALLBACK_BYTES:
+            if not isinstance(value, str) or not 1 <= len(value.encode("utf-8", "replace")) <= MAX_CALLBACK_BYTES:
                 raise bad("BUTTON_DATA_INVALID")
         case "url":
             return _button_link(str(value), "URL")

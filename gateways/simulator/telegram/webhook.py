@@ -34,6 +34,7 @@ class Webhook:
         self.dropped = 0
         self._last_error: tuple[int, str] | None = None
         self._gone_since: float | None = None
+        self._removed = False
         self._streams: dict[tuple[str, int], deque[Update]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._connections = asyncio.Semaphore(max_connections)
@@ -73,18 +74,21 @@ class Webhook:
 
     async def _run_stream(self, key: tuple[str, int]) -> None:
         stream = self._streams[key]
-        while stream:
+        while stream and not self._removed:
             update = stream[0]
-            if await self._deliver(update):
-                self.delivered += 1
-            else:
-                self.dropped += 1
+            taken = await self._deliver(update)
+            if taken is None:
+                break
+            self.delivered += taken
+            self.dropped += not taken
             self.bot.updates.pending.pop(update.update_id, None)
             stream.popleft()
         del self._streams[key]
+        if self._removed and not self._streams and self._session is not None:
+            await self._session.close()
 
-    async def _deliver(self, update: Update) -> bool:
-        """Until the bot takes it (True) or it is too old (False)."""
+    async def _deliver(self, update: Update) -> bool | None:
+        """Until the bot takes it (True), it is too old (False), or nobody wants updates here any more (None)."""
         failures = 0
         scale = self.bot.world.webhook_time_scale
         while update.update_id in self.bot.updates.pending and not self._too_old(update):
@@ -93,6 +97,8 @@ class Webhook:
                 for _ in range(self.bot.world.webhook_duplicates):
                     await self._post(update)
                 return True
+            if self._removed:
+                return None
             failures += 1
             pause_s = retry_after_s
             if pause_s is None:
@@ -143,6 +149,7 @@ class Webhook:
         now = time.monotonic()
         self._gone_since = self._gone_since or now
         if now - self._gone_since > GONE_AFTER_S * self.bot.world.webhook_time_scale:
+            self._removed = True  # the last stream closes the session
             self.bot.updates.on_new = None
             self.bot.webhook = None
 

@@ -216,3 +216,16 @@ async def test_a_server_that_is_not_there_is_named_in_the_info(bot: Bot, ann: Si
     await asyncio.sleep(0.1)
     info = await bot.get_webhook_info()
     assert (info.pending_update_count, info.last_error_message) == (1, "Connection refused")
+
+
+async def test_hours_of_nothing_but_gone_remove_the_webhook(
+    telegram: TelegramSimulator, bot: Bot, shop: SimulatedBot, ann: SimulatedClient, receiver: Receiver
+) -> None:
+    telegram.world.webhook_time_scale = 0.000_001  # 23 h are 0.08 s
+    receiver.answers = [410] * 10_000
+    await bot.set_webhook(receiver.url)
+    async with asyncio.timeout(5):
+        while shop.webhook is not None:
+            ann.says("Hello?")
+            await asyncio.sleep(0.01)
+    assert (await bot.get_webhook_info()).url == ""

@@ -66,6 +66,8 @@ def delete_my_commands(bot: SimulatedBot, call: Call) -> bool:
 
 def _scope(call: Call) -> str:
     scope: Any = call.nested("scope") or {"type": "default"}
+    if not isinstance(scope, dict):
+        raise bad("can't parse BotCommandScope JSON object")
     return f"{scope.get('type', 'default')}/{scope.get('chat_id', '')}/{call.text('language_code')}"
 
 

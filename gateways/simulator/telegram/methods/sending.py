@@ -105,7 +105,7 @@ def file_ids(body: Json) -> tuple[str, ...]:
 
 def _check_mixture(kinds: list[Any]) -> None:
     for kind in kinds:
-        if kind not in _ALBUM_KINDS:
+        if not isinstance(kind, str) or kind not in _ALBUM_KINDS:
             raise bad(f"can't parse InputMedia: type must be one of photo, video, document, audio, not {kind}")
     for only in ("document", "audio"):
         if only in kinds and set(kinds) != {only}:

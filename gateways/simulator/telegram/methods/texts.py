@@ -108,7 +108,8 @@ def put_message(bot: SimulatedBot, chat: SimulatedClient, call: Call, body: Json
 
 def _quote(chat: SimulatedClient, call: Call, raw: Json) -> None:
     reply = call.nested("reply_parameters")
-    stored = chat.find_stored(int(reply.get("message_id", 0))) if isinstance(reply, dict) else None
+    message_id = reply.get("message_id") if isinstance(reply, dict) else None
+    stored = chat.find_stored(message_id) if isinstance(message_id, int) else None
     if stored is not None:
         raw["reply_to_message"] = {name: value for name, value in stored.raw.items() if name != "reply_to_message"}
     elif chat.bot.keeps and not (isinstance(reply, dict) and reply.get("allow_sending_without_reply")):
