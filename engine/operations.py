@@ -12,7 +12,7 @@ from engine.clock import Clock
 from engine.errors import Invalid, NotFound, Refused, Stale, _
 from engine.fit import Loss, fit
 from engine.personalise import Personaliser, TemplateFailed
-from engine.plan import channels_of, earliest_zone_start
+from engine.plan import channels_of
 from engine.schedule import resolve_start
 from engine.settings import CHANGEABLE_UNTIL_S, EngineSettings, QuotaPer
 from engine.statistics import CapabilitiesOf, render_figures, seconds_for
@@ -553,10 +553,6 @@ class Operations:
     def _start_at(self, draft: Draft) -> tuple[datetime, str | None]:
         """When it starts, and what is to be said of that time. Raises Invalid for a date in the past."""
         now = self._clock.now()
-        if draft.start == "now":
-            return now, None
-        if draft.timezone == "client":
-            return max(earliest_zone_start(draft.start), now), None
         start = resolve_start(draft.start, draft.timezone or self.settings.timezone, now)
         return start.at, start.note
 
@@ -632,9 +628,7 @@ class Operations:
             if balance < planned:
                 problems.append(
                     Refused(
-                        _(
-                            "The package of {channel} has {left} messages left, this mailing needs {needed}; top it up."
-                        ),
+                        _("The package of {channel} has {left} messages left, this mailing needs {needed}; top it up."),
                         channel=channel,
                         left=balance,
                         needed=planned,

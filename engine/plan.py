@@ -4,11 +4,11 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from engine.audience import read_audience
 from engine.clock import Clock
-from engine.schedule import client_instant
+from engine.errors import Invalid
+from engine.schedule import CLIENT, client_instant
 from engine.settings import LATE_START_S, EngineSettings
 from storage.planning import Package, Planned, plan_package, zones_of_package
 from storage.records import Mailing, Routing
@@ -45,7 +45,7 @@ class Planner:
 
     async def _due_by_zone(self, mailing: Mailing) -> Mapping[str | None, datetime] | None:
         """With `timezone = "client"`: when each zone of the next package has its hour. None: everybody now."""
-        if mailing.draft.timezone != "client":
+        if mailing.draft.timezone != CLIENT or mailing.draft.start == "now":
             return None
         zones = await zones_of_package(self.store.database, mailing.step_id, PACKAGE)
         return {zone: self._due(mailing.draft.start, zone or self.settings.timezone) for zone in (None, *zones)}
@@ -54,24 +54,17 @@ class Planner:
         """The hour in that zone; one that has passed there by more than the late-start guard allows comes tomorrow."""
         local = datetime.fromisoformat(start)
         now = self.clock.now()
-        due = client_instant(local, zone)
+        due = self._instant(local, zone)
         while due < now - timedelta(seconds=LATE_START_S):
             local += timedelta(days=1)
-            due = client_instant(local, zone)
+            due = self._instant(local, zone)
         return due
 
-
-def earliest_zone_start(start: str) -> datetime:
-    """When a mailing at each client's own hour begins: that hour in the first zone of the day, UTC+14."""
-    return client_instant(datetime.fromisoformat(start), "Pacific/Kiritimati")
-
-
-def known_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return False
-    return True
+    def _instant(self, local: datetime, zone: str) -> datetime:
+        try:
+            return client_instant(local, zone)
+        except Invalid:  # a card may hold a zone that is none any more; the app's stands in for it
+            return client_instant(local, self.settings.timezone)
 
 
 def channels_of(mailing: Mailing, known: Sequence[str]) -> tuple[str, ...]:

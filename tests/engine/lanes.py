@@ -189,7 +189,7 @@ class World:
             found = await connection.execute(
                 select(deliveries.c.state, func.count()).where(deliveries.c.step_id == step_id).group_by("state")
             )
-            return {state: count for state, count in found}
+            return {str(state): int(count) for state, count in found}
 
     async def rows(self, step_id: int) -> list[object]:
         async with self.database.read() as connection:
@@ -204,7 +204,7 @@ class World:
             found = await connection.execute(
                 select(counters.c.name, counters.c.amount).where(counters.c.step_id == step_id)
             )
-            return {name: amount for name, amount in found if amount}
+            return {str(name): int(amount) for name, amount in found if amount}
 
     async def set_status(self, step_id: int, status: str) -> None:
         async with self.database.write() as connection, connection.begin():
