@@ -80,7 +80,7 @@ class LiveCards:
         await self._together(
             self._keep_cards(name, [one for one in cards if one.surface == name]) for name in self._surfaces
         )
-        await self._announce(await self._operations.pending_notices())
+        await self._announce(await self._operations.notices())
 
     async def _together(self, work: Iterable[Any]) -> None:
         async with asyncio.TaskGroup() as tasks:

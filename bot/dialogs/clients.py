@@ -1,7 +1,5 @@
 """Clients: found by name, phone or id; the card; tags; opting out; why somebody got a mailing or not."""
 
-from typing import Any
-
 from bot.dialogs.talk import (
     PAGE,
     Rows,
@@ -24,8 +22,25 @@ from bot.dialogs.talk import (
 from bot.screens import Said, Screen
 from bot.texts import Html, _
 from engine.errors import Invalid, NotFound
-from storage.records import AddressRecord, ClientCard
+from storage.deliveries import DeliveryRow
+from storage.records import AddressRecord, ClientCard, DeliveryState
 
+_ENDS = {
+    DeliveryState.PLANNED: _("It waits for its turn on {channel}."),
+    DeliveryState.SENDING: _("It is being sent on {channel} this moment."),
+    DeliveryState.SENT: _("Sent: {channel} took it."),
+    DeliveryState.DELIVERED: _("Delivered by {channel}."),
+    DeliveryState.READ: _("Read on {channel}."),
+    DeliveryState.FAILED: _("Not got: it failed on {channel}."),
+    DeliveryState.SKIPPED: _("Not sent: just before sending on {channel} something spoke against it."),
+    DeliveryState.CANCELLED: _("Not sent: the mailing was cancelled before its turn on {channel}."),
+    DeliveryState.UNKNOWN: _("Unknown: the connection to {channel} broke before the answer came."),
+}
+_NOT_PLANNED = {
+    "not_started": _("Not sent yet: the mailing has not started."),
+    "came_later": _("Not sent: when the audience was formed, the client was not in it; now it would be."),
+    "not_in_audience": _("Not sent: the client is not in the audience of the mailing."),
+}
 _MAX_TAG = 60  # characters
 _SHOWN_ATTRIBUTES = 12
 
@@ -217,13 +232,31 @@ async def why(talk: Talk, client_id: str, mailing_id: str) -> Screens:
 async def _why_card(talk: Talk, client: ClientCard, mailing_id: int) -> Screen:
     t = talk.t
     mailing = await talk.operations.get(mailing_id)
-    answer: Any = await talk.operations.why(mailing_id, str(client.external_id or client.id))
+    _card, delivery, word = await talk.operations.why(mailing_id, str(client.external_id or client.id))
     text = paragraphs(
         t("<b>{name} and “{mailing}”</b>", name=name_of(client), mailing=mailing.draft.name),
-        lines(*(t("• {line}", line=str(line)) for line in answer.lines)),
+        _what_happened(talk, delivery) if delivery is not None else _why_not(talk, word),
+        lines(*(_address(talk, client, one) for one in client.addresses)) or t("The client has no address."),
     )
     rows: Rows = [(primary(t("The client"), "k:of", client.id),), footer(talk, button(t("◀ Back"), "k:why", client.id))]
     return card(text, rows)
+
+
+def _what_happened(talk: Talk, delivery: DeliveryRow) -> str:
+    """The delivery in one or two sentences."""
+    t = talk.t
+    head = t(_ENDS[delivery.state], channel=delivery.channel)
+    when = t("Last tried {when}.", when=t.moment(delivery.finished_at)) if delivery.finished_at else None
+    why = t("Reason: {reason}.", reason=t.reason(delivery.reason)) if delivery.reason else None
+    words = t("The messenger said: {words}", words=delivery.words) if delivery.words else None
+    return lines(head, why, words, when)
+
+
+def _why_not(talk: Talk, word: str) -> str:
+    t = talk.t
+    if word in _NOT_PLANNED:
+        return t(_NOT_PLANNED[word])
+    return t("Not sent: left out before the start, {reason}.", reason=t.reason(word))
 
 
 async def why_by_command(talk: Talk, words: str = "") -> Screens:

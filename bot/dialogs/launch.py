@@ -24,6 +24,7 @@ from bot.dialogs.talk import (
 from bot.screens import Said, Screen, with_note
 from bot.texts import Html, _
 from engine.errors import Invalid, Refused
+from engine.operations import CheckCard
 from storage.records import Mailing, Status
 
 _SPEED = re.compile(r"^(\d{1,3}(?:[.,]\d)?)\s*(?:/\s*s(?:ec)?|a second|per second|messages.*)?$", re.IGNORECASE)
@@ -111,7 +112,7 @@ def _rate(talk: Talk, channel: str) -> float:
 
 
 def _max_rate(talk: Talk) -> float:
-    return max((channel.rate for channel in talk.settings.channels.values()), default=25.0)
+    return max((channel.max_rate for channel in talk.settings.channels.values()), default=25.0)
 
 
 async def set_speed(talk: Talk, speed: str, mailing_id: str, revision: str) -> Screens:
@@ -279,7 +280,11 @@ async def _check_card(talk: Talk, mailing: Mailing) -> Screen:
             _planned(talk, check.count),
             _left_out(talk, check.count),
         ),
-        lines(t("Start: {start}", start=said_start(talk, mailing)), _duration(talk, mailing, check)),
+        lines(
+            t("Start: {start}", start=said_start(talk, mailing)),
+            t("⚠ {note}", note=check.start_note) if check.start_note else None,
+            _duration(talk, mailing, check),
+        ),
         _dropped(talk, check.losses),
         _package(talk, check.package_left),
         lines(*(t("⚠ {warning}", warning=_said(talk, warning)) for warning in check.warnings)) or None,
@@ -332,15 +337,15 @@ def _left_out(talk: Talk, count: Any) -> str | None:
     return t("Left out {count}: {reasons}", count=t.number(sum(left.values())), reasons=t.reasons(left))
 
 
-def _duration(talk: Talk, mailing: Mailing, check: Any) -> str:
+def _duration(talk: Talk, mailing: Mailing, check: CheckCard) -> str:
     t = talk.t
-    speed = t.number(speed_of(mailing, _max_rate(talk)))
-    if check.ends_at is None:
-        return t("Speed: {speed} a second, takes about {span}", speed=speed, span=t.span(check.duration_s))
+    speed, span = t.number(speed_of(mailing, _max_rate(talk))), t.span(check.duration_s)
+    if mailing.draft.timezone == "client":
+        return t("Speed: {speed} a second; each time zone takes {span} at most", speed=speed, span=span)
     return t(
         "Speed: {speed} a second, takes about {span}, ends about {ends}",
         speed=speed,
-        span=t.span(check.duration_s),
+        span=span,
         ends=t.moment(check.ends_at),
     )
 
@@ -349,7 +354,7 @@ def _dropped(talk: Talk, losses: Any) -> str | None:
     """What each messenger changes or drops."""
     t = talk.t
     told = [
-        t("⚠ {kind}: {loss}", kind=talk.house.titles.get(kind, kind), loss=t(loss.words, **loss.values))
+        t("⚠ {kind}: {loss}", kind=talk.house.title(kind), loss=t(loss.words, **loss.values))
         for kind, found in sorted(losses.items())
         for loss in found
     ]

@@ -39,6 +39,8 @@ ICONS = {
     Status.INTERRUPTED: "⚠",
 }
 
+_LIVE_AT_ONCE = 5  # live cards that one /now opens
+
 
 # --- the list ---
 
@@ -176,16 +178,15 @@ def _ended_card(talk: Talk, mailing: Mailing, made: Screen) -> Screen:
 async def open_now(talk: Talk, *_args: str) -> Screens:
     """The live cards of everything that runs; each goes on by itself from now on."""
     t = talk.t
-    recent = await talk.operations.list_mailings(limit=100)
-    running = [one for one in recent if one.status in RUNNING]
+    running = await talk.operations.active()
     if not running:
-        scheduled = [one for one in recent if one.status == Status.SCHEDULED]
+        recent = await talk.operations.list_mailings(limit=100)
+        scheduled = [one for one in recent if one.status == Status.SCHEDULED][:PAGE]
         text = paragraphs(t("Nothing is being sent now."), lines(*(_line(talk, one) for one in scheduled)) or None)
         return [card(text, [*_opening(scheduled), (primary(t("New mailing"), "c:new"), button(t("Menu"), "h"))])]
     screens = []
-    for one in running[:5]:
-        mailing = await talk.operations.get(one.id)
-        figures = await talk.operations.figures(one.id)
+    for mailing in running[-_LIVE_AT_ONCE:]:
+        figures = await talk.operations.figures(mailing.id)
         screens.append(replace(live_card(t, mailing, figures, talk.clock.now()), edit=False))
     return screens
 
@@ -222,7 +223,7 @@ async def faster(talk: Talk, mailing_id: str) -> Screens:
 async def _turn_speed(talk: Talk, mailing_id: str, *, up: bool) -> Screens:
     t = talk.t
     mailing = await talk.operations.get(int(mailing_id))
-    most = max((channel.rate for channel in talk.settings.channels.values()), default=25.0)
+    most = max((channel.max_rate for channel in talk.settings.channels.values()), default=25.0)
     speed = speed_of(mailing, most)
     steps = [one for one in (most, *SPEEDS) if one <= most and (one > speed if up else one < speed)]
     if not steps:
@@ -370,16 +371,17 @@ async def again(talk: Talk, mailing_id: str, revision: str) -> Screens:
 # --- who failed, who is unknown ---
 
 
-async def open_failed(talk: Talk, mailing_id: str, page: str = "0") -> Screens:
+async def open_failed(talk: Talk, mailing_id: str, after: str = "0") -> Screens:
     t = talk.t
     mailing = await talk.operations.get(int(mailing_id))
-    at = int(page)
-    found = await talk.operations.failed(mailing.id, limit=PAGE + 1, offset=at * PAGE)
+    found = await talk.operations.failed(mailing.id, after_id=int(after), limit=PAGE + 1)
     text = paragraphs(
         t("<b>Who did not get “{name}”</b>", name=mailing.draft.name),
         lines(*(_failure(talk, row) for row in found[:PAGE])) or t("Nobody failed."),
     )
-    rows: Rows = turner(talk, at, len(found) > PAGE, "m:failed", mailing.id)
+    rows: Rows = []
+    if len(found) > PAGE:
+        rows.append((button(t("More ▶"), "m:failed", mailing.id, found[PAGE - 1].id),))
     return [card(text, [*rows, footer(talk, button(t("◀ Back"), "m:open", mailing.id))])]
 
 

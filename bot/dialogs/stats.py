@@ -24,10 +24,12 @@ from bot.dialogs.talk import (
 )
 from bot.screens import Said, Screen
 from bot.texts import Texts, _
+from gateways.base import ReceiptState
 from storage.records import Mailing, Status
 
 PERIODS = {"today": _("Today"), "week": _("Last 7 days"), "month": _("Last 30 days"), "all": _("Since the beginning")}
 _PERIOD_WORDS = {"day": "today", "yesterday": "today", "7": "week", "30": "month", "everything": "all", "total": "all"}
+_SUMMED = ("audience", "planned", "sent", "failed", "waiting", "skipped", "cancelled", "unknown", "unsubscribed")
 
 
 async def open_stats(talk: Talk, page: str = "0") -> Screens:
@@ -117,16 +119,12 @@ def numbers(t: Texts, figures: Mapping[str, Any], reporters: str) -> str:
     told += [
         (t("Delivered"), _reported(t, figures, "delivered", reporters)),
         (t("Read"), _reported(t, figures, "read", reporters)),
-        (t("Clicked"), _or_unknown(t, clicked.get("any"))),
+        (t("Clicked"), t.number(clicked.get("any") or 0)),
+        (t("– a link"), _links(t, clicked)),
     ]
     told += [
         (words, t.number(clicked[name]))
-        for name, words in (
-            ("link", t("– a link button")),
-            ("text_link", t("– a link in the text")),
-            ("message", t("– a message button")),
-            ("buy", t("– a buy button")),
-        )
+        for name, words in (("message", t("– a message button")), ("buy", t("– a buy button")))
         if clicked.get(name)
     ]
     told.append((t("Unsubscribed"), t.number(figures.get("unsubscribed") or 0)))
@@ -147,25 +145,30 @@ def columns(rows: Sequence[tuple[str, str]]) -> str:
 
 
 def _reported(t: Texts, figures: Mapping[str, Any], name: str, reporters: str) -> str:
-    """A number of receipts, and of how many at least; or who does not report it."""
+    """A number of receipts, with "at least" where not everybody's messenger reports; or who does not report it."""
     amount = figures.get(name)
     if amount is None:
         return t("not reported by {messengers}", messengers=reporters)
     of = figures.get(f"{name}_of")
-    if of is not None and of < figures.get("sent", 0):
-        return t("{amount} of {of}, at least", amount=t.number(amount), of=t.number(of))
-    return t.number(amount)
+    if of is None or of >= figures.get("sent", 0):
+        return t.number(amount)
+    if of == 0:
+        return t("at least {amount}", amount=t.number(amount))
+    return t("at least {amount} of {of}", amount=t.number(amount), of=t.number(of))
 
 
-def _or_unknown(t: Texts, amount: int | None) -> str:
-    return t("not counted without public_url") if amount is None else t.number(amount)
+def _links(t: Texts, clicked: Mapping[str, Any]) -> str:
+    """Links are counted only where they lead through us."""
+    if clicked.get("link") is None:
+        return t("not counted")
+    return t.number(clicked["link"] + (clicked.get("text_link") or 0))
 
 
 def _reporters(talk: Talk, figures: Mapping[str, Any]) -> str:
     """The messengers of a mailing that report nothing, by name."""
     silent = [channel for channel, one in (figures.get("by_channel") or {}).items() if one.get("delivered") is None]
     kinds = [talk.settings.channels[channel].kind for channel in silent if channel in talk.settings.channels]
-    titles = list(dict.fromkeys(talk.house.titles.get(kind, kind.capitalize()) for kind in kinds))
+    titles = list(dict.fromkeys(talk.house.title(kind) for kind in kinds))
     return ", ".join(titles) or talk.t("the messenger")
 
 
@@ -214,12 +217,30 @@ async def open_period(talk: Talk, period: str) -> Screens:
     return [card(text, rows, ask=t.plain("A mailing's number or name, or week"))]
 
 
-def _totals(talk: Talk, totals: Mapping[str, Any]) -> str:
+def _totals(talk: Talk, totals: Mapping[str, int]) -> str:
     t = talk.t
     if not totals.get("mailings"):
-        return t("No mailing started in this time.")
-    count = t.plural("{count} mailing", "{count} mailings", totals["mailings"])
-    return paragraphs(count, numbers(t, totals, _reporters(talk, totals)))
+        return t("No mailing was launched in this time.")
+    count = t.plural("{count} mailing was launched.", "{count} mailings were launched.", totals["mailings"])
+    return paragraphs(count, numbers(t, _as_figures(talk, totals), _silent(talk)))
+
+
+def _as_figures(talk: Talk, totals: Mapping[str, int]) -> dict[str, Any]:
+    """Summed counters as the figures of one mailing: what no messenger reports is None."""
+    kinds = {channel.kind for channel in talk.settings.channels.values()}
+    amounts: dict[str, Any] = {name: totals.get(name, 0) for name in _SUMMED}
+    for name, state in (("delivered", ReceiptState.DELIVERED), ("read", ReceiptState.READ)):
+        reporting = [kind for kind in kinds if talk.house.reports(kind, state)]
+        amounts[name] = totals.get(name, 0) if reporting else None
+        amounts[f"{name}_of"] = 0 if len(reporting) < len(kinds) else None
+    clicked = {name: totals.get(f"clicked:{name}", 0) for name in ("any", "message", "buy")}
+    return {**amounts, "clicked": {**clicked, "link": None}}
+
+
+def _silent(talk: Talk) -> str:
+    kinds = dict.fromkeys(channel.kind for channel in talk.settings.channels.values())
+    silent = [talk.house.title(kind) for kind in kinds if not talk.house.reports(kind, ReceiptState.DELIVERED)]
+    return ", ".join(silent) or talk.t("the messenger")
 
 
 def _since(talk: Talk, period: str) -> datetime:

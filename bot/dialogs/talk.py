@@ -2,8 +2,8 @@
 
 import hashlib
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from bot.screens import MAX_TOKEN_BYTES, Button, Event, Person, Said, Screen, Style
@@ -11,6 +11,7 @@ from bot.texts import Html, Texts, _
 from engine.clock import Clock
 from engine.errors import Invalid, NotFound
 from engine.settings import EngineSettings
+from gateways.base import Capabilities, ReceiptState
 from storage.records import Actor, Mailing
 
 if TYPE_CHECKING:
@@ -26,12 +27,19 @@ Screens = list[Screen]
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """What the conversation says of the installation it serves. `titles` are the messengers' names by kind."""
+    """What the conversation says of the installation it serves."""
 
+    capabilities_of: Callable[[str], Capabilities]
     name: str = "Carillon"
     locale: str = "en"
     support: str | None = None
-    titles: Mapping[str, str] = field(default_factory=dict)
+
+    def title(self, kind: str) -> str:
+        """The name of a messenger."""
+        return self.capabilities_of(kind).title
+
+    def reports(self, kind: str, state: ReceiptState) -> bool:
+        return state in self.capabilities_of(kind).receipts
 
 
 @dataclass(slots=True)
