@@ -34,7 +34,9 @@ from gateways.base import (
     Throttled,
     Unavailable,
 )
-from storage import deliveries as rows
+from storage import claims, settling
+from storage.outcomes import finish
+from storage.quotas import DayQuota, PackageQuota
 from storage.records import AcceptedPart, Claimed, DeliveryState, Outcome
 from storage.writer import Writer
 
@@ -141,7 +143,7 @@ class Lane:
         report: LaneReport,
         run_id: int,
         tries: int,
-        quota: Callable[[], rows.DayQuota | rows.PackageQuota | None],
+        quota: Callable[[], DayQuota | PackageQuota | None],
     ) -> None:
         self.channel = channel
         self.gateway = gateway
@@ -357,7 +359,8 @@ class Lane:
             return False
         quota = self._quota()
         claim = await self._writer.write(
-            rows.claim, rows.ClaimRequest(step.step_id, self.channel.id, want, self._run_id, self._clock.now(), quota)
+            claims.claim,
+            claims.ClaimRequest(step.step_id, self.channel.id, want, self._run_id, self._clock.now(), quota),
         )
         step.used_up = claim.used_up
         if len(claim.deliveries) < want:
@@ -395,7 +398,7 @@ class Lane:
                 continue
             at = self._clock.now()
             ids = tuple(job.delivery.id for _, job in jobs)
-            verdicts = await self._writer.write(rows.start, rows.StartRequest(ids, at))
+            verdicts = await self._writer.write(claims.start, claims.StartRequest(ids, at))
             for step, job in jobs:
                 await self._obey(step, job, verdicts[job.delivery.id], at)
             self._wake.set()
@@ -431,12 +434,12 @@ class Lane:
         return False
 
     async def _obey(self, step: LaneStep, job: Job, verdict: str, at: datetime) -> None:
-        if verdict == rows.GO and self._steps.get(step.step_id) is step and self.can_send:
+        if verdict == claims.GO and self._steps.get(step.step_id) is step and self.can_send:
             job.started_at = at
             step.started.append(job)
             return
         step.priming = False
-        if verdict in (rows.GO, rows.RELEASE):
+        if verdict in (claims.GO, claims.RELEASE):
             await self._release([job])
         else:
             await self._finish(step, job, DeliveryState.SKIPPED, None, verdict)
@@ -457,7 +460,7 @@ class Lane:
         await asyncio.gather(
             *(
                 self._writer.write(
-                    rows.finish,
+                    finish,
                     Outcome(job.delivery, self.channel.id, DeliveryState.PLANNED, now, tries=job.delivery.tries),
                 )
                 for job in jobs
@@ -588,7 +591,7 @@ class Lane:
             address_status=error.status if isinstance(error, AddressGone) else None,
             new_address=job.new_address,
         )
-        await self._writer.write(rows.finish, outcome)
+        await self._writer.write(finish, outcome)
         match state:
             case DeliveryState.SENT:
                 self.figures.sent += 1
@@ -602,7 +605,7 @@ class Lane:
         """Back to planned, with the attempt's words kept."""
         now = self._clock.now()
         await self._writer.write(
-            rows.finish,
+            finish,
             Outcome(
                 delivery=job.delivery,
                 channel=self.channel.id,
@@ -649,7 +652,7 @@ class Lane:
         self.down_since = self._clock.now()
         spent = tuple(self._streaks.away.values())
         await self._report.channel_down(self.channel.id, self.down_since)
-        await self._writer.write(rows.refund, rows.Refund(spent))
+        await self._writer.write(settling.refund, settling.Refund(spent))
         await self._release_all()
         self._spawn(self._probe(), "probe")
 
@@ -695,7 +698,7 @@ class Lane:
             await self._break(
                 f"the platform knows none of the last {len(ids)} addresses: this looks like another account's token"
             )
-            await self._writer.write(rows.undo_failures, rows.Undo(ids, error.reason, self._clock.now()))
+            await self._writer.write(settling.undo_failures, settling.Undo(ids, error.reason, self._clock.now()))
 
     async def _break(self, words: str) -> None:
         if self.broken is None:

@@ -18,7 +18,7 @@ from engine.settings import CHANGEABLE_UNTIL_S, EngineSettings, QuotaPer
 from engine.statistics import CapabilitiesOf, render_figures, seconds_for
 from gateways.base import Account, ChannelBroken, GatewayError, Outgoing
 from gateways.message import content_hash
-from storage import deliveries as rows
+from storage import settling
 from storage.clients import AudienceCount
 from storage.deliveries import DeliveryRow
 from storage.mailings import Audited, Move, Moved, plain_mailing, plain_step
@@ -468,10 +468,10 @@ class Operations:
         """Move all rows of a state, piece by piece, so that no lane waits for the lock."""
         moved = 0
         while True:
-            sweep = rows.Sweep(mailing.step_id, from_state, to_state, self._clock.now(), reason, only_status)
-            piece = await self.store.writer.write(rows.sweep, sweep)
+            sweep = settling.Sweep(mailing.step_id, from_state, to_state, self._clock.now(), reason, only_status)
+            piece = await self.store.writer.write(settling.sweep, sweep)
             moved += piece
-            if piece < rows.SWEEP:
+            if piece < settling.SWEEP:
                 return moved
 
     async def _launch_again(self, mailing: Mailing, by: Actor, revision: int | None) -> Mailing:

@@ -21,8 +21,9 @@ from engine.settings import LATE_START_S, SILENCE_S, ChannelSettings, EngineSett
 from gateways.base import Accepted, ChannelBroken, Gateway, GatewayError, Outgoing, Part, PartKind
 from gateways.markup import RichText
 from gateways.message import content_hash
-from storage import deliveries as rows
+from storage import settling
 from storage.mailings import ActiveStep, Audited, Move, NewNotice
+from storage.quotas import DayQuota, PackageQuota
 from storage.records import ENGINE, DeliveryState, Mailing, Status
 from storage.store import Store
 
@@ -149,17 +150,17 @@ class Engine:
             quota=self._quota_of(channel),
         )
 
-    def _quota_of(self, channel: ChannelSettings) -> Callable[[], rows.DayQuota | rows.PackageQuota | None]:
+    def _quota_of(self, channel: ChannelSettings) -> Callable[[], DayQuota | PackageQuota | None]:
         quota = channel.quota
         if quota is None:
             return lambda: None
         if quota.per is QuotaPer.PACKAGE:
-            return lambda: rows.PackageQuota(quota.messages)
+            return lambda: PackageQuota(quota.messages)
         zone = ZoneInfo(self._settings.timezone)
-        return lambda: rows.DayQuota(quota.messages, self._clock.now().astimezone(zone).date().isoformat())
+        return lambda: DayQuota(quota.messages, self._clock.now().astimezone(zone).date().isoformat())
 
     async def _recover(self) -> None:
-        recovered = await self._store.writer.write(rows.recover, rows.Recovery(self._clock.now()))
+        recovered = await self._store.writer.write(settling.recover, settling.Recovery(self._clock.now()))
         if recovered.planned or recovered.unknown:
             log.warning(
                 "deliveries of an ended run were settled",
@@ -199,7 +200,7 @@ class Engine:
                 log.exception("a lane fell over", extra={"channel": channel})
                 await self._clock.sleep(LANE_RESTART_S)
                 with suppress(Exception):
-                    await self._store.writer.write(rows.recover, rows.Recovery(self._clock.now(), channel))
+                    await self._store.writer.write(settling.recover, settling.Recovery(self._clock.now(), channel))
                 for work in self._work.values():
                     work.prepared = False
                 for step_id in list(self._work):
@@ -318,10 +319,10 @@ class Engine:
 
     async def _sweep_cancelled(self, step_id: int) -> None:
         """Rows that came back after a cancel, or that a killed process had not come to."""
-        sweep = rows.Sweep(
+        sweep = settling.Sweep(
             step_id, DeliveryState.PLANNED, DeliveryState.CANCELLED, self._clock.now(), "cancelled", (Status.CANCELLED,)
         )
-        await self._store.writer.write(rows.sweep, sweep)
+        await self._store.writer.write(settling.sweep, sweep)
 
     async def _work_on(self, step: ActiveStep, tasks: asyncio.TaskGroup) -> None:
         work = self._work.get(step.step_id)

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateways.message import plain, read_message
 from storage import database as db
 from storage.database import Database
-from storage.deliveries import PackageQuota, quota_left
+from storage.quotas import PackageQuota, quota_left
 from storage.records import Actor, Draft, Mailing, Notice, OnUnknown, Routing, Status
 from storage.schema import (
     audit,

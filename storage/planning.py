@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, case, func, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from storage.counters import CounterKey, add_counters
 from storage.database import Database
-from storage.deliveries import CounterKey, add_counters
 from storage.filters import AudienceFilter, AudienceQuery, compile_audience
 from storage.records import DeliveryState, Routing, Status
-from storage.schema import clients, deliveries, steps
+from storage.schema import clients, deliveries, delivery_id, steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,7 @@ async def _end_of_package(connection: AsyncConnection, after: int, size: int) ->
 
 def _insert(package: Package, query: AudienceQuery, inside: ColumnElement[bool]) -> Any:
     chosen = select(
+        delivery_id(package.step_id, clients.c.id),
         literal(package.step_id),
         clients.c.id,
         query.channel,
@@ -86,8 +87,9 @@ def _insert(package: Package, query: AudienceQuery, inside: ColumnElement[bool])
         literal(DeliveryState.PLANNED.value),
         _due_at(package),
     ).where(inside, query.left_out.is_(None))
-    # The mark lets each client be looked at once; (step, client) is unique besides.
-    return insert(deliveries).from_select(["step_id", "client_id", "channel", "address_id", "state", "due_at"], chosen)
+    # The mark lets each client be looked at once; (step, client) is unique besides, as it is the id.
+    names = ["id", "step_id", "client_id", "channel", "address_id", "state", "due_at"]
+    return insert(deliveries).from_select(names, chosen)
 
 
 def _due_at(package: Package) -> ColumnElement[datetime]:

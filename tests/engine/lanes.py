@@ -15,9 +15,9 @@ from engine.personalise import Personaliser
 from engine.settings import ChannelSettings
 from gateways.base import Accepted, Account, Gateway, GatewayError, Heard, Hook, Outgoing, Part, PartKind
 from gateways.telegram.capabilities import TELEGRAM
+from storage.counters import add_counters
 from storage.database import Database
-from storage.deliveries import DayQuota, PackageQuota, add_counters
-from storage.planning import DeliveryState
+from storage.quotas import DayQuota, PackageQuota
 from storage.schema import addresses, clients, counters, deliveries, mailings, metadata, steps
 from storage.writer import Writer
 
@@ -239,4 +239,4 @@ async def world(url: str) -> AsyncIterator[World]:
     await database.close()
 
 
-__all__ = ["CHANNEL", "DeliveryState", "World", "world"]
+__all__ = ["CHANNEL", "World", "world"]

@@ -9,15 +9,15 @@ from gateways.base import (
     AddressStatus,
     ChannelBroken,
     MessageRejected,
-    Outgoing,
     OutcomeUnknown,
+    Outgoing,
     Part,
     PartKind,
     Rejected,
     Throttled,
     Unavailable,
 )
-from storage.deliveries import DayQuota, PackageQuota
+from storage.quotas import DayQuota, PackageQuota
 from tests.engine.lanes import World, world
 
 

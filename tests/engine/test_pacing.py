@@ -1,6 +1,7 @@
 """The pace: even, exact, and never above the rate in any window of one second, however late the loop wakes."""
 
 from bisect import bisect_left
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -44,7 +45,7 @@ def test_no_second_ever_holds_more_than_the_rate(lateness: list[float], rate: fl
 def test_missed_slots_are_not_caught_up_in_a_burst() -> None:
     starts = run(Pacer(25.0), 12, [0.0] * 30 + [2.0] + [0.0] * 400)
     after = starts[31:]
-    assert all(later - earlier >= 0.039 for earlier, later in zip(after, after[1:], strict=False))
+    assert all(later - earlier >= 0.039 for earlier, later in pairwise(after))
 
 
 def test_a_throttle_stretches_the_pace_and_it_recovers_step_by_step() -> None:

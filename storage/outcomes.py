@@ -1,0 +1,141 @@
+"""How deliveries end: rows, attempts, parts, addresses and counters in one transaction."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import bindparam, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.clients import AddressChange, change_addresses, move_address
+from storage.counters import CounterKey, add_counters, count_end
+from storage.database import insert
+from storage.quotas import use_quota
+from storage.records import DeliveryState, Outcome
+from storage.schema import attempts, deliveries, parts
+
+
+async def finish(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> Sequence[bool]:
+    """Commit how deliveries ended. False for one that was not in hand any more (the outcome had been committed)."""
+    in_hand = await _in_hand(connection, [outcome.delivery.id for outcome in outcomes])
+    fresh = [outcome for outcome in outcomes if outcome.delivery.id in in_hand]
+    if fresh:
+        await connection.execute(_FINISH, [_finished(outcome) for outcome in fresh])
+        await _keep_attempts(connection, fresh)
+        await _keep_parts(connection, fresh)
+        await _move_addresses(connection, fresh)
+        await add_counters(connection, _count(fresh))
+        await use_quota(connection, fresh)
+    return [outcome.delivery.id in in_hand for outcome in outcomes]
+
+
+_FINISH = (
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("delivery"))
+    .values(
+        state=bindparam("new_state"),
+        reason=bindparam("new_reason"),
+        tries=bindparam("new_tries"),
+        due_at=func.coalesce(bindparam("new_due_at", type_=deliveries.c.due_at.type), deliveries.c.due_at),
+        started_at=bindparam("new_started_at"),
+        finished_at=bindparam("new_finished_at"),
+        run_id=None,
+    )
+)
+
+
+def _finished(outcome: Outcome) -> Mapping[str, Any]:
+    back = outcome.state is DeliveryState.PLANNED
+    return {
+        "delivery": outcome.delivery.id,
+        "new_state": outcome.state.value,
+        "new_reason": outcome.reason,
+        "new_tries": outcome.tries,
+        "new_due_at": outcome.due_at,
+        "new_started_at": None if back else outcome.started_at,
+        "new_finished_at": None if back else outcome.finished_at,
+    }
+
+
+async def _in_hand(connection: AsyncConnection, ids: Sequence[int]) -> set[int]:
+    found = await connection.scalars(
+        select(deliveries.c.id).where(deliveries.c.id.in_(ids), deliveries.c.state == DeliveryState.SENDING.value)
+    )
+    return set(found)
+
+
+async def _keep_attempts(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> None:
+    rows = [
+        {
+            "delivery_id": outcome.delivery.id,
+            "number": outcome.delivery.attempt,
+            "channel": outcome.channel,
+            "address_id": outcome.delivery.address_id,
+            "tries": outcome.tries,
+            "started_at": outcome.started_at,
+            "finished_at": outcome.finished_at,
+            "outcome": outcome.state.value,
+            "reason": outcome.reason,
+            "code": outcome.code,
+            "words": outcome.words,
+        }
+        for outcome in outcomes
+        if outcome.started_at is not None
+    ]
+    if not rows:
+        return
+    statement = insert(connection, attempts)
+    await connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["delivery_id", "number"],
+            set_={
+                name: statement.excluded[name]
+                for name in ("tries", "started_at", "finished_at", "outcome", "reason", "code", "words")
+            },
+        ),
+        rows,
+    )
+
+
+async def _keep_parts(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> None:
+    rows = [
+        {
+            "delivery_id": outcome.delivery.id,
+            "attempt": outcome.delivery.attempt,
+            "position": part.position,
+            "channel": outcome.channel,
+            "external_id": part.external_id,
+            "accepted_at": outcome.finished_at,
+            "details": dict(part.details) or None,
+        }
+        for outcome in outcomes
+        for part in outcome.parts
+    ]
+    if rows:
+        await connection.execute(insert(connection, parts).on_conflict_do_nothing(), rows)
+
+
+async def _move_addresses(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> None:
+    changes = [
+        AddressChange(
+            address_id=outcome.delivery.address_id,
+            status=outcome.address_status,
+            reason=outcome.reason or "",
+            at=outcome.finished_at,
+        )
+        for outcome in outcomes
+        if outcome.address_status is not None
+    ]
+    if changes:
+        await change_addresses(connection, changes)
+    for outcome in outcomes:
+        if outcome.new_address is not None:
+            await move_address(connection, outcome.delivery.address_id, outcome.new_address)
+
+
+def _count(outcomes: Iterable[Outcome]) -> Mapping[CounterKey, int]:
+    deltas: dict[CounterKey, int] = defaultdict(int)
+    for outcome in outcomes:
+        if outcome.state is not DeliveryState.PLANNED:
+            count_end(deltas, outcome.delivery.step_id, outcome.channel, outcome.state, outcome.reason)
+    return deltas
