@@ -12,11 +12,11 @@ from typing import assert_never
 
 from engine.errors import Invalid, _
 from engine.expressions import Fields, compile_expression, has_expressions, literal_text, parse_expressions
-from engine.personalise import length_in, mark_text
+from engine.personalise import length_in, mark_text, texts_of
 from engine.values import is_absolute
 from gateways.base import Capabilities, Fact, Part, PartKind
 from gateways.markup import read_marked
-from gateways.message import Button, Buy, Element, File, Link, Location, Message, Pictures, Reply, Rows, Text, Video
+from gateways.message import Button, Element, File, Link, Location, Message, Pictures, Rows, Text, Video
 
 NEUTRAL_TEXT = "⬇️"  # where buttons need a text of their own and there is none
 _SCHEMES = ("https://", "http://", "tg://")
@@ -246,7 +246,7 @@ class _Fitter:
         return False
 
     def _fit_button(self, button: Button) -> Button:
-        for text in (button.label, *_inner_texts(button)):
+        for text in texts_of(button):
             if has_expressions(text):
                 compile_expression(text, Fields())
         if not button.label.strip():
@@ -277,14 +277,6 @@ def check_link(link: str) -> None:
         holds = link.startswith(("{{", "{%")) or (literal.lower().startswith(_SCHEMES) and " " not in literal)
     if not holds:
         raise Invalid(_("“{link}” is no address for a link: it must start with https://, http:// or tg://."), link=link)
-
-
-def _inner_texts(button: Button) -> tuple[str, ...]:
-    match button:
-        case Link(link=text) | Reply(message=text):
-            return (text,)
-        case Buy():
-            return ()
 
 
 def _megabytes(size: int) -> str:

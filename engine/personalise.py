@@ -17,7 +17,7 @@ from gateways.base import Capabilities, Outgoing, Part, PartKind, TextUnit
 from gateways.markup import MARKS, InvalidMarkup, RichText, mark, read_marked, utf16_length
 from gateways.message import Button, Buy, Link, Reply, Rows
 
-__all__ = ["Personaliser", "TemplateFailed", "button_at", "length_in", "mark_text", "read_button_data"]
+__all__ = ["Personaliser", "TemplateFailed", "button_at", "length_in", "mark_text", "read_button_data", "texts_of"]
 
 _EXPRESSION = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 _BUTTON_DATA = re.compile(r"c([0-9]{1,19})\.([0-9]{1,4})")
@@ -171,7 +171,7 @@ class _Buttons:
     def __init__(self, rows: Rows, max_label: int, fields: Fields) -> None:
         self._max_label = max_label
         self._rows = rows
-        texts = [text for row in rows for button in row for text in _texts_of(button)]
+        texts = [text for row in rows for button in row for text in texts_of(button)]
         self._makers: list[list[Callable[[], Button]]] = []
         if any(map(has_expressions, texts)):
             self._makers = [[self._maker(button, fields) for button in row] for row in rows]
@@ -198,7 +198,8 @@ class _Buttons:
         return label if len(label) <= self._max_label else label[: self._max_label - 1].rstrip() + "…"
 
 
-def _texts_of(button: Button) -> tuple[str, ...]:
+def texts_of(button: Button) -> tuple[str, ...]:
+    """What of a button may hold expressions."""
     match button:
         case Link(link=other) | Reply(message=other):
             return (button.label, other)
