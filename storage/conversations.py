@@ -1,4 +1,4 @@
-"""Where each person is in a dialog, the live cards that are shown, and how far a bot's updates are committed."""
+"""Where each person is in a dialog, and the live cards that are shown."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.database import Database, insert, now
-from storage.schema import cards, conversations, updates
+from storage.schema import cards, conversations
 from storage.writer import Writer
 
 
@@ -73,6 +73,14 @@ class Conversations:
             row = (await connection.execute(statement)).one_or_none()
         return Place(surface, account, chat, *row) if row else Place(surface, account, chat)
 
+    async def places_on(self, surface: str) -> list[Place]:
+        """Every place of a surface."""
+        table = conversations
+        columns = (table.c.surface, table.c.account, table.c.chat, table.c.person, table.c.state, table.c.revision)
+        async with self._database.read() as connection:
+            found = await connection.execute(select(*columns).where(table.c.surface == surface))
+            return [Place(*row) for row in found]
+
     async def save_place(self, place: Place) -> None:
         """Keep `place`; its revision grows by one."""
         await self._writer.write(_save_places, place)
@@ -99,15 +107,6 @@ class Conversations:
     async def unfollow(self, surface: str, chat: str, message_id: str) -> None:
         """That message shows something else now."""
         await self._writer.write(_unfollow, (surface, chat, message_id))
-
-    async def find_position(self, source: str) -> int | None:
-        """The last update of a bot that is committed."""
-        async with self._database.read() as connection:
-            found = await connection.execute(select(updates.c.position).where(updates.c.source == source))
-            return found.scalar_one_or_none()
-
-    async def save_position(self, source: str, position: int) -> None:
-        await self._writer.write(_save_positions, (source, position))
 
 
 async def _save_places(connection: AsyncConnection, places: Sequence[Place]) -> Sequence[None]:
@@ -170,16 +169,6 @@ async def _unfollow(connection: AsyncConnection, messages: Sequence[tuple[str, s
         here = (cards.c.surface == surface, cards.c.chat == chat, cards.c.message_id == message_id)
         await connection.execute(update(cards).where(*here, cards.c.closed_at.is_(None)).values(closed_at=now()))
     return [None] * len(messages)
-
-
-async def _save_positions(connection: AsyncConnection, positions: Sequence[tuple[str, int]]) -> Sequence[None]:
-    for source, position in positions:
-        statement = insert(connection, updates).values(source=source, position=position)
-        statement = statement.on_conflict_do_update(
-            index_elements=["source"], set_={"position": statement.excluded.position}
-        )
-        await connection.execute(statement)
-    return [None] * len(positions)
 
 
 def _card(row: Mapping[Any, Any]) -> Card:
