@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, collate, false, func, literal, or_, select
+from sqlalchemy import ColumnElement, and_, collate, false, func, literal, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.errors import Invalid, _
@@ -35,9 +35,13 @@ SETS = ("tag", "subscribed_to", "channel")  # several at once: `is` means one of
 BUILT_IN: tuple[str, ...] = (*TEXTS, *INSTANTS, *SETS, "connection")
 
 _BY_SIZE = ("gt", "gte", "lt", "lte", "between")
-_MANY_TAGS = 4  # so many are looked for on the card; more are looked up in client_tags
+_MANY_TAGS = 12  # so many are looked for on the card; more are looked up in client_tags
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
+
+
+Span = tuple[int, int]
+"""The first and the last client id that are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ class Fields:
     tags: Mapping[str, int]
     at: datetime
     zone: tzinfo
+    span: Span | None = None
 
     def compare(self, field: str, comparison: str, value: Any) -> ColumnElement[bool]:
         """Whether the field is so; never NULL where it would matter: `is_not` holds for an unknown value too.
@@ -74,6 +79,10 @@ class Fields:
     def reaches(self, channel: str, status: str) -> ColumnElement[bool]:
         """Whether the client has an address with this status on the channel."""
         return self._holds(clients.c.reach, f"|{channel}={status}|")
+
+    def within(self, client_id: ColumnElement[Any]) -> ColumnElement[bool]:
+        """Keeps a list of clients that is made beside the pass to those that are looked at."""
+        return true() if self.span is None else client_id.between(*self.span)
 
     def _known(self, field: str, is_known: bool) -> ColumnElement[bool]:
         column, empty = self._column(field)
@@ -112,7 +121,8 @@ class Fields:
     def _tagged(self, ids: Sequence[int]) -> ColumnElement[bool]:
         if len(ids) <= _MANY_TAGS:
             return or_(false(), *(self._holds(clients.c.tags, f",{tag},") for tag in ids))
-        return clients.c.id.in_(select(client_tags.c.client_id).where(client_tags.c.tag_id.in_(ids)))
+        tagged = select(client_tags.c.client_id).where(client_tags.c.tag_id.in_(ids))
+        return clients.c.id.in_(tagged.where(self.within(client_tags.c.client_id)))
 
     def _one_of(
         self, field: str, column: ColumnElement[Any], comparison: str, value: Any, written: Callable[[str], str]
@@ -267,10 +277,14 @@ class Fields:
             return column.is_not(None)
         if self.is_sqlite:
             return column.op("GLOB", is_comparison=True)(literal(f"*{''.join(map(_glob, text))}*"))
+        if text.isascii():
+            return collate(column, "C").ilike(f"%{_escaped(text)}%", escape="\\")
         return column.op("~", is_comparison=True)(literal("".join(map(_regex, text))))
 
 
-async def load_fields(connection: AsyncConnection, names: Collection[str], *, at: datetime, zone: tzinfo) -> Fields:
+async def load_fields(
+    connection: AsyncConnection, names: Collection[str], *, at: datetime, zone: tzinfo, span: Span | None = None
+) -> Fields:
     """The fields of these names; raises Invalid for one that no card has."""
     slots = {row.name: row.slot for row in await connection.execute(select(attributes.c.name, attributes.c.slot))}
     for name in names:
@@ -279,7 +293,7 @@ async def load_fields(connection: AsyncConnection, names: Collection[str], *, at
     found = {}
     if "tag" in names:
         found = {row.name: row.id for row in await connection.execute(select(tags.c.name, tags.c.id))}
-    return Fields(connection.dialect.name == "sqlite", slots, found, at, zone)
+    return Fields(connection.dialect.name == "sqlite", slots, found, at, zone, span)
 
 
 def as_source(name: str) -> str:
@@ -348,6 +362,10 @@ def _regex(letter: str) -> str:
     if len(spellings) > 1:
         return f"[{spellings}]"
     return letter if letter.isalnum() or letter.isspace() else f"\\{letter}"
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"([\\%_])", r"\\\1", text)
 
 
 def _no_such_comparison(field: str, comparison: str) -> Invalid:

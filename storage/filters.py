@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateways.base import AddressStatus
 from storage.errors import Invalid, _
-from storage.fields import Fields, load_fields
+from storage.fields import Fields, Span, load_fields
 from storage.records import DeliveryState, Routing
-from storage.schema import addresses, clients, deliveries, reactions, segments, steps
+from storage.schema import addresses, clients, deliveries, delivery_id, reactions, segments, steps
 
 MAX_VALUES = 1000  # of one `in`; a longer list belongs into a tag
 MAX_DEPTH = 8  # of any, all and segments in one another
@@ -109,22 +109,26 @@ _REACHED: Mapping[MailingResult, tuple[DeliveryState, ...]] = {
 async def compile_audience(
     connection: AsyncConnection,
     audience: AudienceFilter,
-    routing: Routing,
+    routing: Routing | str,
     channels: Sequence[str],
     known_channels: Sequence[str],
     at: datetime,
     *,
     zone: tzinfo = UTC,
+    span: Span | None = None,
 ) -> AudienceQuery:
     """Say in SQL who matches and by which channel each goes out.
+
+    `span` are the first and the last client id to look at; without it, all.
 
     `channels` are those that the mailing lists (for chosen and cascade), `known_channels` those that are configured.
     `at` is now for `within_days`; a date without time is that day in `zone`. Raises Invalid: no such field, segment or
     mailing, or a comparison that the field can't bear."""
     terms = await _with_segments(connection, audience)
-    fields = await load_fields(connection, _field_names(terms), at=at, zone=zone)
+    fields = await load_fields(connection, _field_names(terms), at=at, zone=zone, span=span)
     step_ids = await _steps_of(connection, _mailings(terms))
     matching = and_(
+        fields.within(clients.c.id),
         clients.c.merged_into.is_(None),
         clients.c.erased_at.is_(None),
         *(_term(term, fields, step_ids) for term in terms),
@@ -172,29 +176,30 @@ def _term(term: Term, fields: Fields, step_ids: Mapping[int, Sequence[int]]) -> 
         case AllOf(conditions=inner):
             return and_(true(), *(_term(one, fields, step_ids) for one in inner))
         case MailingOutcome():
-            happened = _happened(term, step_ids[term.mailing])
+            happened = _happened(term, fields, step_ids[term.mailing])
             return ~happened if term.is_not else happened
         case Condition():
             return fields.compare(term.field, term.comparison, term.value)
 
 
-def _happened(term: MailingOutcome, step_ids: Sequence[int]) -> ColumnElement[bool]:
+def _happened(term: MailingOutcome, fields: Fields, step_ids: Sequence[int]) -> ColumnElement[bool]:
     states = _REACHED.get(term.outcome)
     if states is None:
-        return (
-            exists()
-            .where(
+        return clients.c.id.in_(
+            select(reactions.c.client_id).where(
                 reactions.c.step_id.in_(step_ids),
                 reactions.c.kind == str(term.outcome),
-                reactions.c.client_id == clients.c.id,
+                fields.within(reactions.c.client_id),
             )
-            .correlate(clients)
         )
+    return or_(*(_ended_as(step_id, states) for step_id in step_ids))
+
+
+def _ended_as(step_id: int, states: Sequence[DeliveryState]) -> ColumnElement[bool]:
     return (
         exists()
         .where(
-            deliveries.c.step_id.in_(step_ids),
-            deliveries.c.client_id == clients.c.id,
+            deliveries.c.id == delivery_id(step_id, clients.c.id),
             deliveries.c.state.in_([str(state) for state in states]),
         )
         .correlate(clients)

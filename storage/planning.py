@@ -62,10 +62,10 @@ async def _plan_one(connection: AsyncConnection, package: Package) -> Planned:
         package.known_channels,
         package.at,
         zone=ZoneInfo(package.zone),
+        span=(after + 1, last),
     )
-    inside = (clients.c.id > after) & (clients.c.id <= last) & query.matching
-    await connection.execute(_insert(package, query, inside))
-    planned = await _count(connection, package, query, inside)
+    await connection.execute(_insert(package, query, query.matching))
+    planned = await _count(connection, package, query, query.matching)
     everything = scanned < package.size
     await _mark(connection, package.step_id, last, planned_all=everything)
     return Planned(planned, everything)

@@ -1,0 +1,160 @@
+"""Counting an audience: every filter within a second at a million clients (docs/decisions/filters.md)."""
+
+import asyncio
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
+
+from sqlalchemy import ColumnElement, func, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateways.base import AddressStatus
+from storage.database import Database, now
+from storage.fields import Span
+from storage.filters import NO_ADDRESS, NO_CHANNEL, AudienceFilter, AudienceQuery, compile_audience
+from storage.records import Routing
+from storage.schema import clients
+
+READERS = min(os.cpu_count() or 1, 4)
+_IN_SPAN = 100_000  # client ids that one statement looks at
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceCount:
+    """`audience` is who matches now, `left_out` those who can't be reached, by reason, `planned` the rest."""
+
+    audience: int = 0
+    planned: int = 0
+    by_channel: Mapping[str, int] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Whom to count or to pick from, and by which way they would be reached; see `compile_audience`."""
+
+    filter: AudienceFilter
+    routing: Routing = Routing.MAIN
+    channels: tuple[str, ...] = ()
+    known_channels: tuple[str, ...] = ()
+    at: datetime | None = None
+    zone: tzinfo = UTC
+
+    async def compile(self, connection: AsyncConnection, span: Span | None = None) -> AudienceQuery:
+        return await compile_audience(
+            connection,
+            self.filter,
+            self.routing,
+            self.channels,
+            self.known_channels,
+            self.at or now(),
+            zone=self.zone,
+            span=span,
+        )
+
+
+async def count_audience(database: Database, audience: Audience) -> AudienceCount:
+    """How many match, by channel and by reason for being left out, in one pass over the cards.
+
+    A reader of SQLite uses one core, so a large base is shared out among several."""
+    if database.dialect != "sqlite":
+        return _added([await _count_in_groups(database, audience)], audience)
+    async with database.read() as connection:
+        await audience.compile(connection)  # a filter that can't be is refused once, before the readers begin
+        spans = await _spans(connection)
+    async with asyncio.TaskGroup() as tasks:
+        counted = [
+            tasks.create_task(_count_span(database, audience, spans[place::READERS])) for place in range(READERS)
+        ]
+    return _added([task.result() for task in counted], audience)
+
+
+async def first_reachable(database: Database, audience: Audience) -> int | None:
+    """The id of a client who would get it; of one who matches at all, where nobody can be reached."""
+    async with database.read() as connection:
+        query = await audience.compile(connection)
+        matching = select(clients.c.id).where(query.matching).order_by(clients.c.id).limit(1)
+        found: int | None = await connection.scalar(matching.where(query.left_out.is_(None)))
+        return found if found is not None else await connection.scalar(matching)
+
+
+NOT_IN_AUDIENCE = "not_in_audience"
+
+
+async def why_left_out(database: Database, client_id: int, audience: Audience) -> str | None:
+    """The reason why this client would not be planned now, or None."""
+    async with database.read() as connection:
+        query = await audience.compile(connection)
+        row = (
+            await connection.execute(select(query.left_out).where(clients.c.id == client_id, query.matching))
+        ).one_or_none()
+        return NOT_IN_AUDIENCE if row is None else row[0]
+
+
+Way = tuple[str, str]  # channel and status of its address, or "" and the reason for being left out
+
+
+async def _count_in_groups(database: Database, audience: Audience) -> Counter[Way]:
+    async with database.read() as connection:
+        # A million ids are to be hashed in memory; compiling a statement that takes a second does not pay.
+        await connection.execute(text("SET LOCAL work_mem = '128MB'"))
+        await connection.execute(text("SET LOCAL jit = off"))
+        query = await audience.compile(connection)
+        channel, status = (column.label(name) for column, name in zip(_way(query, audience), ("c", "s"), strict=True))
+        found = await connection.execute(
+            select(channel, status, func.count()).select_from(clients).where(query.matching).group_by(channel, status)
+        )
+        return Counter({(channel, status): amount for channel, status, amount in found})
+
+
+async def _count_spans(database: Database, audience: Audience, spans: Sequence[Span]) -> Counter[Way]:
+    """SQLite would sort all rows to group them: the ways come as one text, and are counted here."""
+    counted: Counter[Way] = Counter()
+    async with database.read() as connection:
+        for span in spans:
+            query = await audience.compile(connection, span)
+            channel, status = _way(query, audience)
+            ways = func.aggregate_strings(channel + "=" + status, "|")
+            joined = await connection.scalar(select(ways).select_from(clients).where(query.matching))
+            for way, amount in Counter(joined.split("|") if joined else ()).items():
+                channel_name, _, told = way.partition("=")
+                counted[channel_name, told] += amount
+    return counted
+
+
+async def _spans(connection: AsyncConnection) -> list[Span]:
+    first, last = (await connection.execute(select(func.min(clients.c.id), func.max(clients.c.id)))).one()
+    return [] if first is None else [(start, start + _IN_SPAN - 1) for start in range(first, last + 1, _IN_SPAN)]
+
+
+def _way(query: AudienceQuery, audience: Audience) -> tuple[ColumnElement[str], ColumnElement[str]]:
+    """Which way the client would go, from the card alone where the main channel decides: see `_reason`."""
+    if audience.routing == Routing.MAIN:
+        return func.coalesce(clients.c.main_channel, ""), clients.c.main_status
+    return func.coalesce(query.channel, ""), func.coalesce(query.left_out, AddressStatus.ENABLED.value)
+
+
+def _added(counted: Sequence[Counter[Way]], audience: Audience) -> AudienceCount:
+    by_channel: Counter[str] = Counter()
+    left_out: Counter[str] = Counter()
+    for ways in counted:
+        for (channel, status), amount in ways.items():
+            if reason := _reason(channel, status, audience):
+                left_out[reason] += amount
+            else:
+                by_channel[channel] += amount
+    planned = by_channel.total()
+    return AudienceCount(planned + left_out.total(), planned, dict(by_channel), dict(left_out))
+
+
+def _reason(channel: str, status: str, audience: Audience) -> str | None:
+    """What `AudienceQuery.left_out` says, of the main channel and its status."""
+    if status == AddressStatus.ENABLED and channel in audience.known_channels:
+        return None
+    if audience.routing != Routing.MAIN:
+        return status
+    if channel and channel not in audience.known_channels:
+        return NO_CHANNEL
+    return NO_ADDRESS if status == "none" else status
