@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 from engine.clock import Clock
 from engine.errors import Invalid
 from engine.fit import fit
-from engine.lane import Lane, LaneStep
+from engine.lane.lane import Lane
+from engine.lane.state import LaneStep
 from engine.pacing import Pacer
 from engine.personalise import Personaliser
 from engine.plan import Planner, channels_of
@@ -185,7 +186,7 @@ class Engine:
         states = await self._store.mailings.channel_states()
         for channel, lane in self.lanes.items():
             state = states.get(channel)
-            lane.broken = state.reason if state is not None and state.broken_at is not None else None
+            lane.state.broken = state.reason if state is not None and state.broken_at is not None else None
 
     async def _keep_lane(self, channel: str) -> None:
         """Run a lane; one that falls over through a fault of ours is cleaned up after and started again."""
@@ -216,7 +217,7 @@ class Engine:
         try:
             account = await lane.gateway.check()
         except ChannelBroken as error:
-            lane.broken = error.words
+            lane.state.broken = error.words
             await self.channel_broken(channel, error.words)
         except GatewayError as error:
             log.warning("a platform does not answer", extra={"channel": channel, "code": error.code})
@@ -271,8 +272,8 @@ class Engine:
         if stopped != self.stopped:
             self.stopped = stopped
             for lane in self.lanes.values():
-                lane.halted = stopped
-                lane.wake()
+                lane.state.halted = stopped
+                lane.state.wake()
         steps = await self._store.mailings.active_steps()
         await self._notice_mended()
         sending = {step.step_id for step in steps if step.status is Status.SENDING}
@@ -290,12 +291,12 @@ class Engine:
                     continue
 
     async def _notice_mended(self) -> None:
-        if not any(lane.broken for lane in self.lanes.values()):
+        if not any(lane.state.broken for lane in self.lanes.values()):
             return
         states = await self._store.mailings.channel_states()
         for channel, lane in self.lanes.items():
             state = states.get(channel)
-            if lane.broken is not None and (state is None or state.broken_at is None):
+            if lane.state.broken is not None and (state is None or state.broken_at is None):
                 lane.mend()
 
     async def _start_if_due(self, step: ActiveStep) -> None:
@@ -368,7 +369,7 @@ class Engine:
             while not self._closing:
                 planned = await self._planner.plan_next(work.mailing)
                 for lane in self.lanes.values():
-                    lane.wake()
+                    lane.state.wake()
                 if planned.all:
                     break
                 await asyncio.sleep(0)
@@ -445,10 +446,10 @@ class Engine:
         lane = self.lanes.get(channel)
         if lane is None:
             return "channel_missing", f"{channel} stands in no configuration any more"
-        if lane.in_flight:
+        if lane.state.in_flight:
             return None
-        if lane.broken is not None:
-            return "channel_broken", f"{channel}: {lane.broken}"
+        if lane.state.broken is not None:
+            return "channel_broken", f"{channel}: {lane.state.broken}"
         if lane.used_up(step_id) and not lane.in_hand(step_id):
             return "quota", f"the quota of {channel} is used up"
         return None
@@ -522,7 +523,7 @@ class Engine:
     def progressed(self, step_id: int) -> None:
         """Look again soon when a step's last delivery may have ended."""
         lanes = [lane for lane in self.lanes.values() if lane.step(step_id) is not None]
-        if not any(lane.in_hand(step_id) or lane.in_flight > 1 for lane in lanes):
+        if not any(lane.in_hand(step_id) or lane.state.in_flight > 1 for lane in lanes):
             self._nudged.set()
 
     async def reply(self, channel: str, address: str, text: str) -> None:

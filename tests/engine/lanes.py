@@ -9,7 +9,8 @@ from datetime import datetime
 from sqlalchemy import func, insert, select, update
 
 from engine.clock import FakeClock
-from engine.lane import Lane, LaneStep
+from engine.lane.lane import Lane
+from engine.lane.state import LaneStep
 from engine.pacing import Pacer
 from engine.personalise import Personaliser
 from engine.settings import ChannelSettings

@@ -1,0 +1,178 @@
+"""Feeds a lane: claims and renders a little ahead, marks as started just before the slot."""
+
+import asyncio
+import math
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from engine.lane.ending import Ending
+from engine.lane.state import Job, LaneState, LaneStep, wait
+from engine.personalise import TemplateFailed
+from gateways.base import Gateway, HoldsMedia, MessageRejected
+from storage import claims
+from storage.outcomes import finish
+from storage.quotas import DayQuota, PackageQuota
+from storage.records import Claimed, DeliveryState, Outcome
+from storage.writer import Writer
+
+CLAIM_AHEAD_S = 0.25  # of the lane's rate
+START_AHEAD_S = 0.1  # a delivery is marked as started at most so long before its slot
+MAX_CLAIM = 500
+LOOK_AGAIN_S = 0.25  # where nothing was due
+
+
+class Feeder:
+    def __init__(
+        self,
+        state: LaneState,
+        ending: Ending,
+        *,
+        gateway: Gateway,
+        writer: Writer,
+        run_id: int,
+        quota: Callable[[], DayQuota | PackageQuota | None],
+    ) -> None:
+        self._state = state
+        self._ending = ending
+        self._media = gateway if isinstance(gateway, HoldsMedia) else None
+        self._writer = writer
+        self._run_id = run_id
+        self._quota = quota
+
+    async def release(self, jobs: Iterable[Job]) -> None:
+        """Give back what has not gone out."""
+        now = self._state.clock.now()
+        channel = self._state.channel.id
+        await asyncio.gather(
+            *(
+                self._writer.write(
+                    finish, Outcome(job.delivery, channel, DeliveryState.PLANNED, now, tries=job.delivery.tries)
+                )
+                for job in jobs
+            )
+        )
+
+    # --- claiming ---
+
+    async def claim_ahead(self) -> None:
+        """Forever: keep a quarter of a second's deliveries of each step in hand."""
+        while True:
+            busy = False
+            for step in list(self._state.steps.values()):
+                busy = await self._claim_for(step) or busy
+            if not busy:
+                await wait(self._state.claim_wake, self._state.clock, LOOK_AGAIN_S)
+
+    async def _claim_for(self, step: LaneStep) -> bool:
+        """Whether there may be more to claim at once."""
+        now = self._state.clock.monotonic()
+        if not self._state.may_claim() or not self.is_low(step) or now < step.look_again_at:
+            return False
+        want = self._ahead(step) - step.waiting()
+        channel, at = self._state.channel.id, self._state.clock.now()
+        request = claims.ClaimRequest(step.step_id, channel, want, self._run_id, at, self._quota())
+        claim = await self._writer.write(claims.claim, request)
+        step.used_up = claim.used_up
+        if len(claim.deliveries) < want:
+            step.look_again_at = now + LOOK_AGAIN_S
+        jobs = [job for delivery in claim.deliveries if (job := await self._prepare(step, delivery)) is not None]
+        if not self._state.holds(step) or not self._state.may_claim():
+            await self.release(jobs)
+            return False
+        step.claimed.extend(jobs)
+        self._state.start_wake.set()
+        return len(claim.deliveries) == want
+
+    def is_low(self, step: LaneStep) -> bool:
+        return step.waiting() <= self._ahead(step) // 2
+
+    def _ahead(self, step: LaneStep) -> int:
+        rate = min(self._state.pacer.rate, step.pacer.rate)
+        return min(max(math.ceil(rate * CLAIM_AHEAD_S), 2), MAX_CLAIM)
+
+    async def _prepare(self, step: LaneStep, delivery: Claimed) -> Job | None:
+        try:
+            outgoing = step.personaliser.render(
+                delivery.client,
+                address=delivery.address,
+                delivery_id=delivery.id,
+                attempt=delivery.attempt,
+                details=delivery.address_details,
+            )
+        except TemplateFailed as error:
+            job = Job(delivery, (), started_at=self._state.clock.now())
+            await self._ending.settle(step, job, MessageRejected(str(error), reason=error.reason))
+            return None
+        return Job(delivery, outgoing)
+
+    # --- starting ---
+
+    async def start_ahead(self) -> None:
+        """Forever: mark what goes out within the next tenth of a second, and hand it to the slots."""
+        while True:
+            jobs = await self._take_due()
+            if not jobs:
+                await wait(self._state.start_wake, self._state.clock, self._until_next_due())
+                continue
+            at = self._state.clock.now()
+            request = claims.StartRequest(tuple(job.delivery.id for _, job in jobs), at)
+            verdicts = await self._writer.write(claims.start, request)
+            for step, job in jobs:
+                await self._obey(step, job, verdicts[job.delivery.id], at)
+            self._state.slot_wake.set()
+
+    async def _take_due(self) -> list[tuple[LaneStep, Job]]:
+        """Of each step in turn, the longest unserved first, as many as have a slot within START_AHEAD_S."""
+        taken: list[tuple[LaneStep, Job]] = []
+        if not self._state.may_start():
+            return taken
+        now = self._state.clock.monotonic()
+        steps = sorted(
+            (step for step in self._state.steps.values() if step.claimed and not step.priming),
+            key=lambda step: step.served_at,
+        )
+        while steps and len(taken) < MAX_CLAIM:
+            for step in list(steps):
+                if not step.claimed or self._due_in(step, taken, now) > START_AHEAD_S:
+                    steps.remove(step)
+                    continue
+                if self._media is not None and await self._needs_upload(step):
+                    step.priming = True
+                    steps.remove(step)
+                taken.append((step, step.claimed.popleft()))
+        return taken
+
+    def _due_in(self, step: LaneStep, taken: list[tuple[LaneStep, Job]], now: float) -> float:
+        """Seconds until the slot that the step's next delivery would get, behind those that are before it."""
+        before = len(taken) + sum(len(other.started) for other in self._state.steps.values())
+        own = len(step.started) + sum(1 for other, _ in taken if other is step)
+        lane, step_pacer = self._state.pacer, step.pacer
+        return max(lane.next_start(now) + before / lane.rate, step_pacer.next_start(now) + own / step_pacer.rate) - now
+
+    def _until_next_due(self) -> float:
+        if not self._state.may_start():
+            return LOOK_AGAIN_S
+        now = self._state.clock.monotonic()
+        waits = [
+            self._due_in(step, [], now) - START_AHEAD_S
+            for step in self._state.steps.values()
+            if step.claimed and not step.priming
+        ]
+        return min([LOOK_AGAIN_S, *(max(until, 0.001) for until in waits)])
+
+    async def _needs_upload(self, step: LaneStep) -> bool:
+        for part in step.parts:
+            if part.media and self._media is not None and await self._media.needs_upload(part):
+                return True
+        return False
+
+    async def _obey(self, step: LaneStep, job: Job, verdict: str, at: datetime) -> None:
+        if verdict == claims.GO and self._state.holds(step) and self._state.may_claim():
+            job.started_at = at
+            step.started.append(job)
+            return
+        step.priming = False
+        if verdict in (claims.GO, claims.RELEASE):
+            await self.release([job])
+        else:
+            await self._ending.skip(step, job, verdict)

@@ -1,0 +1,281 @@
+"""A lane: the task that sends everything of one channel, and the only one that does.
+
+Deliveries flow through three hands: claimed (rendered, waiting), started (marked durably, about to be written) and in
+flight (on the socket, waiting for the answer). The feeder fills the first two, the slots here empty them, the ending
+commits what became of each.
+"""
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from engine.clock import Clock
+from engine.lane.ending import Ending
+from engine.lane.feeder import Feeder
+from engine.lane.state import Job, LaneReport, LaneState, LaneStep
+from engine.retry import pause_before_try
+from engine.settings import ChannelSettings
+from gateways.base import Accepted, ChannelBroken, Gateway, GatewayError, Outgoing, Throttled, Unavailable
+from storage.quotas import DayQuota, PackageQuota
+from storage.records import AcceptedPart
+from storage.writer import Writer
+
+LONGEST_NAP_S = 0.2  # before the lane looks round again, so that a change takes hold
+
+
+class Lane:
+    """Run it as a task; the runner gives it steps, and it sends what they have at the channel's pace.
+
+    `state` says why it may not send just now; the runner sets `halted` there."""
+
+    def __init__(
+        self,
+        channel: ChannelSettings,
+        gateway: Gateway,
+        *,
+        writer: Writer,
+        clock: Clock,
+        report: LaneReport,
+        run_id: int,
+        tries: int,
+        quota: Callable[[], DayQuota | PackageQuota | None],
+    ) -> None:
+        self.channel = channel
+        self.gateway = gateway
+        self.state = LaneState(channel, clock)
+        self._clock = clock
+        self._tries = tries
+        self._ending = Ending(
+            self.state,
+            gateway=gateway,
+            writer=writer,
+            report=report,
+            tries=tries,
+            spawn=self._spawn,
+            release_all=self._release_all,
+        )
+        self._feeder = Feeder(self.state, self._ending, gateway=gateway, writer=writer, run_id=run_id, quota=quota)
+        self._first: deque[tuple[Outgoing, asyncio.Future[Accepted]]] = deque()
+        self._more: deque[asyncio.Future[None]] = deque()  # sends that wait for a slot for their next part
+        self._sends: asyncio.TaskGroup | None = None
+
+    # --- what the runner and others ask ---
+
+    @property
+    def rate(self) -> float:
+        """Messages/second at present."""
+        return self.state.pacer.rate
+
+    def in_hand(self, step_id: int) -> bool:
+        """Whether anything of the step is claimed or about to go."""
+        step = self.state.steps.get(step_id)
+        return step is not None and (step.waiting() > 0 or step.priming)
+
+    def used_up(self, step_id: int) -> bool:
+        """Whether the quota has nothing left for this step."""
+        step = self.state.steps.get(step_id)
+        return step is not None and step.used_up
+
+    def step(self, step_id: int) -> LaneStep | None:
+        return self.state.steps.get(step_id)
+
+    def add_step(self, step: LaneStep) -> None:
+        if step.step_id not in self.state.steps:
+            self.state.steps[step.step_id] = step
+            self.state.wake()
+
+    async def drop_step(self, step_id: int) -> None:
+        """Send no more of the step; what is claimed goes back, what is in flight ends as it ends."""
+        step = self.state.steps.pop(step_id, None)
+        if step is not None:
+            await self._feeder.release(step.take_all())
+
+    def revoke(self, address_id: int) -> None:
+        """Hold back what is about to go to an address that opted out; the next look at its row says why."""
+        for step in self.state.steps.values():
+            for job in [job for job in step.started if job.delivery.address_id == address_id]:
+                step.started.remove(job)
+                step.claimed.appendleft(job)
+        self.state.start_wake.set()
+
+    async def send_first(self, outgoing: Outgoing) -> Accepted:
+        """Send ahead of all bulk: answers to people, opt-out confirmations, tests. Raises GatewayError."""
+        if self.state.broken is not None:
+            raise ChannelBroken(self.state.broken)
+        if self._sends is None:
+            raise Unavailable("the channel is not running")
+        done: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
+        self._first.append((outgoing, done))
+        self.state.slot_wake.set()
+        return await done
+
+    def mend(self) -> None:
+        """A person has seen to the channel: start again."""
+        self.state.broken = None
+        self._ending.forget()
+        self.state.wake()
+
+    # --- running ---
+
+    async def run(self) -> None:
+        """Send until cancelled. After `close`, no new sends begin and it ends when nothing is in flight."""
+        try:
+            async with asyncio.TaskGroup() as sends:
+                self._sends = sends
+                feeders = [
+                    sends.create_task(self._feeder.claim_ahead(), name=f"claim {self.channel.id}"),
+                    sends.create_task(self._feeder.start_ahead(), name=f"start {self.channel.id}"),
+                ]
+                await self._use_slots()
+                for feeder in feeders:
+                    feeder.cancel()
+        finally:
+            self._sends = None
+            for _, done in self._first:
+                if not done.done():
+                    done.set_exception(Unavailable("Carillon is stopping"))
+            self._first.clear()
+
+    async def close(self) -> None:
+        """Begin nothing more; give back what has not gone out."""
+        self.state.closing = True
+        for step_id in list(self.state.steps):
+            await self.drop_step(step_id)
+        self.state.wake()
+
+    async def _use_slots(self) -> None:
+        state = self.state
+        while not (state.closing and state.in_flight == 0):
+            now = self._clock.monotonic()
+            if state.halted or not state.reachable():
+                await self._release_all()
+            if not (state.reachable() and (state.has_room() or self._first or self._more)):
+                await self._clock.sleep(LONGEST_NAP_S)
+                continue
+            slot_at, use = self._next_use(now)
+            if use is None:
+                state.slot_wake.clear()
+                await state.slot_wake.wait()
+            elif slot_at > now:
+                await self._clock.sleep_until(min(slot_at, now + LONGEST_NAP_S))
+            else:
+                state.figures.slots += 1
+                use()
+                # The send begins before the next slot is reckoned, so that the pacer knows its true start.
+                await asyncio.sleep(0)
+
+    def _next_use(self, now: float) -> tuple[float, Callable[[], None] | None]:
+        """When the next slot is, and what to do with it: answers first, then parts that others wait for, then bulk."""
+        state = self.state
+        slot_at = state.pacer.next_start(now)
+        if self._first:
+            return slot_at, self._use_for_first
+        if state.halted:
+            return slot_at, None
+        if self._more:
+            return slot_at, self._use_for_more
+        best: LaneStep | None = None
+        best_at = math.inf
+        for step in state.steps.values():
+            if not step.started:
+                continue
+            step_at = max(step.pacer.next_start(now), slot_at)
+            # Of those that may go now, the one that has waited longest; so mailings share the channel's slots.
+            if best is None or (step_at, step.served_at) < (best_at, best.served_at):
+                best, best_at = step, step_at
+        if best is None:
+            return slot_at, None
+        chosen = best
+        return best_at, lambda: self._use_for_step(chosen)
+
+    def _use_for_first(self) -> None:
+        outgoing, done = self._first.popleft()
+        self._spawn(self._send_first(outgoing, done), "send first")
+
+    def _use_for_more(self) -> None:
+        waiting = self._more.popleft()
+        if not waiting.done():
+            waiting.set_result(None)
+
+    def _use_for_step(self, step: LaneStep) -> None:
+        job = step.started.popleft()
+        step.served_at = self._clock.monotonic()
+        self.state.in_flight += 1
+        self._spawn(self._send(step, job), f"send {job.delivery.id}")
+        self.state.start_wake.set()
+        if self._feeder.is_low(step):
+            self.state.claim_wake.set()
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        if self._sends is None:
+            work.close()
+            raise RuntimeError("the lane does not run")
+        self._sends.create_task(work, name=f"{self.channel.id}: {name}")
+
+    async def _release_all(self) -> None:
+        """Nothing stays marked as about to go while the lane may not send."""
+        jobs = list(self.state.take_all())
+        if jobs:
+            await self._feeder.release(jobs)
+
+    # --- sending ---
+
+    async def _send_first(self, outgoing: Outgoing, done: "asyncio.Future[Accepted]") -> None:
+        self.state.pacer.record(self._clock.monotonic())
+        outcome = (await self.gateway.send([outgoing]))[0]
+        if isinstance(outcome, ChannelBroken):
+            await self._ending.break_channel(outcome.words)
+        elif isinstance(outcome, Throttled):
+            await self._ending.throttle(outcome.retry_after_s)
+        if done.done():
+            return
+        if isinstance(outcome, Accepted):
+            done.set_result(outcome)
+        else:
+            done.set_exception(outcome)
+
+    async def _send(self, step: LaneStep, job: Job) -> None:
+        try:
+            await self._ending.settle(step, job, await self._send_parts(step, job))
+        finally:
+            self.state.in_flight -= 1
+            if step.priming:
+                step.priming = False
+                self.state.start_wake.set()
+            self.state.slot_wake.set()
+
+    async def _send_parts(self, step: LaneStep, job: Job) -> GatewayError | None:
+        """Send part after part, each in a slot of its own. None: all were accepted."""
+        step.pacer.record(self._clock.monotonic())
+        for position, outgoing in enumerate(job.outgoing):
+            outcome = await self._send_part(position, outgoing)
+            if not isinstance(outcome, Accepted):
+                return outcome
+            job.accepted.append(AcceptedPart(position, outcome.external_id, outcome.details))
+            job.new_address = outcome.new_address or job.new_address
+        return None
+
+    async def _send_part(self, position: int, outgoing: Outgoing) -> Accepted | GatewayError:
+        """The first part once, in the slot that is its own; the client has it when later ones come, so these are tried
+        again here: a new try of the delivery would repeat what has arrived."""
+        tries = 0
+        while True:
+            if position:
+                await self._another_slot()
+            self.state.pacer.record(self._clock.monotonic())
+            outcome = (await self.gateway.send([outgoing]))[0]
+            tries += not isinstance(outcome, Throttled)
+            if not position or tries >= self._tries or not isinstance(outcome, Throttled | Unavailable):
+                return outcome
+            if isinstance(outcome, Throttled):
+                await self._ending.throttle(outcome.retry_after_s)
+            else:
+                await self._clock.sleep(pause_before_try(tries))
+
+    async def _another_slot(self) -> None:
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._more.append(waiting)
+        self.state.slot_wake.set()
+        await waiting

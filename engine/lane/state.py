@@ -1,0 +1,142 @@
+"""What the parts of a lane share: its steps, its pacer, and why it may not send just now."""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from engine.clock import Clock
+from engine.pacing import Pacer
+from engine.personalise import Personaliser
+from engine.settings import ChannelSettings
+from gateways.base import Outgoing, Part
+from storage.records import AcceptedPart, Claimed
+
+IN_FLIGHT_S = 10.0  # of the lane's rate: a platform that takes calls and never answers can't pile up more
+MIN_IN_FLIGHT = 50
+
+
+class LaneReport(Protocol):
+    """What a lane tells the runner."""
+
+    async def message_refused(self, step_id: int, channel: str, words: str) -> None:
+        """The message can't be sent to anybody: the mailing is to be interrupted."""
+        ...
+
+    async def channel_broken(self, channel: str, words: str) -> None: ...
+
+    async def channel_down(self, channel: str, since: datetime | None) -> None:
+        """The platform is away since then; None: it is back."""
+        ...
+
+    async def channel_throttled(self, channel: str, until: datetime) -> None: ...
+
+    def progressed(self, step_id: int) -> None:
+        """A delivery of this step ended."""
+        ...
+
+
+@dataclass(slots=True)
+class Job:
+    """A delivery in the lane's hand, rendered."""
+
+    delivery: Claimed
+    outgoing: Sequence[Outgoing]
+    started_at: datetime | None = None
+    accepted: list[AcceptedPart] = field(default_factory=list)
+    new_address: str | None = None
+
+
+@dataclass(slots=True)
+class LaneStep:
+    """A step as this lane sends it: fitted, personalised, at its own speed."""
+
+    step_id: int
+    parts: Sequence[Part]
+    personaliser: Personaliser
+    pacer: Pacer
+    claimed: deque[Job] = field(default_factory=deque)
+    started: deque[Job] = field(default_factory=deque)
+    look_again_at: float = 0.0
+    priming: bool = False  # a first message uploads; the others wait to use what it uploaded
+    served_at: float = 0.0
+    used_up: bool = False  # the quota gives no more
+
+    def waiting(self) -> int:
+        return len(self.claimed) + len(self.started)
+
+    def take_all(self) -> list[Job]:
+        jobs = [*self.started, *self.claimed]
+        self.started.clear()
+        self.claimed.clear()
+        self.priming = False
+        return jobs
+
+
+@dataclass(slots=True)
+class LaneFigures:
+    """What the lane did, for metrics."""
+
+    slots: int = 0
+    sent: int = 0
+    failed: int = 0
+    unknown: int = 0
+    throttles: int = 0
+
+
+class LaneState:
+    def __init__(self, channel: ChannelSettings, clock: Clock) -> None:
+        self.channel = channel
+        self.clock = clock
+        self.pacer = Pacer(channel.rate)
+        self.steps: dict[int, LaneStep] = {}
+        self.figures = LaneFigures()
+        self.in_flight = 0
+        self.broken: str | None = None  # the platform's words
+        self.down_since: datetime | None = None
+        self.throttled_until = 0.0  # monotonic
+        self.halted = False  # the kill switch
+        self.closing = False
+        # One waits for each: the slots, the claims, the starts.
+        self.slot_wake = asyncio.Event()
+        self.claim_wake = asyncio.Event()
+        self.start_wake = asyncio.Event()
+
+    def may_claim(self) -> bool:
+        return not (self.closing or self.halted) and self.reachable()
+
+    def may_start(self) -> bool:
+        return self.may_claim() and self.has_room()
+
+    def reachable(self) -> bool:
+        """Whether the platform takes calls, as far as we know."""
+        return self.broken is None and self.down_since is None and self.clock.monotonic() >= self.throttled_until
+
+    def has_room(self) -> bool:
+        return self.in_flight < max(self.pacer.rate * IN_FLIGHT_S, MIN_IN_FLIGHT)
+
+    def holds(self, step: LaneStep) -> bool:
+        return self.steps.get(step.step_id) is step
+
+    def take_all(self) -> Iterator[Job]:
+        """Empty every step's hands."""
+        for step in self.steps.values():
+            yield from step.take_all()
+
+    def wake(self) -> None:
+        for event in (self.slot_wake, self.claim_wake, self.start_wake):
+            event.set()
+
+
+async def wait(event: asyncio.Event, clock: Clock, longest_s: float) -> None:
+    """Sleep until the event or for so long; the time-out notices what nobody announces."""
+    event.clear()
+    woken = asyncio.ensure_future(event.wait())
+    nap = asyncio.ensure_future(clock.sleep(longest_s))
+    try:
+        await asyncio.wait((woken, nap), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        woken.cancel()
+        nap.cancel()
