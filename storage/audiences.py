@@ -65,9 +65,8 @@ async def count_audience(database: Database, audience: Audience) -> AudienceCoun
         await audience.compile(connection)  # a filter that can't be is refused once, before the readers begin
         spans = await _spans(connection)
     async with asyncio.TaskGroup() as tasks:
-        counted = [
-            tasks.create_task(_count_span(database, audience, spans[place::READERS])) for place in range(READERS)
-        ]
+        shares = [spans[place::READERS] for place in range(READERS)]
+        counted = [tasks.create_task(_count_spans(database, audience, share)) for share in shares if share]
     return _added([task.result() for task in counted], audience)
 
 
