@@ -1,0 +1,110 @@
+// The page: one connection, the chat, and in the demo the phones beside it.
+import { Chat } from "./chat.js";
+import { Composer } from "./composer.js";
+import { Connection } from "./connection.js";
+import { byId, h, w } from "./dom.js";
+import { Phones } from "./phones.js";
+
+const TOAST_MS = 6000;
+
+// The link was used up by opening the page; it has no place in the address bar or the history.
+if (location.search) history.replaceState(null, "", "/");
+
+const title = document.title;
+let unseen = 0;
+
+const chat = new Chat((what) => connection.act(what));
+const composer = new Composer((what) => connection.act(what), toast);
+const phones = byId("phones") && new Phones((what) => connection.touch(what), phoneRang);
+const connection = new Connection({ message: hear, state: showState });
+
+function hear(what) {
+  switch (what.type) {
+    case "hello":
+      byId("who").textContent = `${what.me.name} · ${w(`role_${what.me.role}`)}`;
+      composer.commands(what.commands);
+      composer.ask(what.ask);
+      chat.typing(what.typing);
+      chat.replaceAll(what.entries);
+      if (phones && what.phones) phones.replaceAll(what.phones);
+      return;
+    case "entry":
+      chat.add(what.entry);
+      if (what.entry.side === "bot" && document.hidden) document.title = `(${++unseen}) ${title}`;
+      return;
+    case "edit":
+      chat.edit(what.entry);
+      return;
+    case "typing":
+      chat.typing(what.on);
+      return;
+    case "ask":
+      composer.ask(what.text);
+      return;
+    case "toast":
+      toast(what.text);
+      return;
+    case "done":
+      chat.done(what.key);
+      return;
+    case "refused":
+      toast(w("not_taken"));
+      return;
+    case "phone":
+      phones?.hear(what);
+  }
+}
+
+function showState(state) {
+  document.body.dataset.state = state;
+  byId("state").textContent = state === "over" ? "" : w(state);
+  if (state !== "over") return;
+  const again = h("a", { href: "/", class: "button primary" }, w("reload"));
+  byId("composer").replaceWith(h("div", { class: "over", role: "alert" }, h("p", {}, w("over")), again));
+}
+
+function toast(words) {
+  const shown = h("p", { class: "toast" }, words);
+  byId("toasts").append(shown);
+  setTimeout(() => shown.remove(), TOAST_MS);
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  unseen = 0;
+  document.title = title;
+});
+
+// --- on a phone's width: chat and phones as tabs
+
+function phoneRang() {
+  if (!byId("tab-phones") || byId("tab-phones").getAttribute("aria-selected") === "true") return;
+  const count = byId("phones-count");
+  count.textContent = String(Number(count.textContent || 0) + 1);
+  count.hidden = false;
+}
+
+function choose(name) {
+  for (const tab of ["chat", "phones"]) {
+    const chosen = tab === name;
+    byId(`tab-${tab}`).setAttribute("aria-selected", String(chosen));
+    byId(`tab-${tab}`).tabIndex = chosen ? 0 : -1;
+    byId(tab).classList.toggle("hidden-tab", !chosen);
+  }
+  if (name === "phones") {
+    byId("phones-count").textContent = "";
+    byId("phones-count").hidden = true;
+  }
+}
+
+if (phones) {
+  for (const tab of ["chat", "phones"]) byId(`tab-${tab}`).onclick = () => choose(tab);
+  document.querySelector(".tabs").addEventListener("keydown", (event) => {
+    if (event.key !== "ArrowLeft" && event.key !== "ArrowRight") return;
+    const other = document.activeElement.id === "tab-chat" ? "phones" : "chat";
+    choose(other);
+    byId(`tab-${other}`).focus();
+  });
+  choose("chat");
+}
+if (matchMedia("(hover: hover)").matches) composer.focus();

@@ -1,0 +1,72 @@
+// The signs of the bot's cards as one family of line drawings, so that they look the same on every machine.
+import { h } from "./dom.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+const PATHS = {
+  send: ["M4 12 20 4l-5.5 16-3.5-6.5Z", "M11 13.5 20 4"],
+  envelope: ["M3.5 6h17v12h-17z", "m4 7 8 6 8-6"],
+  pause: ["M8.5 5.5v13", "M15.5 5.5v13"],
+  play: ["M8 5.5v13l10.5-6.5Z"],
+  cross: ["m6.5 6.5 11 11", "m17.5 6.5-11 11"],
+  slower: ["m11.5 6.5-5.5 5.5 5.5 5.5", "m18 6.5-5.5 5.5 5.5 5.5"],
+  faster: ["m12.5 6.5 5.5 5.5-5.5 5.5", "m6 6.5 5.5 5.5-5.5 5.5"],
+  done: ["M12 3.5a8.5 8.5 0 1 0 0 17 8.5 8.5 0 0 0 0-17Z", "m8.200 12.200 2.700 2.700 5-5.400"],
+  warning: ["M12 4 3.300 19.200h17.400Z", "M12 10v4.200", "M12 16.700v.1"],
+  stop: ["M8.5 3.5h7l5 5v7l-5 5h-7l-5-5v-7Z", "M8 12h8"],
+  calendar: ["M4 6h16v14H4z", "M4 10.5h16", "M8.5 3.5V8", "M15.5 3.5V8"],
+  draft: ["M5 19.5h4L19 9.5l-4-4-10 10Z", "m12.5 8 4 4"],
+  back: ["m14 6.5-5.5 5.5 5.5 5.5"],
+  next: ["m10 6.5 5.5 5.5-5.5 5.5"],
+  up: ["m6.5 14 5.5-5.5 5.5 5.5"],
+  down: ["m6.5 10 5.5 5.5 5.5-5.5"],
+  clip: ["m19 11-7.600 7.600a4.600 4.600 0 0 1-6.5-6.5L12.700 4.300a3.100 3.100 0 0 1 4.400 4.400l-7.800 7.800a1.5 1.5 0 0 1-2.200-2.200L14.300 7"],
+  code: ["m8.5 7-5 5 5 5", "m15.5 7 5 5-5 5"],
+  link: ["M10 14a4 4 0 0 0 5.700 0l3-3A4 4 0 0 0 13 5.300l-1.200 1.200", "M14 10a4 4 0 0 0-5.700 0l-3 3a4 4 0 0 0 5.700 5.700l1.200-1.200"],
+  out: ["M8 8h8v8", "m16 8-8.5 8.5"],
+  file: ["M6.5 3.5h7.5l4 4v13h-11.5z", "M13.5 3.5v4.5h4.5"],
+  film: ["M4 6h16v12H4z", "m10.5 9.5 4 2.5-4 2.5z"],
+  pin: ["M12 21s6.5-6 6.5-11a6.5 6.5 0 0 0-13 0c0 5 6.5 11 6.5 11Z", "M12 8.200a2.100 2.100 0 1 0 0 4.200 2.100 2.100 0 0 0 0-4.200Z"],
+  picture: ["M4 5h16v14H4z", "m4 16 4.5-4.5 3.5 3.5 3-3 5 4.5", "M9 8.300a.8.8 0 1 0 0 1.600.8.8 0 0 0 0-1.600Z"],
+};
+
+const SIGNS = {
+  "📨": "send", "✉": "envelope", "⏸": "pause", "▶": "play", "✖": "cross", "✕": "cross", "❌": "cross",
+  "🐢": "slower", "🐇": "faster", "✅": "done", "⚠": "warning", "⛔": "stop", "🛑": "stop", "🗓": "calendar",
+  "📅": "calendar", "📝": "draft", "◀": "back", "🔗": "link", "📎": "clip", "📍": "pin", "⬆": "up", "⬇": "down",
+};
+const SIGN = new RegExp(`(${Object.keys(SIGNS).join("|")})\\uFE0F?`, "u");
+
+export function icon(name, label = "") {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("class", `icon icon-${name}`);
+  if (label) {
+    svg.setAttribute("role", "img");
+    svg.setAttribute("aria-label", label);
+  } else svg.setAttribute("aria-hidden", "true");
+  for (const d of PATHS[name]) {
+    const path = document.createElementNS(SVG, "path");
+    path.setAttribute("d", d);
+    svg.append(path);
+  }
+  return svg;
+}
+
+// The text with its signs drawn. A ▶ at the end of a label points onwards, elsewhere it plays.
+export function withIcons(text) {
+  const pieces = text.split(SIGN);
+  return pieces.map((piece, place) => {
+    if (!(piece in SIGNS)) return piece.replace(/^\uFE0F/, "");
+    const last = pieces.slice(place + 1).every((rest) => !rest.trim());
+    return icon(piece === "▶" && last ? "next" : SIGNS[piece]);
+  });
+}
+
+export const fileIcon = (kind) => icon({ video: "film", picture: "picture", album: "picture" }[kind] ?? "file");
+
+export function iconButton(button, name) {
+  button.append(icon(name));
+  return button;
+}
+
+export const plate = (name, ...words) => h("span", { class: "plate" }, icon(name), h("span", {}, ...words));

@@ -1,0 +1,214 @@
+"""The console page's side of the conversation: what a person does there becomes events, screens become its chat."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from bot.dialogs.home import COMMANDS
+from bot.screens import Attachment, Command, Event, People, Person, Press, Said, Screen, Unreachable
+from bot.surfaces.console import wire
+from bot.surfaces.console.chat import Chat
+from bot.surfaces.console.doors import Doorman
+from bot.surfaces.console.phones import Phones
+from bot.texts import Texts
+from engine.access import may
+from engine.clock import Clock
+
+NAME = "console"
+
+
+class Talks(Protocol):
+    """What the page needs of the conversation."""
+
+    async def handle(self, event: Event) -> Sequence[Screen]: ...
+
+    async def shown(self, event: Event, screen: Screen, message_id: str) -> None: ...
+
+
+class Media(Protocol):
+    """What the page needs of the kept files; `engine.media` satisfies it."""
+
+    def keep(self, source: Path, name: str) -> str: ...
+
+    def path(self, source: str) -> Path: ...
+
+
+class ConsoleSurface:
+    """The admin bot in the browser: one chat for each of `people` whose surface is "console".
+
+    `public_url` is where the page is reached from outside, for the check of origins. In the `demo`, links open again
+    and again, on this machine only, and `phones` stand beside the chat."""
+
+    def __init__(
+        self,
+        conversation: Talks,
+        people: People,
+        media: Media,
+        clock: Clock,
+        *,
+        name: str = "Carillon",
+        locale: str = "en",
+        timezone: str = "UTC",
+        public_url: str | None = None,
+        demo: bool = False,
+        phones: Phones | None = None,
+    ) -> None:
+        self.people: Mapping[str, Person] = {
+            account: person for (surface, account), person in people.items() if surface == NAME
+        }
+        self.media = media
+        self.clock = clock
+        self.title = name
+        self.public_url = public_url
+        self.demo = demo
+        self.phones = phones if demo else None
+        self.doorman = Doorman(self.people, clock, demo=demo)
+        self._conversation = conversation
+        self._locale = locale
+        self._timezone = timezone
+        self._chats = {account: Chat(account) for account in self.people}
+        self._sockets: set[web.WebSocketResponse] = set()
+
+    # --- what live cards and announcements use
+
+    @property
+    def name(self) -> str:
+        return NAME
+
+    async def show(self, chat: str, screen: Screen) -> str:
+        """Put a screen into a chat, whether its page is open or not; it is there when the person looks.
+
+        Raises Unreachable for somebody who is none of the people."""
+        return self._show(self._chat(chat), screen)
+
+    async def edit(self, chat: str, message_id: str, screen: Screen) -> str:
+        return self._put(self._chat(chat), message_id, screen)
+
+    # --- what a person does
+
+    async def act(self, account: str, what: Command | Press | Said, key: str | None = None) -> list[str]:
+        """Let a person do something, as if on the page; returns the ids of what the bot shows then.
+
+        A repeat with the same key does nothing. Raises Unreachable."""
+        chat = self._chat(account)
+        event = Event(NAME, account, account, f"{account}:{key or secrets.token_hex(8)}", what)
+        async with chat.order:
+            if not chat.first_time(event.key):
+                return []
+            self._echo(chat, what)
+            with chat.at_work():
+                return await self._answer(chat, event)
+
+    async def greet(self, account: str) -> None:
+        """Open a chat that is still empty with the menu."""
+        chat = self._chat(account)
+        if not chat.entries and not chat.typing:
+            await self.act(account, Command("start"))
+
+    def chat(self, account: str) -> Chat:
+        return self._chats[account]
+
+    def texts(self, account: str | None) -> Texts:
+        """The language of a person; of the house for nobody."""
+        person = self.people.get(account or "")
+        return Texts((person and person.locale) or self._locale, (person and person.timezone) or self._timezone)
+
+    def commands(self, account: str) -> list[tuple[str, str]]:
+        """The names of the commands that the person may use, and what they do."""
+        t = self.texts(account)
+        return [(name, t.plain(does)) for name, does, verb in COMMANDS if may(self.people[account].role, verb)]
+
+    # --- the page
+
+    def links(self, base_url: str) -> list[tuple[Person, str]]:
+        """A fresh link for each person."""
+        return [(person, self.new_link(account, base_url)) for account, person in self.people.items()]
+
+    def new_link(self, account: str, base_url: str) -> str:
+        return f"{base_url.rstrip('/')}/?{urlencode({'key': self.doorman.make_key(account)})}"
+
+    def routes(self) -> list[web.AbstractRouteDef]:
+        from bot.surfaces.console.web import routes
+
+        return routes(self)
+
+    def add_to(self, app: web.Application) -> None:
+        app.add_routes(self.routes())
+        app.on_shutdown.append(lambda _: self.close())
+
+    async def close(self) -> None:
+        """End every open page, so that the server can stop; the pages look for it again by themselves."""
+        for socket in tuple(self._sockets):
+            await socket.close(code=1001)
+
+    def opened(self, socket: web.WebSocketResponse) -> None:
+        self._sockets.add(socket)
+
+    def closed(self, socket: web.WebSocketResponse) -> None:
+        self._sockets.discard(socket)
+
+    # --- within
+
+    def _chat(self, account: str) -> Chat:
+        try:
+            return self._chats[account]
+        except KeyError:
+            raise Unreachable(f"the console has no chat {account!r}") from None
+
+    def _echo(self, chat: Chat, what: Command | Press | Said) -> None:
+        """What the person said, as it stands in their chat; a press leaves nothing, and neither does the greeting."""
+        match what:
+            case Command(name="start") if not chat.entries:
+                return
+            case Command(name=name, args=args):
+                chat.add("me", self.clock.now(), {"text": [f"/{name} {args}".strip()]})
+            case Said(text=text, attachments=attachments):
+                media = [_attached(one) for one in attachments]
+                chat.add("me", self.clock.now(), {"text": wire.html_tree(text), "media": media})
+
+    async def _answer(self, chat: Chat, event: Event) -> list[str]:
+        shown = []
+        pressed = event.what.message_id if isinstance(event.what, Press) else ""
+        for screen in await self._conversation.handle(event):
+            if screen.toast:
+                chat.tell({"type": "toast", "text": screen.toast})
+            if not (screen.text or screen.preview):
+                continue
+            message_id = self._put(chat, pressed, screen) if screen.edit and pressed else self._show(chat, screen)
+            if message_id == pressed:
+                pressed = ""  # a second card of the same answer stands below the first
+            shown.append(message_id)
+            chat.set_ask(screen.ask)
+            await self._conversation.shown(event, screen, message_id)
+        return shown
+
+    def _put(self, chat: Chat, message_id: str, screen: Screen) -> str:
+        if screen.preview or not chat.has(message_id):
+            return self._show(chat, screen)
+        chat.replace(message_id, self._card(chat, screen))
+        return message_id
+
+    def _show(self, chat: Chat, screen: Screen) -> str:
+        message_id = ""
+        if screen.preview:
+            messages = [wire.message(one) for one in screen.preview]
+            message_id = chat.add("bot", self.clock.now(), {"preview": messages})
+        if screen.text:
+            message_id = chat.add("bot", self.clock.now(), self._card(chat, screen))
+        return message_id
+
+    def _card(self, chat: Chat, screen: Screen) -> wire.Json:
+        picture = f"/console/pictures/{chat.keep_picture(screen.picture)}" if screen.picture else None
+        return wire.card(screen, picture)
+
+
+def _attached(attachment: Attachment) -> wire.Json:
+    return {
+        "kind": attachment.kind.value,
+        "url": wire.media_address(attachment.source),
+        "name": attachment.name or "",
+    }

@@ -1,0 +1,266 @@
+"""The page's routes: the page itself, its files, uploads, pictures, and the socket."""
+
+import asyncio
+import json
+import re
+import tempfile
+from collections.abc import Awaitable, Callable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
+
+from aiohttp import web
+
+from bot.screens import Attachment
+from bot.surfaces.console import words
+from bot.surfaces.console.doors import COOKIE, is_local, same_origin
+from bot.surfaces.console.socket import MAX_FRAME_BYTES, MAX_TEXT, Socket
+from engine.errors import Invalid
+from gateways.base import PartKind
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+    from bot.surfaces.console.surface import ConsoleSurface
+
+STATIC: Final = Path(__file__).parent / "static"
+MAX_UPLOAD_BYTES: Final = 50 * 1024 * 1024  # what Telegram takes by upload; core.telegram.org/bots/api#sending-files
+UPLOAD_WITHIN_S: Final = 300.0
+MAX_UPLOADS_AT_ONCE: Final = 4
+HEARTBEAT_S: Final = 25.0
+
+# The page runs only its own files and calls only its own host; foreign text can't become markup anywhere.
+_PAGE_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' blob:",
+        "media-src 'self'",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types carillon-paste",
+    )
+)
+_SAFE = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_PAGE_HEADERS = _SAFE | {"Content-Security-Policy": _PAGE_POLICY, "Cache-Control": "no-store"}
+_FILE_HEADERS = _SAFE | {"Content-Security-Policy": "default-src 'none'; sandbox", "Cache-Control": "private, no-cache"}
+_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+_SHOWN = {
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".webp": "image/webp",
+    ".gif": "image/gif",
+    ".mp4": "video/mp4",
+}
+_PICTURES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
+_VIDEOS = frozenset({".mp4", ".mov", ".m4v"})
+_KEPT_NAME = re.compile(r"[0-9a-f]{16,128}(?:\.[A-Za-z0-9]{1,10})?")
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def routes(surface: "ConsoleSurface") -> list[web.AbstractRouteDef]:
+    pages = _Pages(surface)
+    return [
+        web.get("/", pages.page, allow_head=False),
+        web.get("/console/static/{name}", pages.static),
+        web.get("/console/session", pages.session),
+        web.get("/console/socket", pages.socket, allow_head=False),
+        web.post("/console/files", pages.upload),
+        web.get("/console/media/{name}", pages.media),
+        web.get("/console/pictures/{name}", pages.picture),
+        web.get("/console/phones/{phone}/{message}", pages.phone_picture),
+    ]
+
+
+class _Pages:
+    def __init__(self, surface: "ConsoleSurface") -> None:
+        self._surface = surface
+        self._doorman = surface.doorman
+        self._static = {file.name: file for file in STATIC.iterdir() if file.suffix in _TYPES}
+        self._uploading = 0
+
+    # --- the page
+
+    async def page(self, request: web.Request) -> web.Response:
+        """The page, for whoever comes by a link or has a session; 403 and one sentence for everybody else."""
+        local = is_local(request)
+        account = self._doorman.use_key(request.query.get("key", ""), local=local)
+        cookie = None
+        if account is None:
+            account = self._doorman.whose(request)
+        else:
+            cookie = self._doorman.open_session(account)
+        if account is None and (account := self._doorman.guest(local=local)) is not None:
+            cookie = self._doorman.open_session(account)
+        if account is None:
+            return self._render("closed.html", None, status=403)
+        response = self._render("index.html", account)
+        if cookie is not None:
+            secure = request.secure or request.headers.get("X-Forwarded-Proto") == "https"
+            response.set_cookie(COOKIE, cookie, httponly=True, samesite="Strict", secure=secure, path="/")
+        return response
+
+    async def static(self, request: web.Request) -> web.StreamResponse:
+        file = self._static.get(request.match_info["name"])
+        if file is None:
+            raise web.HTTPNotFound
+        headers = _SAFE | {"Content-Type": f"{_TYPES[file.suffix]}; charset=utf-8", "Cache-Control": "no-cache"}
+        return web.FileResponse(file, headers=headers)
+
+    async def session(self, request: web.Request) -> web.Response:
+        """Whether the session still holds: a page whose socket is refused asks here why."""
+        self._person(request)
+        return web.Response(status=204)
+
+    async def socket(self, request: web.Request) -> web.StreamResponse:
+        account = self._person(request)
+        self._require_origin(request)
+        socket = web.WebSocketResponse(heartbeat=HEARTBEAT_S, max_msg_size=MAX_FRAME_BYTES)
+        await socket.prepare(request)
+        self._surface.opened(socket)
+        try:
+            await Socket(self._surface, account, request, socket).run()
+        finally:
+            self._surface.closed(socket)
+        return socket
+
+    # --- files
+
+    async def upload(self, request: web.Request) -> web.Response:
+        """Keep one file for the message that the person is writing; what can't be used is told in a sentence."""
+        account = self._person(request)
+        self._require_origin(request)
+        name = _file_name(request.headers.get("X-File-Name", ""))
+        t = self._surface.texts(account)
+        if self._uploading >= MAX_UPLOADS_AT_ONCE:
+            raise web.HTTPServiceUnavailable(headers={"Retry-After": "2"})
+        self._uploading += 1
+        try:
+            with tempfile.TemporaryDirectory(prefix="carillon-") as folder:
+                file = Path(folder) / "upload"
+                async with asyncio.timeout(UPLOAD_WITHIN_S):
+                    if not await _receive(request, file):
+                        most = MAX_UPLOAD_BYTES // (1024 * 1024)
+                        words = t.plain("{name} is too large: {most} MB are the most.", name=name, most=most)
+                        return web.json_response({"problem": words}, status=413)
+                source = await asyncio.to_thread(self._surface.media.keep, file, name)
+        except Invalid as error:
+            return web.json_response({"problem": t.plain(error.words, **error.values)}, status=422)
+        finally:
+            self._uploading -= 1
+        attachment = Attachment(_kind_of(name), source, name)
+        upload = self._surface.chat(account).keep_upload(attachment)
+        return web.json_response({"id": upload, "kind": attachment.kind.value, "name": name})
+
+    async def media(self, request: web.Request) -> web.StreamResponse:
+        """A kept file. Only pictures and videos are shown in place; everything else is for saving."""
+        self._person(request)
+        name = request.match_info["name"]
+        if not _KEPT_NAME.fullmatch(name):
+            raise web.HTTPNotFound
+        try:
+            file = self._surface.media.path(f"media:{name}")
+        except (Invalid, FileNotFoundError):
+            raise web.HTTPNotFound from None
+        if not await asyncio.to_thread(file.is_file):
+            raise web.HTTPNotFound
+        kind = _SHOWN.get(file.suffix.lower())
+        headers = _FILE_HEADERS | {"Content-Type": kind or "application/octet-stream"}
+        if kind is None:
+            headers["Content-Disposition"] = "attachment"
+        return web.FileResponse(file, headers=headers)
+
+    async def picture(self, request: web.Request) -> web.Response:
+        account = self._person(request)
+        content = self._surface.chat(account).find_picture(request.match_info["name"])
+        if content is None:
+            raise web.HTTPNotFound
+        return web.Response(body=content, headers=_FILE_HEADERS | {"Content-Type": "image/png"})
+
+    async def phone_picture(self, request: web.Request) -> web.Response:
+        self._person(request)
+        if self._surface.phones is None:
+            raise web.HTTPNotFound
+        try:
+            found = self._surface.phones.picture(request.match_info["phone"], request.match_info["message"])
+        except LookupError:
+            raise web.HTTPNotFound from None
+        return web.Response(body=found.content, headers=_FILE_HEADERS | {"Content-Type": found.content_type})
+
+    # --- who it is
+
+    def _person(self, request: web.Request) -> str:
+        account = self._doorman.whose(request)
+        if account is None:
+            raise web.HTTPForbidden(text=self._surface.texts(None).plain(words.NEEDS_LINK))
+        return account
+
+    def _require_origin(self, request: web.Request) -> None:
+        if not same_origin(request, self._surface.public_url):
+            raise web.HTTPForbidden(text="This request comes from another page.")
+
+    # --- templates
+
+    def _render(self, template: str, account: str | None, *, status: int = 200) -> web.Response:
+        t = self._surface.texts(account)
+        page_words = words.page_words(t)
+        settings = {"words": page_words, "maxText": MAX_TEXT, "demo": self._surface.phones is not None}
+        body = self._templates[template].render(
+            lang=t.locale,
+            title=self._surface.title,
+            w=page_words,
+            phones=self._surface.phones is not None,
+            # "<" never stands in the block, so no word can end it.
+            settings=json.dumps(settings, ensure_ascii=False).replace("<", "\\u003c"),
+            needs_link=t.plain(words.NEEDS_LINK),
+            needs_link_more=t.plain(words.NEEDS_LINK_MORE),
+        )
+        return web.Response(
+            body=body.encode(), status=status, headers=_PAGE_HEADERS | {"Content-Type": "text/html; charset=utf-8"}
+        )
+
+    @cached_property
+    def _templates(self) -> dict[str, "Template"]:
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+        environment = Environment(loader=FileSystemLoader(STATIC), autoescape=True, undefined=StrictUndefined)
+        return {name: environment.get_template(name) for name in ("index.html", "closed.html")}
+
+
+async def _receive(request: web.Request, file: Path) -> bool:
+    """Write the body to a file as it comes; False where it is too large."""
+    if (request.content_length or 0) > MAX_UPLOAD_BYTES:
+        return False
+    size_bytes = 0
+    with file.open("wb") as opened:
+        async for piece in request.content.iter_chunked(65536):
+            size_bytes += len(piece)
+            if size_bytes > MAX_UPLOAD_BYTES:
+                return False
+            opened.write(piece)
+    return True
+
+
+def _file_name(header: str) -> str:
+    name = unquote(header).replace("\\", "/").rsplit("/", 1)[-1]
+    return "".join(sign for sign in name if sign.isprintable())[-120:] or "file"
+
+
+def _kind_of(name: str) -> PartKind:
+    ending = Path(name).suffix.lower()
+    if ending in _PICTURES:
+        return PartKind.PICTURE
+    return PartKind.VIDEO if ending in _VIDEOS else PartKind.FILE
