@@ -24,7 +24,7 @@ MARKS = dict.fromkeys(range(57344, 57600))
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """`tag` of the subset over text[start:end], counted in code points; `url` for "a", `language` for "pre"."""
+    """`tag` of the subset over text[start:end], counted in code points; `url` for "a"."""
 
     tag: str
     start: int
@@ -103,7 +103,7 @@ def only_tags(rich: RichText, tags: frozenset[str]) -> RichText:
 
 def utf16_length(text: str) -> int:
     """Length in UTF-16 code units, which Telegram counts entity offsets in."""
-    return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 class _Marker(HTMLParser):

@@ -113,6 +113,22 @@ BY_WORDS: tuple[tuple[str, Make], ...] = (
     ("have no rights to send", _client("no_rights")),
     ("not enough rights", _client("no_rights")),
     ("chat_write_forbidden", _client("no_rights")),
+    # The message (td MessageContent, MessageEntity, ReplyMarkup); before files, because a button names a wrong URL too
+    ("message text is empty", _message("empty")),
+    ("text must be non-empty", _message("empty")),
+    ("message is too long", _message("too_long")),
+    ("text is too long", _message("too_long")),
+    ("caption is too long", _message("too_long")),
+    ("can't parse", _message()),
+    ("button_", _message()),  # BUTTON_DATA_INVALID, BUTTON_URL_INVALID, BUTTON_TYPE_INVALID
+    ("keyboard button", _message()),
+    ("reply markup is too long", _message()),
+    ("reply_markup_too_long", _message()),
+    ("entity_", _message()),  # ENTITY_BOUNDS_INVALID and the like
+    ("entity beginning at", _message()),
+    ("file is too big", _message("too_big")),
+    ("entity too large", _message("too_big")),
+    # Calls that are no sends
     # A file in the form in which it was given (td FileManager, WebPagesManager; Client.cpp get_input_file)
     ("wrong http url", _media),
     ("http url specified", _media),
@@ -137,21 +153,6 @@ BY_WORDS: tuple[tuple[str, Make], ...] = (
     ("image_process_failed", _media),
     ("file must be non-empty", _media),
     ("is too big for a photo", _media),
-    # The message (td MessageContent, MessageEntity, ReplyMarkup)
-    ("message text is empty", _message("empty")),
-    ("text must be non-empty", _message("empty")),
-    ("message is too long", _message("too_long")),
-    ("text is too long", _message("too_long")),
-    ("caption is too long", _message("too_long")),
-    ("can't parse", _message()),
-    ("button_", _message()),  # BUTTON_DATA_INVALID, BUTTON_URL_INVALID, BUTTON_TYPE_INVALID
-    ("keyboard button", _message()),
-    ("reply markup is too long", _message()),
-    ("reply_markup_too_long", _message()),
-    ("entity_", _message()),  # ENTITY_BOUNDS_INVALID and the like
-    ("entity beginning at", _message()),
-    ("file is too big", _message("too_big")),
-    ("entity too large", _message("too_big")),
     # Calls that are no sends
     ("query is too old", _too_old),
     ("query id is invalid", _too_old),
