@@ -95,7 +95,7 @@ def counted(talk: Talk, count: Any) -> str:
     """How many get it, by which channel, and who is left out and why."""
     t = talk.t
     by_channel = [
-        t("{channel}: {count}", channel=channel, count=t.number(amount))
+        t("{channel} {count}", channel=channel, count=t.number(amount))
         for channel, amount in sorted(count.by_channel.items())
     ]
     left = sum(count.left_out.values())

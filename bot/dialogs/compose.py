@@ -73,7 +73,8 @@ async def open_new(talk: Talk, name: str = "") -> Screens:
             example=Html("<code>{{ client.first_name | default('friend') }}</code>"),
         ),
     )
-    return [card(text, [footer(talk)], ask=t.plain("The message, as clients should see it"))]
+    ways = (button(t("◀ Back"), "h"), button(t("Cancel"), "c:leave"))
+    return [card(text, [ways], ask=t.plain("The message, as clients should see it"))]
 
 
 async def hear_first(talk: Talk, said: Said, name: str = "") -> Screens:

@@ -62,15 +62,30 @@ def without_condition(audience: Audience, place: int) -> dict[str, Any]:
 
 def tags_of(audience: Audience) -> list[str]:
     """The tags that were pressed: the client has any one of them."""
-    return next((list(one["in"]) for one in where_of(audience) if one.get("field") == "tag" and "in" in one), [])
+    place = _tags_at(where_of(audience))
+    if place is None:
+        return []
+    condition = where_of(audience)[place]
+    return list(condition["in"]) if "in" in condition else [str(condition["is"])]
 
 
 def with_tag_turned(audience: Audience, tag: str) -> dict[str, Any]:
     """The audience with this tag pressed, or let go where it was pressed already."""
-    pressed = tags_of(audience)
+    where, pressed = where_of(audience), tags_of(audience)
     pressed = [one for one in pressed if one != tag] if tag in pressed else [*pressed, tag]
-    others = [one for one in where_of(audience) if not (one.get("field") == "tag" and "in" in one)]
-    return with_where(audience, [*others, {"field": "tag", "in": pressed}] if pressed else others)
+    condition = {"field": "tag", "in": pressed} if len(pressed) > 1 else {"field": "tag", "is": "".join(pressed)}
+    place = _tags_at(where)
+    if place is None:
+        where.append(condition)
+    else:
+        where[place : place + 1] = [condition] if pressed else []
+    return with_where(audience, where)
+
+
+def _tags_at(where: Sequence[Condition]) -> int | None:
+    """Where the condition stands that the tags' buttons change."""
+    places = (at for at, one in enumerate(where) if one.get("field") == "tag" and ("in" in one or "is" in one))
+    return next(places, None)
 
 
 def read_typed(words: str, attributes: Collection[str], tags: Collection[str]) -> Condition | None:

@@ -403,7 +403,7 @@ async def launched_card(talk: Talk, mailing: Mailing) -> Screens:
     t = talk.t
     if mailing.status == Status.SCHEDULED:
         text = paragraphs(
-            t("🗓 <b>{name}</b> is scheduled.", name=mailing.draft.name),
+            t("🗓 <b>{name}</b> – scheduled.", name=mailing.draft.name),
             t("It starts {start}. The audience is formed then.", start=said_start(talk, mailing)),
         )
         rows: Rows = [(button(t("Open"), "m:open", mailing.id), button(t("Menu"), "h"))]

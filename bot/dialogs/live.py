@@ -13,13 +13,13 @@ SPEEDS = (25, 20, 15, 10, 5, 1)  # messages/second, as the buttons offer them
 RUNNING = (Status.SENDING, Status.PAUSED, Status.INTERRUPTED)
 _BAR_LENGTH = 12
 _HEADS = {
-    Status.SENDING: _("📨 <b>{name}</b> is being sent"),
-    Status.PAUSED: _("⏸ <b>{name}</b> is paused"),
-    Status.INTERRUPTED: _("⚠ <b>{name}</b> has stopped by itself"),
-    Status.SENT: _("✅ <b>{name}</b> is finished"),
-    Status.CANCELLED: _("✖ <b>{name}</b> is cancelled"),
-    Status.SCHEDULED: _("🗓 <b>{name}</b> is scheduled"),
-    Status.DRAFT: _("📝 <b>{name}</b> is a draft"),
+    Status.SENDING: _("📨 <b>{name}</b> – being sent"),
+    Status.PAUSED: _("⏸ <b>{name}</b> – paused"),
+    Status.INTERRUPTED: _("⚠ <b>{name}</b> – stopped by itself"),
+    Status.SENT: _("✅ <b>{name}</b> – finished"),
+    Status.CANCELLED: _("✖ <b>{name}</b> – cancelled"),
+    Status.SCHEDULED: _("🗓 <b>{name}</b> – scheduled"),
+    Status.DRAFT: _("📝 <b>{name}</b> – a draft"),
 }
 
 
@@ -28,11 +28,18 @@ def live_card(t: Texts, mailing: Mailing, figures: Mapping[str, Any], now: datet
     status = Status(figures["status"])
     text = paragraphs(
         lines(t(_HEADS[status], name=mailing.draft.name), why(t, figures)),
-        lines(bar(t, figures), tally(t, figures), _pace(t, figures, now) if status == Status.SENDING else None),
+        _progress(t, mailing, figures, now),
         by_channel(t, figures),
         _ended(t, mailing, figures) if status in (Status.SENT, Status.CANCELLED) else None,
     )
     return Screen(text=text, rows=tuple(_rows(t, mailing, status, figures)), edit=True, live=mailing.id)
+
+
+def _progress(t: Texts, mailing: Mailing, figures: Mapping[str, Any], now: datetime) -> str:
+    sending = figures["status"] == Status.SENDING
+    if sending and not figures["planned"] and not mailing.planned_all:
+        return t("The audience is being formed…")
+    return lines(bar(t, figures), tally(t, figures), _pace(t, figures, now) if sending else None)
 
 
 def bar(t: Texts, figures: Mapping[str, Any]) -> str:
@@ -92,7 +99,7 @@ def speed_of(mailing: Mailing, max_rate: float) -> float:
 def _pace(t: Texts, figures: Mapping[str, Any], now: datetime) -> str:
     rate = t("{rate} a second", rate=t.number(round(float(figures.get("rate") or 0.0), 1)))
     left = figures.get("eta_seconds")
-    if left is None:
+    if not left:
         return rate
     ends = t.clock(now + timedelta(seconds=float(left)))
     return t(

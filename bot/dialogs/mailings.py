@@ -146,7 +146,7 @@ async def mailing_card(talk: Talk, mailing: Mailing, note: str = "") -> Screen:
 def _scheduled_card(talk: Talk, mailing: Mailing) -> Screen:
     t = talk.t
     text = paragraphs(
-        t("🗓 <b>{name}</b> · #{id} is scheduled", name=mailing.draft.name, id=mailing.id),
+        t("🗓 <b>{name}</b> · #{id} – scheduled", name=mailing.draft.name, id=mailing.id),
         lines(
             t("It starts {start}.", start=launch.said_start(talk, mailing)),
             t("To: {audience}", audience=said_audience(talk, mailing.draft.audience)),

@@ -139,9 +139,15 @@ def numbers(t: Texts, figures: Mapping[str, Any], reporters: str) -> str:
 def columns(rows: Sequence[tuple[str, str]]) -> str:
     """Words left, numbers right, in letters of one width."""
     wide = max((len(words) for words, _number in rows), default=0)
-    high = max((len(number) for _words, number in rows if len(number) < 16), default=0)
-    body = "\n".join(f"{words:<{wide}}  {number:>{high}}" for words, number in rows)
+    high = max((len(number) for _words, number in rows if _is_number(number)), default=0)
+    body = "\n".join(
+        f"{words:<{wide}}  {f'{number:>{high}}' if _is_number(number) else number}" for words, number in rows
+    )
     return f"<pre>{body}</pre>"
+
+
+def _is_number(words: str) -> bool:
+    return words[:1].isdecimal()
 
 
 def _reported(t: Texts, figures: Mapping[str, Any], name: str, reporters: str) -> str:
@@ -169,7 +175,7 @@ def _reporters(talk: Talk, figures: Mapping[str, Any]) -> str:
     silent = [channel for channel, one in (figures.get("by_channel") or {}).items() if one.get("delivered") is None]
     kinds = [talk.settings.channels[channel].kind for channel in silent if channel in talk.settings.channels]
     titles = list(dict.fromkeys(talk.house.title(kind) for kind in kinds))
-    return ", ".join(titles) or talk.t("the messenger")
+    return ", ".join(titles) or _silent(talk)
 
 
 def _reasons(t: Texts, title: str, amounts: Mapping[str, int]) -> str | None:

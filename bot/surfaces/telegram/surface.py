@@ -81,8 +81,8 @@ class _GetUpdates(TelegramMethod[list[dict[str, Any]]]):
 class TelegramSurface:
     """Run `run` as a task; hand webhook requests to `take_hook`.
 
-    `speaker` is a gateway with this bot's token, opened and closed here: it sends previews. `public_url` with `polls` False sets the webhook
-    `{public_url}/hooks/bots/telegram`."""
+    `speaker` is a gateway with this bot's token, opened and closed here: it sends previews. Where it does not poll, its
+    webhook is `{public_url}/hooks/bots/telegram`."""
 
     name = SURFACE
 
