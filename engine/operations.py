@@ -11,6 +11,7 @@ from engine.audience import read_audience
 from engine.clock import Clock
 from engine.errors import Invalid, NotFound, Refused, Stale, _
 from engine.fit import Loss, fit
+from engine.media import Media
 from engine.personalise import Personaliser, TemplateFailed
 from engine.plan import channels_of
 from engine.schedule import resolve_start
@@ -183,7 +184,7 @@ class Operations:
         card = await self._preview_client(draft, client)
         channel = channel or self._preview_channel(draft, card)
         capabilities = self._capabilities_of(self._channel(channel).kind)
-        fitted = fit(draft.message, capabilities)
+        fitted = fit(draft.message, capabilities, Media(self.settings.data_dir).sizes(draft.message))
         personaliser = Personaliser(fitted.parts, capabilities, await self.store.clients.known_fields())
         values = await self.store.clients.values_of(card.id) if card is not None else {}
         try:
@@ -610,7 +611,8 @@ class Operations:
         for kind in sorted(kinds):
             capabilities = self._capabilities_of(kind)
             try:
-                fitted = fit(draft.message, capabilities)
+                sizes = Media(self.settings.data_dir).sizes(draft.message)
+                fitted = fit(draft.message, capabilities, sizes)
                 Personaliser(fitted.parts, capabilities, known_fields)
             except Invalid as error:
                 problems.append(error)

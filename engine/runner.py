@@ -14,6 +14,7 @@ from engine.errors import Invalid
 from engine.fit import fit
 from engine.lane.lane import Lane
 from engine.lane.state import LaneStep
+from engine.media import Media
 from engine.pacing import Pacer
 from engine.personalise import Personaliser
 from engine.plan import Planner, channels_of
@@ -351,10 +352,11 @@ class Engine:
             return False
         known_fields = await self._store.clients.known_fields()
         try:
+            sizes = Media(self._settings.data_dir).sizes(mailing.draft.message)
             for channel in channels_of(mailing, list(self.lanes)):
                 lane = self.lanes[channel]
                 capabilities = lane.gateway.capabilities
-                fitted = fit(mailing.draft.message, capabilities)
+                fitted = fit(mailing.draft.message, capabilities, sizes)
                 personaliser = Personaliser(fitted.parts, capabilities, known_fields)
                 speed = min(mailing.draft.speed or lane.channel.rate, lane.channel.rate)
                 lane.add_step(LaneStep(mailing.step_id, fitted.parts, personaliser, Pacer(speed)))

@@ -1,0 +1,246 @@
+"""A whole Carillon as a person runs it: a folder, a configuration, the program in its own process, the command line."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from gateways.simulator.telegram.bots import SimulatedBot
+from gateways.simulator.telegram.clients import ClientState
+from gateways.simulator.telegram.server import TelegramSimulator
+
+TOKEN = "555000111:AAsimulated-token-of-the-shop"
+ADMIN_TOKEN = "555000222:AAsimulated-token-of-the-admin"
+FIRST_CLIENT = 100_000
+API_TOKEN = "flow-api-token"
+COMMAND = [sys.executable, "-m", "bot.cli.main"]
+
+
+class Carillon:
+    """`start` runs the program, `cli` a command beside it."""
+
+    def __init__(self, folder: Path, simulator: TelegramSimulator, storage_url: str, **options: Any) -> None:
+        self.folder = folder
+        self.simulator = simulator
+        self.port = _free_port()
+        self.process: asyncio.subprocess.Process | None = None
+        self.log = folder / "run.log"
+        (folder / "config.toml").write_text(_config(simulator.url, storage_url, self.port, **options))
+
+    # --- the program ---
+
+    async def start(self, *, only: str = "", ready: bool = True) -> None:
+        command = [*COMMAND, "run", *(["--only", only] if only else [])]
+        with self.log.open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                *command, cwd=self.folder, stdout=log, stderr=log, env=_environment()
+            )
+        if ready:
+            await self.until_ready()
+
+    async def until_ready(self, timeout_s: float = 60) -> None:
+        async def answers() -> bool:
+            if self.process is not None and self.process.returncode is not None:
+                raise AssertionError(f"carillon run ended with {self.process.returncode}: {self.said()}")
+            try:
+                async with (
+                    aiohttp.ClientSession() as session,
+                    session.get(f"http://127.0.0.1:{self.port}/ready") as answer,
+                ):
+                    return answer.status == 200
+            except aiohttp.ClientError:
+                return False
+
+        await until(answers, timeout_s, "the program to be ready")
+
+    async def kill(self) -> None:
+        """As the power cut would."""
+        await self._signal(signal.SIGKILL)
+
+    async def terminate(self) -> tuple[int, float]:
+        """As an orderly shutdown would; the exit code and how many seconds it took."""
+        began = time.monotonic()
+        code = await self._signal(signal.SIGTERM)
+        return code, time.monotonic() - began
+
+    async def _signal(self, number: int) -> int:
+        assert self.process is not None
+        if self.process.returncode is None:
+            self.process.send_signal(number)
+        code = await self.process.wait()
+        self.process = None
+        return code
+
+    def said(self) -> str:
+        return self.log.read_text()[-4000:] if self.log.exists() else ""
+
+    # --- beside it ---
+
+    async def cli(self, *arguments: str, code: int = 0) -> Any:
+        """Run a command with --json; its document."""
+        process = await asyncio.create_subprocess_exec(
+            *COMMAND,
+            *arguments,
+            "--json",
+            cwd=self.folder,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=_environment(),
+        )
+        out, err = await process.communicate()
+        assert process.returncode == code, f"{arguments} ended with {process.returncode}: {err.decode()}{out.decode()}"
+        assert b"Traceback" not in err
+        return json.loads(out) if out.strip() else None
+
+    async def figures(self, mailing_id: int) -> Mapping[str, Any]:
+        """CONTRACT.md section 6, as the API gives it while the program runs, else as the command line does."""
+        if self.process is None or self.process.returncode is not None:
+            return dict(await self.cli("mailing", "show", str(mailing_id)))
+        async with (
+            aiohttp.ClientSession(headers={"Authorization": f"Bearer {API_TOKEN}"}) as session,
+            session.get(f"http://127.0.0.1:{self.port}/api/v1/mailings/{mailing_id}") as answer,
+        ):
+            assert answer.status == 200, await answer.text()
+            return dict(await answer.json())
+
+    async def until_status(self, mailing_id: int, *statuses: str, timeout_s: float = 60) -> Mapping[str, Any]:
+        seen: Mapping[str, Any] = {}
+
+        async def reached() -> bool:
+            nonlocal seen
+            seen = await self.figures(mailing_id)
+            assert_adds_up(seen)
+            return seen["status"] in statuses
+
+        await until(reached, timeout_s, f"mailing {mailing_id} to be {' or '.join(statuses)}", lambda: f"{seen}")
+        return seen
+
+    async def until_sent(self, mailing_id: int, count: int, timeout_s: float = 60) -> Mapping[str, Any]:
+        seen: Mapping[str, Any] = {}
+
+        async def reached() -> bool:
+            nonlocal seen
+            seen = await self.figures(mailing_id)
+            return int(seen["sent"]) >= count
+
+        await until(reached, timeout_s, f"{count} to be sent", lambda: f"{seen}")
+        return seen
+
+    async def import_clients(self, count: int, channel: str = "tg-shop", first: int = FIRST_CLIENT) -> None:
+        rows = "".join(f"c{n},Name{n},vip,{n}\n" for n in range(first, first + count))
+        file = self.folder / f"clients-{channel}-{first}.csv"
+        file.write_text(f"id,first_name,tags,{channel}\n{rows}")
+        assert (await self.cli("clients", "import", str(file)))["added"] == count
+
+    async def create(self, name: str = "Spring sale", *, launch: bool = True, **fields: Any) -> int:
+        lines = [f"name = {json.dumps(name)}", *(f"{key} = {json.dumps(value)}" for key, value in fields.items())]
+        lines += ["[message]", 'text = "Hi {{ client.first_name }}!"']
+        file = self.folder / f"{name}.toml"
+        file.write_text("\n".join(lines))
+        made = await self.cli("mailing", "create", str(file), *(["--launch"] if launch else []))
+        return int(made["id"])
+
+
+def assert_adds_up(figures: Mapping[str, Any]) -> None:
+    ends = ("waiting", "sent", "failed", "skipped", "cancelled", "unknown")
+    assert figures["planned"] == sum(figures[name] for name in ends), figures
+    if figures["status"] in ("sent", "cancelled"):
+        assert figures["audience"] - sum(figures["left_out"].values()) == figures["planned"]
+
+
+async def until(condition: Any, timeout_s: float, what: str, seen: Any = lambda: "") -> None:
+    """Wait for something that happens in another process."""
+    ends = time.monotonic() + timeout_s
+    while not await condition():
+        assert time.monotonic() < ends, f"waited {timeout_s:g} s for {what}; last seen: {seen()}"
+        await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def carillon(folder: Path, storage_url: str, **options: Any) -> AsyncIterator[Carillon]:
+    """A Carillon beside a simulated Telegram with a shop bot whose clients have all pressed Start."""
+    simulator = TelegramSimulator()
+    await simulator.start()
+    shop = simulator.add_bot(TOKEN, username="shop_demo_bot", first_name="Shop")
+    shop.everyone = ClientState.ACTIVE
+    simulator.add_bot(ADMIN_TOKEN, username="admin_demo_bot", first_name="Admin", is_admin=True)
+    made = Carillon(folder, simulator, storage_url, **options)
+    try:
+        yield made
+    finally:
+        if made.process is not None:
+            await made.kill()
+        await simulator.stop()
+
+
+def shop_of(made: Carillon) -> SimulatedBot:
+    return made.simulator.bot(TOKEN)
+
+
+def _config(
+    api_base: str,
+    storage_url: str,
+    port: int,
+    *,
+    rate: float = 25.0,
+    channel_more: str = "",
+    sending_more: str = "",
+    bots: str = "",
+) -> str:
+    return f"""
+[app]
+timezone = "Europe/Kyiv"
+data_dir = "data"
+
+[storage]
+url = "{storage_url}"
+
+[web]
+port = {port}
+api_tokens = ["{API_TOKEN}"]
+
+[sending]
+{sending_more}
+
+[[people]]
+name = "Olha"
+role = "owner"
+telegram = 1001
+
+[[people]]
+name = "Max"
+role = "manager"
+telegram = 1002
+
+{bots.format(api_base=api_base)}
+
+[[channels]]
+id = "tg-shop"
+kind = "telegram"
+token = "{TOKEN}"
+api_base = "{api_base}"
+rate = {rate}
+{"allow_faster = true" if rate > 25 else ""}
+{channel_more}
+"""
+
+
+def _environment() -> dict[str, str]:
+    root = str(Path(__file__).parents[2])
+    return {**os.environ, "PYTHONPATH": root, "PYTHONWARNINGS": "default"}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

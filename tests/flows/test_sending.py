@@ -1,0 +1,212 @@
+"""A mailing from the command line to the clients, through what can happen on the way."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from gateways.simulator.telegram.ledger import most_in_window
+from tests.flows.carillon import FIRST_CLIENT, TOKEN, Carillon, assert_adds_up, carillon, shop_of
+
+pytestmark = pytest.mark.timeout(240)
+RATE = 200.0
+
+
+@pytest.fixture
+async def running(tmp_path: Path) -> AsyncIterator[Carillon]:
+    async with carillon(tmp_path, "sqlite:///data/carillon.db", rate=RATE) as made:
+        yield made
+
+
+async def test_everybody_gets_it_once_and_the_figures_add_up(storage_url: str, tmp_path: Path) -> None:
+    async with carillon(tmp_path, storage_url) as made:
+        await made.import_clients(60)
+        await made.start()
+        mailing = await made.create()
+        figures = await made.until_status(mailing, "sent")
+        assert (figures["audience"], figures["planned"], figures["sent"]) == (60, 60, 60)
+        assert figures["delivered"] is None
+        assert figures["read"] is None
+        accepted = made.simulator.accepted_by_chat(TOKEN)
+        assert dict(accepted) == dict.fromkeys(range(FIRST_CLIENT, FIRST_CLIENT + 60), 1)
+        assert most_in_window(made.simulator.accepted_at(TOKEN), 1.0) <= 26
+        sent = made.simulator.requests(method="sendMessage")
+        assert {call.parameters["text"] for call in sent} >= {f"Hi Name{FIRST_CLIENT}!"}
+
+
+async def test_kill_9_at_random_moments_loses_nobody_and_repeats_nobody(running: Carillon) -> None:
+    latency_s = 0.05
+    running.simulator.faults.latency_s = latency_s
+    await running.import_clients(1500)
+    await running.start()
+    mailing = await running.create()
+    unknown = 0
+    rng = random.Random(7)
+    for _ in range(5):
+        before = len(running.simulator.accepted_at(TOKEN))
+        await running.until_sent(mailing, before + 20)
+        await asyncio.sleep(rng.uniform(0, 0.3))
+        await running.kill()
+        await running.start()
+        figures = await running.figures(mailing)
+        assert_adds_up(figures)
+        assert figures["unknown"] - unknown <= RATE * (latency_s + 0.1)
+        unknown = figures["unknown"]
+        if figures["status"] == "sent":
+            break
+    figures = await running.until_status(mailing, "sent")
+    accepted = running.simulator.accepted_by_chat(TOKEN)
+    assert max(accepted.values()) == 1
+    assert figures["sent"] + figures["unknown"] == 1500
+    assert figures["sent"] <= len(accepted) <= 1500
+    assert len(await running.cli("mailing", "unknown", str(mailing))) == figures["unknown"]
+
+
+async def test_sigterm_leaves_nothing_unknown(running: Carillon) -> None:
+    running.simulator.faults.latency_s = 1.0
+    await running.import_clients(600)
+    await running.start()
+    mailing = await running.create()
+    await running.until_sent(mailing, 50)
+    code, took_s = await running.terminate()
+    assert code == 0
+    assert took_s < 10
+    figures = await running.figures(mailing)
+    assert_adds_up(figures)
+    assert figures["unknown"] == 0
+    assert figures["sent"] == len(running.simulator.accepted_at(TOKEN))
+    running.simulator.faults.latency_s = 0.0
+    await running.start()
+    figures = await running.until_status(mailing, "sent")
+    assert figures["sent"] == 600
+    assert max(running.simulator.accepted_by_chat(TOKEN).values()) == 1
+
+
+async def test_pause_resume_and_cancel_from_beside_take_hold_within_a_second(running: Carillon) -> None:
+    await running.import_clients(1200)
+    await running.start()
+    mailing = await running.create()
+    await running.until_sent(mailing, 50)
+    await running.cli("mailing", "pause", str(mailing))
+    await asyncio.sleep(1)
+    paused = await running.figures(mailing)
+    await asyncio.sleep(1)
+    assert (await running.figures(mailing))["sent"] == paused["sent"]
+    assert paused["status"] == "paused"
+    await running.cli("mailing", "resume", str(mailing))
+    await running.until_sent(mailing, paused["sent"] + 50)
+    await running.cli("mailing", "cancel", str(mailing))
+    await asyncio.sleep(1)
+    cancelled = await running.until_status(mailing, "cancelled")
+    assert cancelled["waiting"] == 0
+    assert cancelled["sent"] + cancelled["cancelled"] == 1200
+    await running.cli("mailing", "launch", str(mailing))
+    figures = await running.until_status(mailing, "sent")
+    assert figures["sent"] == 1200
+    assert max(running.simulator.accepted_by_chat(TOKEN).values()) == 1
+
+
+async def test_an_opt_out_in_mid_mailing_is_kept(running: Carillon) -> None:
+    last = FIRST_CLIENT + 599
+    client = running.simulator.add_client(shop_of(running), last, "Late")
+    await running.import_clients(600)
+    await running.start()
+    mailing = await running.create()
+    await running.until_sent(mailing, 30)
+    client.says("STOP")
+    figures = await running.until_status(mailing, "sent")
+    assert figures["skips"] == {"unsubscribed": 1}
+    assert [message.text for message in client.messages if message.text.startswith("Hi")] == []
+    assert len(client.messages) == 1  # the confirmation
+
+
+async def test_a_third_blocked_is_normal_and_ends_sent(running: Carillon) -> None:
+    for number in range(FIRST_CLIENT, FIRST_CLIENT + 450, 3):
+        running.simulator.add_client(shop_of(running), number, "B").block()
+    await running.import_clients(450)
+    await running.start()
+    mailing = await running.create()
+    figures = await running.until_status(mailing, "sent", "interrupted")
+    assert figures["status"] == "sent"
+    assert figures["sent"] == 300
+    assert (
+        figures["failures"].get("blocked", 0)
+        + figures["skips"].get("blocked", 0)
+        + figures["left_out"].get("blocked", 0)
+        == 150
+    )
+
+
+async def test_a_token_revoked_in_mid_mailing_interrupts_and_goes_on_when_mended(running: Carillon) -> None:
+    await running.import_clients(800)
+    await running.start()
+    mailing = await running.create()
+    await running.until_sent(mailing, 50)
+    shop_of(running).revoke()
+    figures = await running.until_status(mailing, "interrupted")
+    assert "Unauthorized" in figures["reason"]
+    assert "Unauthorized" in figures["by_channel"]["tg-shop"]["reason"]
+    await running.cli("mailing", "resume", str(mailing), code=1)
+    assert (await running.figures(mailing))["status"] == "interrupted"
+    shop_of(running).restore()
+    await running.cli("mailing", "resume", str(mailing))
+    figures = await running.until_status(mailing, "sent")
+    assert figures["sent"] == 800
+    assert max(running.simulator.accepted_by_chat(TOKEN).values()) == 1
+
+
+async def test_an_outage_loses_nobody(running: Carillon) -> None:
+    await running.import_clients(800)
+    await running.start()
+    mailing = await running.create()
+    await running.until_sent(mailing, 50)
+    async with running.simulator.outage():
+        await asyncio.sleep(8)
+        assert (await running.figures(mailing))["status"] == "sending"
+    figures = await running.until_status(mailing, "sent", timeout_s=90)
+    assert figures["failed"] == 0
+    assert figures["sent"] + figures["unknown"] == 800
+    assert figures["unknown"] <= RATE * 0.2
+    assert max(running.simulator.accepted_by_chat(TOKEN).values()) == 1
+
+
+async def test_a_storm_of_throttles_costs_no_tries(running: Carillon) -> None:
+    await running.import_clients(300)
+    running.simulator.faults.add("throttle", chance=0.05, retry_after_s=1)
+    await running.start()
+    mailing = await running.create()
+    figures = await running.until_status(mailing, "sent", timeout_s=150)
+    assert figures["sent"] == 300
+
+
+async def test_two_mailings_share_a_channel(running: Carillon) -> None:
+    await running.import_clients(400)
+    await running.start()
+    first, second = await running.create("First"), await running.create("Second")
+    await running.until_sent(first, 40)
+    assert (await running.figures(second))["sent"] > 0
+    assert (await running.until_status(first, "sent"))["sent"] == 400
+    assert (await running.until_status(second, "sent"))["sent"] == 400
+    assert most_in_window(running.simulator.accepted_at(TOKEN), 1.0) <= RATE * 1.04
+
+
+async def test_the_kill_switch_stops_everything_until_it_is_lifted(running: Carillon) -> None:
+    await running.import_clients(800)
+    await running.start()
+    mailing = await running.create()
+    await running.until_sent(mailing, 50)
+    await running.cli("stop")
+    await asyncio.sleep(1)
+    stopped = await running.figures(mailing)
+    assert (stopped["status"], stopped["stopped"], stopped["reason"]) == ("sending", True, "stopped")
+    await asyncio.sleep(1)
+    assert (await running.figures(mailing))["sent"] == stopped["sent"]
+    other = await running.create("Other", launch=False)
+    await running.cli("mailing", "launch", str(other), code=1)
+    await running.kill()
+    await running.start()
+    assert (await running.figures(mailing))["sent"] == stopped["sent"]
+    await running.cli("go")
+    await running.until_status(mailing, "sent")
