@@ -1,29 +1,122 @@
 """`carillon check`: is everything there that a run needs?"""
 
+import asyncio
+import errno
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from bot.app import Desk, open_desk
 from bot.config import Config
-from gateways.base import Gateway, GatewayError
+from bot.config_models import Bot, ConsoleBot
+from bot.desk import Desk, open_desk, open_gateway
+from gateways import registry
+from gateways.base import Account, Gateway, GatewayError
 from storage.database import UnusableStorage
 
-Finding = dict[str, Any]
+ASK_WITHIN_S = 30.0
 
 
-async def check_all(config: Config) -> list[Finding]:
-    """What was found, good and bad. Secrets and passwords stand in none of it."""
-    findings = [_found("configuration", f"{config.file}: {len(config.channels)} channels, {len(config.people)} people")]
-    findings.append(_port(config))
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. Secrets and passwords stand in none."""
+
+    what: str
+    ok: bool
+    words: str
+
+
+async def check_all(config: Config) -> Sequence[Finding]:
+    """Everything that was found, good and bad."""
+    findings = [
+        Finding(
+            "configuration",
+            ok=True,
+            words=f"{config.file}: {len(config.channels)} channels, {len(config.people)} people",
+        ),
+        *_warnings(config),
+        _check_port(config),
+    ]
     try:
         async with open_desk(config) as desk:
-            findings.append(_found("storage", desk.store.database.dialect))
-            findings += [await _ask(f"channel {name}", gateway) for name, gateway in desk.gateways.items()]
-            findings += await _check_bots(desk)
-    except UnusableStorage as error:
-        findings.append(_found("storage", str(error), ok=False))
-    except OSError as error:
-        findings.append(_found("storage", error.strerror or type(error).__name__, ok=False))
+            findings.append(Finding("storage", ok=True, words=f"{desk.store.database.dialect} answers"))
+            findings += await asyncio.gather(*(_check_channel(desk, channel.id) for channel in config.channels))
+            findings += await asyncio.gather(*(_check_bot(desk, bot) for bot in config.bots))
+    except* UnusableStorage as group:
+        findings.append(Finding("storage", ok=False, words=str(group.exceptions[0])))
+    except* OSError as group:
+        findings.append(Finding("storage", ok=False, words=_os_words(group.exceptions[0])))
     return findings
+
+
+def _warnings(config: Config) -> list[Finding]:
+    found = []
+    if config.bots and not config.people:
+        words = "an admin bot is configured and nobody is in [[people]]: nobody may use it"
+        found.append(Finding("people", ok=False, words=words))
+    if not config.channels:
+        found.append(Finding("channels", ok=False, words="no [[channels]] are configured: nothing can be sent"))
+    return found
+
+
+def _check_port(config: Config) -> Finding:
+    """Whether the port can be listened on; that a running Carillon has it is as good."""
+    what = f"{config.web.host}:{config.web.port}"
+    with socket.socket(socket.AF_INET6 if ":" in config.web.host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((config.web.host, config.web.port))
+        except OSError as error:
+            taken = (
+                "taken; by a running Carillon, or by something else"
+                if error.errno == errno.EADDRINUSE
+                else _os_words(error)
+            )
+            return Finding("port", ok=error.errno == errno.EADDRINUSE, words=f"{what} is {taken}")
+    return Finding("port", ok=True, words=f"{what} is free")
+
+
+async def _check_channel(desk: Desk, channel: str) -> Finding:
+    async with open_gateway(desk, channel) as gateway:
+        return await _ask(f"channel {channel}", gateway)
+
+
+async def _check_bot(desk: Desk, bot: Bot) -> Finding:
+    what = f"bot {bot.kind}"
+    if isinstance(bot, ConsoleBot):
+        return Finding(what, ok=True, words="the page is at / of the web part")
+    settings = registry.config_model("telegram").model_validate(
+        {"id": "bot", "kind": "telegram", "token": bot.token, "api_base": bot.api_base, "mode": bot.mode}
+    )
+    gateway = registry.open_gateway(
+        settings, media=desk.store.uploads, secret=desk.secret, public_url=desk.config.app.public_url
+    )
+    await gateway.open()
+    try:
+        return await _ask(what, gateway)
+    finally:
+        await gateway.close()
+
+
+async def _ask(what: str, gateway: Gateway) -> Finding:
+    try:
+        async with asyncio.timeout(ASK_WITHIN_S):
+            account = await gateway.check()
+    except GatewayError as error:
+        return Finding(what, ok=False, words=_refused(error))
+    except TimeoutError:
+        return Finding(what, ok=False, words=f"no answer within {ASK_WITHIN_S:g} s")
+    return Finding(what, ok=True, words=_account(account))
+
+
+def _account(account: Account) -> str:
+    webhook = f"webhook {account.webhook}" if account.webhook else "no webhook"
+    return "; ".join([f"{account.name} ({account.external_id})", webhook, *account.warnings])
+
+
+def _refused(error: GatewayError) -> str:
+    words = error.words or type(error).__name__
+    return f"{words} ({error.code})" if error.code and error.code not in words else words
+
+
+def _os_words(error: BaseException) -> str:
+    return (getattr(error, "strerror", None) or type(error).__name__).lower()

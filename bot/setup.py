@@ -1,5 +1,6 @@
 """The first configuration: the example with a person's answers in it."""
 
+import json
 import re
 from dataclasses import dataclass
 from importlib import resources
@@ -37,19 +38,16 @@ def filled(answers: Answers) -> str:
             raise ConfigError(f"“{variable}” can't be the name of an environment variable; write one as TG_TOKEN.")
     if not re.fullmatch(r"[0-9]+", answers.telegram):
         raise ConfigError(f"“{answers.telegram}” is no Telegram id; it is a number, and @userinfobot tells it.")
-    replaced = {
+    lines = {
         'name = "Carillon"': f"name = {_quoted(answers.name)}",
         'timezone = "UTC"': f"timezone = {_quoted(answers.timezone)}",
         'name = "Olha"': f"name = {_quoted(answers.person)}",
         "telegram = 1001": f"telegram = {answers.telegram}",
-        "${ADMIN_BOT_TOKEN}": f"${{{answers.bot_variable}}}",
+        'token = "${ADMIN_BOT_TOKEN}"': f'token = "${{{answers.bot_variable}}}"',
         'id = "tg-shop"': f"id = {_quoted(answers.channel)}",
-        "${TG_TOKEN}": f"${{{answers.channel_variable}}}",
+        'token = "${TG_TOKEN}"': f'token = "${{{answers.channel_variable}}}"',
     }
-    source = example()
-    for old, new in replaced.items():
-        source = source.replace(f'"{old}"' if old.startswith("$") else f"\n{old}\n", f'"{new}"' if old.startswith("$") else f"\n{new}\n", 1)
-    return source
+    return "".join(f"{lines.get(line, line)}\n" for line in example().splitlines())
 
 
 def example() -> str:
@@ -62,9 +60,5 @@ def example() -> str:
 
 
 def _quoted(text: str) -> str:
-    """A TOML string."""
-    escaped = "".join(
-        f"\\u{ord(letter):04x}" if ord(letter) < 32 or letter == "\x7f" else f"\\{letter}" if letter in '"\\' else letter
-        for letter in text
-    )
-    return f'"{escaped}"'
+    """A TOML string; JSON's escapes are TOML's."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -18,8 +18,8 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bot.app import Desk
     from bot.config import Config
+    from bot.desk import Desk
     from storage.records import Actor
 
 Result = TypeVar("Result")
@@ -134,9 +134,10 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 @asynccontextmanager
 async def desk_of(options: Options) -> AsyncIterator["Desk"]:
     """The configuration's storage and its one door, beside whatever runs on it."""
-    from bot.app import open_desk
+    config = options.load()  # first: what is wrong in it is told before anything heavy is imported
+    from bot.desk import open_desk
 
-    async with open_desk(options.load()) as desk:
+    async with open_desk(config) as desk:
         yield desk
 
 

@@ -2,8 +2,6 @@
 
 from typing import NamedTuple
 
-from sqlalchemy.exc import DBAPIError
-
 from bot.config import ConfigError
 from bot.http import TakenPort
 from engine.errors import Invalid
@@ -29,14 +27,15 @@ def words_of(error: BaseException) -> Told:
             return Told(_ended(str(error)), WRONG)
         case TakenPort():
             return Told(str(error), FAILED)
-        case DBAPIError():
-            cause = str(error.orig).splitlines()[0] if error.orig else type(error).__name__
-            return Told(f"The storage refused: {cause}.\nSee [storage] url, and whether `carillon db upgrade` ran.", FAILED)
         case GatewayError():
             return Told(f"The messenger answered: {error.words or type(error).__name__}.", FAILED)
         case OSError():
             about = f"{error.filename}: " if error.filename else ""
             return Told(f"{about}{error.strerror or type(error).__name__}.", FAILED)
+    driver_error = getattr(error, "orig", None)  # of whatever the database's driver raised
+    if isinstance(driver_error, Exception):
+        words = (str(driver_error) or type(driver_error).__name__).splitlines()[0]
+        return Told(f"The storage refused: {words}.\nSee url in [storage], and whether it runs.", FAILED)
     return Told(
         f"Something broke inside Carillon ({type(error).__name__}).\n"
         "Run it again with CARILLON_DEBUG=1 to see where, and tell us.",

@@ -8,7 +8,7 @@ import typer
 from bot.cli.context import Failure, Options, desk_of, input_file, me, run, table
 
 if TYPE_CHECKING:
-    from bot.app import Desk
+    from bot.desk import Desk
 
 app = typer.Typer(no_args_is_help=True, help="Mailings: create, launch, watch, pause, and ask what happened.")
 
@@ -18,7 +18,7 @@ Id = Annotated[int, typer.Argument(metavar="ID", help="The mailing's number, as 
 @app.command()
 def create(
     context: typer.Context,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="A TOML file; CONTRACT.md section 5 describes it.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A mailing file, in TOML.")],
     launch: Annotated[bool, typer.Option("--launch", help="Launch it at once.")] = False,
 ) -> None:
     """Make a mailing from a file and print its id.
@@ -28,10 +28,17 @@ def create(
     source = input_file(file)
 
     async def work() -> dict[str, Any]:
-        from bot.mailing_file import read_mailing_file
+        from engine.drafts import read_mailing_file
 
         async with desk_of(options) as desk:
-            draft = read_mailing_file(source, desk)
+            draft = read_mailing_file(
+                source,
+                media=desk.media,
+                channels=desk.settings.channels,
+                known_fields=await desk.store.clients.known_fields(),
+                at=desk.clock.now(),
+                timezone=desk.settings.timezone,
+            )
             mailing_id = await desk.operations.create(draft, me())
             if not launch:
                 return {"id": mailing_id, "status": "draft"}
@@ -163,14 +170,14 @@ def preview(
 def failed(
     context: typer.Context,
     mailing_id: Id,
-    limit: Annotated[int, typer.Option(min=1)] = 100,
-    offset: Annotated[int, typer.Option(min=0)] = 0,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
+    after: Annotated[int, typer.Option(min=0, help="Go on after this delivery's id.")] = 0,
 ) -> None:
     """Whom it did not reach, and the platform's own words.
 
     Example: `carillon mailing failed 7 --limit 20`"""
     options = Options.of(context)
-    rows = _with_desk(options, lambda desk: desk.operations.failed(mailing_id, limit=limit, offset=offset))
+    rows = _with_desk(options, lambda desk: desk.operations.failed(mailing_id, after_id=after, limit=limit))
     _emit_rows(options, rows, f"Nobody failed in mailing {mailing_id}.")
 
 
@@ -184,11 +191,21 @@ def why(
 
     Example: `carillon mailing why 7 --client c-1017`"""
     options = Options.of(context)
-    answer = _with_desk(options, lambda desk: desk.operations.why(mailing_id, client))
-    options.emit(
-        {"id": mailing_id, "client": answer.client.external_id or answer.client.id, "lines": list(answer.lines)},
-        lambda out: [out.print(line, markup=False) for line in answer.lines] and None,
-    )
+    card, row, reason = _with_desk(options, lambda desk: desk.operations.why(mailing_id, client))
+    document = {
+        "id": mailing_id,
+        "client": card.external_id or card.id,
+        "state": row.state if row else None,
+        "reason": reason,
+        "channel": row.channel if row else None,
+        "tries": row.tries if row else 0,
+        "code": row.code if row else None,
+        "words": row.words if row else None,
+        "started_at": row.started_at if row else None,
+        "finished_at": row.finished_at if row else None,
+    }
+    cells = [(name, value) for name, value in document.items() if value is not None]
+    options.emit(document, lambda out: out.print(table("", "", rows=cells)))
 
 
 @app.command()
@@ -216,7 +233,7 @@ def watch(context: typer.Context, mailing_id: Id) -> None:
     Example: `carillon mailing watch 7`"""
     options = Options.of(context)
 
-    async def work() -> Mapping[str, Any]:
+    async def work() -> Any:
         from bot.watch import watch_mailing
 
         async with desk_of(options) as desk:
@@ -252,7 +269,7 @@ def _change(context: typer.Context, mailing_id: int, change: "Callable[[Desk], A
 def _emit_rows(options: Options, rows: Any, nothing: str) -> None:
     from dataclasses import asdict
 
-    documents = [asdict(row) for row in rows]
+    documents = [{name: value for name, value in asdict(row).items() if name != "parts"} for row in rows]
     columns = tuple(documents[0]) if documents else ()
     cells = [tuple(document.values()) for document in documents]
     options.emit(documents, lambda out: out.print(table(*columns, rows=cells) if cells else nothing))

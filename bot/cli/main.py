@@ -6,7 +6,7 @@ Nothing heavy is imported here or at the top of the command modules: `carillon -
 import os
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,14 +18,15 @@ WRONG_USAGE = 2
 INTERRUPTED = 130
 
 # typer keeps its own copy of click, under a name that is not ours to know: the base of every error of usage.
-_UsageError = typer.BadParameter.__mro__[2]
+_UsageError: Any = typer.BadParameter.__mro__[2]
 
 app = typer.Typer(
     name="carillon",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    rich_markup_mode=None,  # drawing boxes would cost a third of the time that --help takes
     help="Mailings by messenger, run from a chat. Errors are told in a line or two on stderr; exit codes: 0 done, "
     "1 it failed, 2 wrong usage or configuration.",
 )

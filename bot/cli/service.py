@@ -16,52 +16,57 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     clients: Annotated[int, typer.Option(min=1, max=100_000, help="So many sample clients.")] = 500,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the page; the next free one where it is taken.")] = 8080,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Of the page; the next free one where it is taken.")
+    ] = 8080,
     speed: Annotated[float, typer.Option(min=0.1, max=25, help="Messages a second.")] = 25.0,
     exit_: Annotated[bool, typer.Option("--exit", help="End after the mailing instead of serving the page.")] = False,
     seed: Annotated[int, typer.Option(help="Another number makes other clients.")] = 1,
 ) -> None:
-    """Everything embedded, no accounts: one mailing through the bot's conversation, then the page.
+    """Everything embedded: one mailing through the bot, then the page.
 
     Example: `carillon demo --clients 100 --exit`"""
     from bot.demo import run_demo
+    from bot.loop import run_until_signal
 
-    run(run_demo(clients=clients, port=port, speed=speed, ends=exit_, seed=seed))
+    run_until_signal(
+        lambda ended: run_demo(clients=clients, port=port, speed=speed, ends=exit_, seed=seed, ended=ended)
+    )
 
 
 def run_all(
     context: typer.Context,
     only: Annotated[str | None, typer.Option(metavar="PARTS", help="Only these of web,engine,bot.")] = None,
 ) -> None:
-    """The real thing: admin bots, engine and webhooks in one process, until SIGTERM or Ctrl-C.
+    """Run bots, engine and webhooks until SIGTERM or Ctrl-C.
 
     Example: `carillon --config /etc/carillon/config.toml run`"""
     parts = _parts(only)
     config = Options.of(context).load()
     from bot.app import serve_all
+    from bot.logs import set_up_logs
     from bot.loop import run_until_signal
 
-    run_until_signal(lambda ended: serve_all(config, parts, ended))
+    set_up_logs()
+    run_until_signal(lambda ended: serve_all(config, parts, ended, _tell))
 
 
 def check(context: typer.Context) -> None:
-    """Read the configuration, open the storage, and ask each platform who the token belongs to.
+    """Check configuration, storage and every token.
+
+    Each platform is asked who its token belongs to and which webhook is set; exit 1 if anything is wrong.
 
     Example: `carillon check --json`"""
     options = Options.of(context)
     config = options.load()
 
-    async def work() -> list[dict[str, Any]]:
-        from bot.check import check_all
+    from bot.check import check_all
 
-        return await check_all(config)
-
-    findings = run(work())
-    cells = [(each["what"], "ok" if each["ok"] else "wrong", each["words"]) for each in findings]
-    wrong = sum(not each["ok"] for each in findings)
-    options.emit(
-        {"ok": not wrong, "checks": findings}, lambda out: out.print(table("what", "state", "found", rows=cells))
-    )
+    findings = run(check_all(config))
+    cells = [(each.what, "ok" if each.ok else "wrong", each.words) for each in findings]
+    wrong = sum(not each.ok for each in findings)
+    document = {"ok": not wrong, "checks": list(findings)}
+    options.emit(document, lambda out: out.print(table("what", "state", "found", rows=cells)))
     if wrong:
         raise Failure(f"{wrong} of {len(findings)} checks found something wrong.")
 
@@ -70,7 +75,7 @@ def init(
     context: typer.Context,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that exists.")] = False,
 ) -> None:
-    """Write a configuration from the example, asking a few questions.
+    """Write a configuration, asking a few questions.
 
     Example: `carillon init --config config.toml`"""
     options = Options.of(context)
@@ -109,7 +114,7 @@ def sandbox(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8081,
     clients: Annotated[int, typer.Option(min=0, help="Telegram ids 1 to N are clients who started the bot.")] = 1000,
 ) -> None:
-    """The simulated messengers alone, for trying configurations and for load tests.
+    """The simulated messengers alone, to try things with.
 
     Example: `carillon sandbox --port 8081`"""
     options = Options.of(context)
@@ -117,6 +122,10 @@ def sandbox(
     from bot.sandbox import serve_sandbox
 
     run_until_signal(lambda ended: serve_sandbox(port, clients, ended, options.emit))
+
+
+def _tell(words: str) -> None:
+    print(words, flush=True)
 
 
 def _parts(only: str | None) -> frozenset[str]:

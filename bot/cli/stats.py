@@ -11,7 +11,7 @@ from bot.cli.context import Options, Wrong, desk_of, run, table
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bot.app import Desk
+    from bot.desk import Desk
 
 _COLUMNS = ("id", "name", "status", "started_at", "planned", "sent", "failed", "skipped", "unknown", "waiting")
 
@@ -71,9 +71,8 @@ async def _all(desk: "Desk", start: datetime | None) -> tuple[Any, list[Mapping[
     offset = 0
     while page := await desk.operations.list_mailings(limit=100, offset=offset):
         offset += len(page)
-        for each in page:
-            if start is None or (each.start_at or each.created_at) >= start:
-                rows.append(await desk.operations.figures(each.id))
+        wanted = [each for each in page if start is None or (each.start_at or each.created_at) >= start]
+        rows += [await desk.operations.figures(each.id) for each in wanted]
     sums = {name: sum(int(row[name]) for row in rows) for name in _COLUMNS[4:]}
     return {"since": start, "mailings": rows, "total": sums}, rows
 
@@ -100,11 +99,12 @@ async def _picture(
     from zoneinfo import ZoneInfo
 
     from bot.charts import draw_mailing, draw_totals
+    from storage.timelines import Timelines
 
     if mailing_id is None:
         return draw_totals(rows, f"since {since}" if since else "all")
     mailing = await desk.operations.get(mailing_id)
-    timeline = await desk.store.timelines.of_step(mailing.step_id)
+    timeline = await Timelines(desk.store.database).of_step(mailing.step_id)
     return draw_mailing(document, timeline, ZoneInfo(desk.config.app.timezone))
 
 

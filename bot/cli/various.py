@@ -1,5 +1,6 @@
 """The kill switch, channels, people, and the storage."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 
 def stop(context: typer.Context) -> None:
-    """The kill switch: nothing more is sent until `carillon go`.
+    """The kill switch: nothing is sent until `carillon go`.
 
     Example: `carillon stop`"""
     options = Options.of(context)
@@ -105,7 +106,7 @@ def list_people(context: typer.Context) -> None:
 
 
 @people.command()
-def invite(name: Annotated[str, typer.Argument(metavar="NAME")] = "") -> None:
+def invite(_name: Annotated[str, typer.Argument(metavar="NAME")] = "") -> None:
     """Not built yet: add people to the configuration for now.
 
     Example: `carillon people invite Olha`"""
@@ -117,7 +118,9 @@ def test_alert() -> None:
     """Not built yet.
 
     Example: `carillon people test-alert`"""
-    raise Wrong("`carillon people test-alert` is planned and not built yet; the admin bot's /help proves that it works.")
+    raise Wrong(
+        "`carillon people test-alert` is planned and not built yet; the admin bot's /help proves that it works."
+    )
 
 
 @db.command()
@@ -125,14 +128,21 @@ def upgrade(context: typer.Context) -> None:
     """Bring the storage to the tables of this version; `carillon run` does it by itself.
 
     Example: `carillon db upgrade`"""
-    options = Options.of(context)
+    config, options = Options.of(context).load(), Options.of(context)
 
-    async def work() -> None:
-        async with desk_of(options):
-            pass  # opening it migrates
+    async def work() -> Sequence[str]:
+        from storage.database import Database
+        from storage.migrate import upgrade as migrate
 
-    run(work())
-    options.emit({"upgraded": True}, lambda out: out.print("The storage is up to date."))
+        database = Database(config.storage_url)
+        try:
+            return await migrate(database)
+        finally:
+            await database.close()
+
+    applied = list(run(work()))
+    words = f"Applied {', '.join(applied)}." if applied else "The storage is up to date."
+    options.emit({"applied": applied}, lambda out: out.print(words))
 
 
 @db.command()
@@ -174,4 +184,3 @@ def _channel_document(channel: Any, config: Any, state: Any) -> dict[str, Any]:
         "account": state.account_name if state else None,
         "reason": state.reason if state else None,
     }
-

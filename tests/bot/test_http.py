@@ -254,7 +254,7 @@ async def test_further_routes_are_served() -> None:
     async def hello(request: web.Request) -> web.Response:
         return web.Response(text="hello")
 
-    async with open_web(routes=[web.get("/", hello)]) as page:
+    async with open_web(mounts=[lambda app: app.add_routes([web.get("/", hello)])]) as page:
         assert await page.get("/") == (200, "hello")
 
 

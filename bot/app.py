@@ -1,0 +1,295 @@
+"""Assembly: the one place that sees everything, builds it, and runs it inside one TaskGroup."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bot.config import Config, secret_of
+from bot.config_models import TelegramBot
+from bot.conversation import Conversation
+from bot.desk import Desk, desk_on, engine_settings, gateway_of, house_of, people_of
+from bot.dialogs.talk import House
+from bot.http import Doors, Mount, Readiness, TakenPort, TakesHooks, create_app, serve
+from bot.listening import Webhooks, poll, polled
+from bot.metrics import Metrics
+from bot.progress import LiveCards
+from bot.screens import Event, People, Screen, Surface
+from engine.clock import Clock, SystemClock
+from engine.runner import Engine
+from gateways.base import Gateway
+from storage.migrate import upgrade
+from storage.store import Store, open_store
+
+if TYPE_CHECKING:
+    from bot.surfaces.console.phones import Phones
+    from bot.surfaces.console.surface import ConsoleSurface
+
+log = logging.getLogger(__name__)
+
+ALL_PARTS = frozenset({"web", "engine", "bot"})
+WATCH_WEBHOOKS_S = 300
+STORAGE_WITHIN_S = 3.0
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """What the demo adds: phones beside the chat, a page that opens without a link, and somebody who listens in."""
+
+    phones: "Phones"
+    overhear: Callable[[Event, Sequence[Screen]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Overheard:
+    """The conversation, with somebody who hears every answer."""
+
+    conversation: Conversation
+    overhear: Callable[[Event, Sequence[Screen]], None]
+
+    async def handle(self, event: Event) -> list[Screen]:
+        screens = await self.conversation.handle(event)
+        self.overhear(event, screens)
+        return screens
+
+    async def shown(self, event: Event, screen: Screen, message_id: str) -> None:
+        await self.conversation.shown(event, screen, message_id)
+
+
+@dataclass(slots=True)
+class Service:
+    """Everything that runs, while it runs."""
+
+    desk: Desk
+    gateways: Mapping[str, Gateway]
+    engine: Engine
+    conversation: Conversation
+    webhooks: Webhooks
+    parts: frozenset[str]
+    surfaces: dict[str, Surface] = field(default_factory=dict)
+    console: "ConsoleSurface | None" = None
+    port: int = 0
+
+    async def ready(self) -> Readiness:
+        problems = []
+        try:
+            async with asyncio.timeout(STORAGE_WITHIN_S):
+                await self.desk.store.runs.last_heartbeat()
+        except Exception as error:  # noqa: BLE001  # whatever it is, the storage can't be used just now
+            problems.append(f"the storage does not answer: {type(error).__name__}")
+        if "engine" in self.parts:
+            if not self.engine.running:
+                problems.append("the engine is not running")
+            alive = self.engine.alive
+            problems += [f"the lane of {channel} is not running" for channel in self.gateways if not alive.get(channel)]
+        if "web" in self.parts and not self.webhooks.tried:
+            problems.append("webhooks are not set yet")
+        states = {channel: self._state(channel) for channel in self.gateways}
+        return Readiness(
+            ready=not problems,
+            problems=tuple(problems),
+            broken={name: lane.broken for name, lane in self.engine.lanes.items() if lane.broken is not None},
+            stopped=self.engine.stopped,
+            channels=states,
+        )
+
+    def _state(self, channel: str) -> str:
+        lane = self.engine.lanes.get(channel)
+        if channel in self.webhooks.problems:
+            return f"its webhook could not be set: {self.webhooks.problems[channel]}"
+        if lane is None:
+            return "not here"
+        if lane.broken is not None:
+            return "broken"
+        return "down" if lane.down_since is not None else "ok"
+
+
+async def serve_all(config: Config, parts: frozenset[str], ended: asyncio.Event, tell: Tell) -> None:
+    """Run until the event is set; `tell` is handed what a person at the terminal should know."""
+    async with running(config, parts) as service:
+        if service.port:
+            tell(f"http://{config.web.host}:{service.port}")
+        if service.console is not None:
+            base = config.app.public_url or f"http://{config.web.host}:{service.port}"
+            for person, link in service.console.links(base):
+                tell(f"{person.name} opens the console once with {link}")
+        await ended.wait()
+        log.info("ending")
+
+
+@asynccontextmanager
+async def running(
+    config: Config, parts: frozenset[str] = ALL_PARTS, *, demo: Demo | None = None
+) -> AsyncIterator[Service]:
+    """Everything, up and running; at the end nothing new is sent, and what is in flight is finished and recorded.
+
+    Raises AnotherEngine, TakenPort, UnusableStorage, as the one error in a group."""
+    secret = secret_of(config)
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(open_store(config.storage_url, data_dir=config.data_dir, secret=secret))
+        await upgrade(store.database)
+        service = await _build(config, parts, store, secret, clock, stack, demo)
+        service.port = await stack.enter_async_context(_served(service))
+        tasks = await stack.enter_async_context(asyncio.TaskGroup())
+        await _start(service, tasks, stack)
+        yield service
+
+
+async def _build(
+    config: Config,
+    parts: frozenset[str],
+    store: Store,
+    secret: bytes,
+    clock: Clock,
+    stack: AsyncExitStack,
+    demo: Demo | None,
+) -> Service:
+    gateways = {channel.id: gateway_of(config, channel.id, store, secret) for channel in config.channels}
+    for gateway in gateways.values():
+        await gateway.open()
+        stack.push_async_callback(gateway.close)
+    engine = Engine(store, gateways, engine_settings(config), clock)
+    desk = desk_on(store, config, secret, clock, engine if "engine" in parts else None)
+    people, house = people_of(config), house_of(config)
+    conversation = Conversation(
+        operations=desk.operations, store=store, people=people, settings=desk.settings, house=house, clock=clock
+    )
+    service = Service(desk, gateways, engine, conversation, Webhooks(gateways, config.app.public_url), parts)
+    if "bot" in parts:
+        await _build_bots(service, people, house, demo)
+    return service
+
+
+async def _build_bots(service: Service, people: People, house: House, demo: Demo | None) -> None:
+    desk = service.desk
+    for bot in desk.config.bots:
+        match bot.kind:
+            case "console":
+                from bot.surfaces.console.surface import ConsoleSurface
+
+                conversation = service.conversation
+                service.console = ConsoleSurface(
+                    Overheard(conversation, demo.overhear) if demo else conversation,
+                    people,
+                    desk.media,
+                    desk.clock,
+                    name=house.name,
+                    locale=house.locale,
+                    timezone=desk.settings.timezone,
+                    public_url=desk.config.app.public_url,
+                    demo=demo is not None,
+                    phones=demo.phones if demo else None,
+                )
+                service.surfaces["console"] = service.console
+
+
+async def _start(service: Service, tasks: asyncio.TaskGroup, stack: AsyncExitStack) -> None:
+    """Start every task that has no end of its own, and see to their end."""
+    engine = service.engine
+    background: list[asyncio.Task[None]] = []
+    engine_task = tasks.create_task(engine.run(), name="engine") if "engine" in service.parts else None
+    if "web" in service.parts:
+        background.append(tasks.create_task(_listen(service, tasks, background), name="listening"))
+    if "bot" in service.parts:
+        background.append(tasks.create_task(_live_cards(service).run(), name="live cards"))
+
+    async def stop() -> None:
+        if engine_task is not None:
+            stopping = asyncio.ensure_future(engine.stop())
+            await asyncio.wait((stopping, engine_task), return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+        for task in background:
+            task.cancel()
+
+    stack.push_async_callback(stop)
+
+
+async def _listen(service: Service, tasks: asyncio.TaskGroup, background: list[asyncio.Task[None]]) -> None:
+    """Poll and set webhooks, once the engine holds the storage: a second one must not take the first one's updates."""
+    while "engine" in service.parts and not service.engine.running:  # noqa: ASYNC110  # it says so in no other way
+        await asyncio.sleep(0.02)
+    for channel, gateway in polled(service.gateways).items():
+        work = poll(channel, gateway, service.engine.inbox.take)
+        background.append(tasks.create_task(work, name=f"poll {channel}"))
+    await service.webhooks.set_all()
+    from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+    scheduler = AsyncIOScheduler(timezone="UTC")
+    scheduler.add_job(service.webhooks.watch, "interval", seconds=WATCH_WEBHOOKS_S)
+    scheduler.start()
+    try:
+        await asyncio.Event().wait()
+    finally:
+        scheduler.shutdown(wait=False)
+
+
+def _live_cards(service: Service) -> LiveCards:
+    desk = service.desk
+    team_chats: dict[str, str] = {}
+    for bot in desk.config.bots:
+        if isinstance(bot, TelegramBot) and bot.team_chat:
+            team_chats[bot.kind] = bot.team_chat
+    return LiveCards(
+        operations=desk.operations,
+        store=desk.store,
+        surfaces=service.surfaces,
+        people=people_of(desk.config),
+        settings=desk.settings,
+        house=house_of(desk.config),
+        clock=desk.clock,
+        team_chats=team_chats,
+    )
+
+
+@asynccontextmanager
+async def _served(service: Service) -> AsyncIterator[int]:
+    """The web side, where something needs it; yields its port, or 0. Raises TakenPort, AnotherEngine."""
+    config = service.desk.config
+    if not _needs_web(service):
+        yield 0
+        return
+    metrics = Metrics(service.desk.store, service.engine)
+
+    async def render_metrics() -> tuple[bytes, str]:
+        return metrics.render()
+
+    doors = Doors(
+        gateways=service.gateways if "web" in service.parts else {},
+        take=service.engine.inbox.take,
+        ready=service.ready,
+        metrics=render_metrics,
+        bots={name: bot for name, bot in service.surfaces.items() if isinstance(bot, TakesHooks)},
+        mounts=_mounts(service),
+    )
+    async with AsyncExitStack() as stack:
+        try:
+            port = await stack.enter_async_context(serve(create_app(doors), config.web.host, config.web.port))
+        except TakenPort:
+            if "engine" in service.parts:  # taken by the first engine of this storage? That says more.
+                async with service.desk.store.runs.lock(config.data_dir):
+                    pass
+            raise
+        yield port
+
+
+def _needs_web(service: Service) -> bool:
+    """The web part, a page, and a bot that hears by webhook."""
+    return "web" in service.parts or any(
+        name == "console" or isinstance(bot, TakesHooks) for name, bot in service.surfaces.items()
+    )
+
+
+def _mounts(service: Service) -> list[Mount]:
+    mounts: list[Mount] = []
+    if service.console is not None:
+        mounts.append(service.console.add_to)
+    if "web" in service.parts:
+        from bot.api import Api
+
+        mounts.append(Api(service.desk).add_to)
+    return mounts

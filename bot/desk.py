@@ -1,0 +1,116 @@
+"""The storage and its one door, for whatever works on it: a command beside a running Carillon, or that itself."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from bot.config import Config, secret_of
+from bot.dialogs.talk import House
+from bot.screens import People, Person
+from engine.clock import Clock, SystemClock
+from engine.media import Media
+from engine.operations import Operations
+from engine.runner import Engine
+from engine.settings import ChannelSettings, EngineSettings, InterruptAt, Quota, QuotaPer
+from gateways import registry
+from gateways.base import Account, Gateway
+from storage.migrate import ensure_current, upgrade
+from storage.records import Role
+from storage.store import Store, open_store
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The storage and its one door; whether an engine works on it, here or elsewhere, does not matter."""
+
+    config: Config
+    settings: EngineSettings
+    store: Store
+    operations: Operations
+    media: Media
+    clock: Clock
+    secret: bytes
+
+
+@asynccontextmanager
+async def open_desk(config: Config, *, migrate: bool = False) -> AsyncIterator[Desk]:
+    """Open the storage for a command that works beside a running `carillon run`, or without one.
+
+    A new storage gets its tables; an older one is migrated only where `migrate` says so. Raises UnusableStorage."""
+    secret = secret_of(config)
+    async with open_store(config.storage_url, data_dir=config.data_dir, secret=secret) as store:
+        await (upgrade if migrate else ensure_current)(store.database)
+        yield desk_on(store, config, secret, SystemClock())
+
+
+def desk_on(store: Store, config: Config, secret: bytes, clock: Clock, engine: Engine | None = None) -> Desk:
+    settings = engine_settings(config)
+
+    async def check_channel(channel: str) -> Account:
+        async with open_gateway(desk, channel) as gateway:
+            return await gateway.check()
+
+    operations = Operations(
+        store,
+        settings,
+        clock,
+        capabilities_of=registry.capabilities_of,
+        check_channel=check_channel,
+        engine=engine,
+    )
+    desk = Desk(config, settings, store, operations, Media(config.data_dir), clock, secret)
+    return desk
+
+
+@asynccontextmanager
+async def open_gateway(desk: Desk, channel: str) -> AsyncIterator[Gateway]:
+    """A gateway of one's own, for asking; sending is the lane's."""
+    gateway = gateway_of(desk.config, channel, desk.store, desk.secret)
+    await gateway.open()
+    try:
+        yield gateway
+    finally:
+        await gateway.close()
+
+
+def gateway_of(config: Config, channel: str, store: Store, secret: bytes) -> Gateway:
+    settings = next(each for each in config.channels if each.id == channel)
+    return registry.open_gateway(settings, media=store.uploads, secret=secret, public_url=config.app.public_url)
+
+
+def engine_settings(config: Config) -> EngineSettings:
+    limits = config.sending.interrupt_at
+    return EngineSettings(
+        channels={channel.id: _channel_settings(config, channel) for channel in config.channels},
+        data_dir=config.data_dir,
+        timezone=config.app.timezone,
+        tries=config.sending.tries,
+        interrupt_at=InterruptAt(limits.failed_share, limits.after, limits.gone_share),
+    )
+
+
+def _channel_settings(config: Config, channel: Any) -> ChannelSettings:
+    rate = config.rate_of(channel)
+    quota = Quota(channel.quota.messages, QuotaPer(channel.quota.per)) if channel.quota else None
+    return ChannelSettings(channel.id, channel.kind, rate=rate, quota=quota, max_rate=rate)
+
+
+def people_of(config: Config) -> People:
+    """Who may use an admin bot, by surface and account. On the console a person's account is the name."""
+    people: dict[tuple[str, str], Person] = {}
+    for each in config.people:
+        person = Person(each.name, Role(each.role), accounts={"telegram": each.telegram} if each.telegram else {})
+        people["console", each.name] = person
+        if each.telegram:
+            people["telegram", each.telegram] = person
+    return people
+
+
+def house_of(config: Config) -> House:
+    return House(
+        name=config.app.name,
+        locale=config.app.locale,
+        support=config.app.support,
+        capabilities_of=registry.capabilities_of,
+    )

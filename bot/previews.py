@@ -1,0 +1,61 @@
+"""A preview for people at a terminal and for programs."""
+
+from typing import TYPE_CHECKING, Any
+
+from gateways.base import Outgoing, PartKind
+from gateways.message import Buy, Link, Reply
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from engine.operations import Preview
+
+
+def preview_document(preview: "Preview") -> dict[str, Any]:
+    client = preview.client
+    return {
+        "client": (client.external_id or client.id) if client else None,
+        "channel": preview.channel,
+        "parts": [_part_document(outgoing) for outgoing in preview.outgoing],
+        "losses": [str(loss) for loss in preview.losses],
+    }
+
+
+def print_preview(out: "Console", preview: "Preview") -> None:
+    client = preview.client
+    name = (client.name or client.first_name or client.external_id or f"#{client.id}") if client else "nobody"
+    out.print(f"{preview.channel}, with the values of {name}:", style="dim", markup=False)
+    for outgoing in preview.outgoing:
+        document = _part_document(outgoing)
+        heading = document["kind"] + (f": {', '.join(document['media'])}" if document.get("media") else "")
+        out.rule(heading, align="left", style="dim")
+        if document["text"]:
+            out.print(document["text"], markup=False)
+        for row in document["buttons"]:
+            out.print("  ".join(f"[ {button['label']} ]" for button in row), markup=False)
+    for loss in preview.losses:
+        out.print(f"Not as it was written: {loss}", style="yellow", markup=False)
+
+
+def _part_document(outgoing: Outgoing) -> dict[str, Any]:
+    part = outgoing.part
+    document: dict[str, Any] = {
+        "kind": part.kind.value,
+        "text": outgoing.text.text,
+        "buttons": [[_button_document(button) for button in row] for row in outgoing.buttons],
+    }
+    if part.media:
+        document["media"] = list(part.media)
+    if part.kind is PartKind.LOCATION:
+        document |= {"latitude": part.latitude, "longitude": part.longitude}
+    return document
+
+
+def _button_document(button: Link | Reply | Buy) -> dict[str, Any]:
+    match button:
+        case Link(link=link, label=label):
+            return {"label": label, "link": link}
+        case Reply(message=message, label=label):
+            return {"label": label, "message": message}
+        case Buy(buy=buy, label=label, price=price):
+            return {"label": label, "buy": buy, "price": price}
