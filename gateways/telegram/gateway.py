@@ -243,7 +243,7 @@ class TelegramGateway:
         webhook, warnings = await self._look_at_webhook()
         return Account(
             external_id=str(me["id"]),
-            name=f"{first_name} (@{username})" if first_name and username else first_name or f"@{username}",
+            name=" ".join(filter(None, (first_name, f"(@{username})" if username else ""))) or str(me["id"]),
             webhook=webhook,
             warnings=warnings,
             link=f"https://t.me/{username}" if username else None,

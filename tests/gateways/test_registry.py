@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from gateways import registry
-from gateways.base import Hook
+from gateways.base import BadSignature, Hook
 from gateways.signatures import derive_secret, require_same
 from gateways.telegram.gateway import TelegramGateway
 from tests.gateways.cases import MemoryMedia
@@ -33,7 +33,7 @@ def test_a_kind_that_is_described_and_not_built_is_refused_in_a_sentence(kind: s
 
 
 def test_skype_is_refused_with_what_to_use_instead() -> None:
-    with pytest.raises(registry.UnusableKind, match="closed Skype in May 2025; .*Telegram, Viber or WhatsApp"):
+    with pytest.raises(registry.UnusableKind, match=r"closed Skype in May 2025; .*Telegram, Viber or WhatsApp"):
         registry.config_model("skype")
 
 
@@ -55,7 +55,7 @@ def test_the_defaults_are_telegrams_own() -> None:
         {"token": "12:a?b"}, {"token": ":abc"}, {"token": " 12:abc"}, {"token": "12:abc\n"}, {"rate": 0}, {"rate": -1},
         {"rate": "fast"}, {"rate": float("inf")}, {"rate": 25.1}, {"quota": {"messages": 0, "per": "day"}},
         {"quota": {"messages": 5, "per": "week"}}, {"quota": 5}, {"webhook_secret": "with space"},
-        {"webhook_secret": "x" * 257}, {"webhook_secret": ""}, {"mode": "carrier pigeon"}, {"api_base": "api.telegram.org"},
+        {"webhook_secret": "x" * 257}, {"webhook_secret": ""}, {"mode": "pigeon"}, {"api_base": "a.b"},
         {"api_base": "ftp://a.b"}, {"api_base": "https://a.b/?c"}, {"tokn": "1:a"}, {"id": ""}, {"id": None},
     ],
     ids=str,
@@ -108,9 +108,8 @@ def test_each_channel_has_a_webhook_secret_of_its_own_that_stays() -> None:
     assert one != two
     passes("one", one)
     passes("two", two)
-    with pytest.raises(Exception, match="") as raised:
+    with pytest.raises(BadSignature):
         passes("one", two)
-    assert type(raised.value).__name__ == "BadSignature"
 
 
 def test_a_named_secret_goes_before_a_derived_one() -> None:

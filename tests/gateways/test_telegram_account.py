@@ -33,9 +33,9 @@ async def test_check_says_whose_token_it_is(gateway: TelegramGateway, stub: Stub
 @pytest.mark.parametrize(
     ("me", "name", "link"),
     [
-        ({"id": "7"}, "@", None),
+        ({"id": "7"}, "7", None),
         ({"id": 7, "first_name": "Shop"}, "Shop", None),
-        ({"id": 7, "username": "shop_bot", "new": [1]}, "@shop_bot", "https://t.me/shop_bot"),
+        ({"id": 7, "username": "shop_bot", "new": [1]}, "(@shop_bot)", "https://t.me/shop_bot"),
     ],
 )
 async def test_check_needs_no_more_than_an_id(
@@ -43,7 +43,7 @@ async def test_check_needs_no_more_than_an_id(
 ) -> None:
     stub.replies = [taken(me), refused(404, "Not Found: method not found")]
     account = await gateway.check()
-    assert (account.external_id, account.name.rstrip("@") or "@", account.link) == ("7", name, link)
+    assert (account.external_id, account.name, account.link) == ("7", name, link)
     assert len(account.warnings) == 1
 
 
