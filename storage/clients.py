@@ -1,25 +1,40 @@
-"""Cards of clients: read as templates, people and audiences see them. What changes them stands in the modules beside."""
+"""Cards of clients as templates and people see them; what changes them stands in the modules beside."""
 
-from collections import defaultdict
+import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateways.base import AddressStatus
 from storage.addresses import AddressChange, change_addresses, keep_in_step, move_address
-from storage.database import Database
-from storage.fields import BUILT_IN, read_number
-from storage.records import AddressRecord, ClientCard
+from storage.audiences import Audience, AudienceCount, count_audience, first_reachable, why_left_out
+from storage.database import Database, now
+from storage.erasing import Erasure, erase, export_client
+from storage.errors import NotFound, _
+from storage.fields import load_fields
+from storage.filters import AudienceFilter
+from storage.opting import OptOut, Revoked, opt_out
+from storage.records import Actor, AddressRecord, ClientCard, Routing
 from storage.schema import addresses, attributes, client_tags, clients, tags
+from storage.tagging import TagChange, as_tag, change_tags
 from storage.writer import Writer
 
-__all__ = ["AddressChange", "Clients", "change_addresses", "keep_in_step", "move_address", "values_for"]
+__all__ = [
+    "AddressChange",
+    "AudienceCount",
+    "Clients",
+    "Revoked",
+    "change_addresses",
+    "keep_in_step",
+    "move_address",
+    "values_for",
+]
 
-_CARD = ("name", "first_name", "last_name", "language", "phone", "email", "timezone")
-CARD_FIELDS = frozenset({*_CARD, "id", "tags"})  # what every template may name, beside the attributes
+_CARD_COLUMNS = ("name", "first_name", "last_name", "language", "phone", "email", "timezone")
+CARD_FIELDS = frozenset({*_CARD_COLUMNS, "id", "tags"})  # what every template may name, beside the attributes
 
 
 class Written(float):
@@ -43,7 +58,7 @@ async def values_for(connection: AsyncConnection, client_ids: Collection[int]) -
     numbers, dates as ISO text."""
     slots = {row.name: row.slot for row in await connection.execute(select(attributes.c.name, attributes.c.slot))}
     columns: list[ColumnElement[Any]] = [clients.c.id, clients.c.external_id, clients.c.tags]
-    columns += [clients.c[name] for name in _CARD]
+    columns += [clients.c[name] for name in _CARD_COLUMNS]
     columns += [clients.c[f"{kind}_{slot}"] for slot in slots.values() for kind in ("text", "number")]
     rows = (await connection.execute(select(*columns).where(clients.c.id.in_(client_ids)))).all()
     tag_ids = {int(tag) for row in rows for tag in row[2].split(",") if tag}
@@ -56,7 +71,7 @@ def _values(row: Sequence[Any], slots: Mapping[str, int], tag_names: Mapping[int
     if row[1] is not None:
         values["id"] = row[1]
     place = 3
-    for name in _CARD:
+    for name in _CARD_COLUMNS:
         if row[place] is not None:
             values[name] = row[place]
         place += 1
@@ -80,3 +95,238 @@ async def _tag_names(connection: AsyncConnection, tag_ids: Collection[int]) -> M
         return {}
     found = await connection.execute(select(tags.c.id, tags.c.name).where(tags.c.id.in_(tag_ids)))
     return {row.id: row.name for row in found}
+
+
+async def cards_for(connection: AsyncConnection, client_ids: Sequence[int]) -> list[ClientCard]:
+    """The cards as people see them, in the order of the ids; one that is not there is left out."""
+    slots = {row.name: row.slot for row in await connection.execute(select(attributes.c.name, attributes.c.slot))}
+    rows = {
+        row.id: row._mapping for row in await connection.execute(select(clients).where(clients.c.id.in_(client_ids)))
+    }
+    names = await _tag_names(connection, {int(tag) for row in rows.values() for tag in row["tags"].split(",") if tag})
+    places: dict[int, list[AddressRecord]] = {}
+    owned = select(addresses).where(addresses.c.client_id.in_(client_ids)).order_by(addresses.c.id)
+    for row in await connection.execute(owned):
+        places.setdefault(row.client_id, []).append(_address(row))
+    return [
+        _card(rows[client_id], slots, names, places.get(client_id, [])) for client_id in client_ids if client_id in rows
+    ]
+
+
+def _card(
+    row: RowMapping, slots: Mapping[str, int], tag_names: Mapping[int, str], places: Sequence[AddressRecord]
+) -> ClientCard:
+    return ClientCard(
+        id=row["id"],
+        external_id=row["external_id"],
+        name=row["name"],
+        first_name=row["first_name"],
+        last_name=row["last_name"],
+        language=row["language"],
+        timezone=row["timezone"],
+        main_channel=row["main_channel"],
+        tags=tuple(sorted(tag_names[int(tag)] for tag in row["tags"].split(",") if tag)),
+        attributes={
+            name: _typed(row[f"text_{slot}"], row[f"number_{slot}"])
+            for name, slot in slots.items()
+            if row[f"text_{slot}"] is not None
+        },
+        addresses=tuple(places),
+        created_at=row["created_at"],
+        last_seen_at=row["last_seen_at"],
+        erased_at=row["erased_at"],
+    )
+
+
+def _address(row: Any) -> AddressRecord:
+    return AddressRecord(
+        id=row.id,
+        client_id=row.client_id,
+        scope=row.scope,
+        external_id=row.external_id,
+        channel=row.channel,
+        status=AddressStatus(row.status),
+        status_reason=row.status_reason,
+        status_at=row.status_at,
+        last_wrote_at=row.last_wrote_at,
+    )
+
+
+class Clients:
+    """Looking at cards, and what a person changes on one of them."""
+
+    def __init__(self, database: Database, writer: Writer, secret: bytes) -> None:
+        self._database = database
+        self._writer = writer
+        self._secret = secret
+
+    # --- one client ---
+
+    async def get(self, client_id: int) -> ClientCard:
+        """Raises NotFound."""
+        found = await self._cards([client_id])
+        if not found:
+            raise NotFound(_("There is no client {client}."), client=client_id)
+        return found[0]
+
+    async def find(self, words: str, limit: int = 20) -> list[ClientCard]:
+        """Clients by their id, one of their addresses, or a piece of the name; an exact hit comes alone."""
+        exact = await self.find_by_any(words)
+        if exact is not None:
+            return [exact]
+        async with self._database.read() as connection:
+            fields = await load_fields(connection, (), at=now(), zone=UTC)
+            named = or_(
+                *(
+                    fields.compare(field, "contains", _clean(words))
+                    for field in ("name", "first_name", "last_name", "phone", "email")
+                )
+            )
+            ids = await connection.scalars(select(clients.c.id).where(_STANDING, named).limit(limit))
+            return await cards_for(connection, sorted(ids))
+
+    async def find_by_any(self, text: str) -> ClientCard | None:
+        """The client with exactly this id in the user's system, address, phone, e-mail, or id of ours."""
+        text = _clean(text)
+        async with self._database.read() as connection:
+            for statement in _exact(text):
+                found = await connection.scalar(statement)
+                if found is not None:
+                    return next(iter(await cards_for(connection, [found])), None)
+        return None
+
+    async def values_of(self, client_id: int) -> Mapping[str, Any]:
+        """The card as templates see it; see `values_for`."""
+        async with self._database.read() as connection:
+            return (await values_for(connection, [client_id])).get(client_id, {})
+
+    # --- many ---
+
+    async def page(self, *, after: int = 0, limit: int = 50, search: str = "") -> list[ClientCard]:
+        """The next clients by ascending id."""
+        async with self._database.read() as connection:
+            wanted = select(clients.c.id).where(_STANDING, clients.c.id > after)
+            if search:
+                fields = await load_fields(connection, (), at=now(), zone=UTC)
+                wanted = wanted.where(fields.compare("name", "contains", _clean(search)))
+            return await cards_for(
+                connection, list(await connection.scalars(wanted.order_by(clients.c.id).limit(limit)))
+            )
+
+    async def total(self) -> int:
+        """How many clients there are."""
+        async with self._database.read() as connection:
+            return int(await connection.scalar(select(func.count()).select_from(clients).where(_STANDING)) or 0)
+
+    async def count(
+        self,
+        audience: AudienceFilter,
+        routing: Routing | str = Routing.MAIN,
+        channels: Sequence[str] = (),
+        known_channels: Sequence[str] = (),
+        *,
+        at: datetime | None = None,
+        zone: tzinfo = UTC,
+    ) -> AudienceCount:
+        """How many match now, how many of them can be reached, by channel, and why the others can't."""
+        return await count_audience(
+            self._database, Audience(audience, Routing(routing), tuple(channels), tuple(known_channels), at, zone)
+        )
+
+    async def sample(
+        self,
+        audience: AudienceFilter,
+        routing: Routing | str = Routing.MAIN,
+        channels: Sequence[str] = (),
+        known_channels: Sequence[str] = (),
+        *,
+        at: datetime | None = None,
+        zone: tzinfo = UTC,
+    ) -> ClientCard | None:
+        """A client of this audience, one who can be reached if there is any."""
+        audience_now = Audience(audience, Routing(routing), tuple(channels), tuple(known_channels), at, zone)
+        client_id = await first_reachable(self._database, audience_now)
+        return None if client_id is None else await self.get(client_id)
+
+    async def why_left_out(
+        self,
+        client_id: int,
+        audience: AudienceFilter,
+        routing: Routing | str = Routing.MAIN,
+        channels: Sequence[str] = (),
+        known_channels: Sequence[str] = (),
+        *,
+        at: datetime | None = None,
+        zone: tzinfo = UTC,
+    ) -> str | None:
+        """The reason why this client would not be planned now ("not_in_audience", "blocked" …), or None."""
+        audience_now = Audience(audience, Routing(routing), tuple(channels), tuple(known_channels), at, zone)
+        return await why_left_out(self._database, client_id, audience_now)
+
+    # --- fields, tags ---
+
+    async def known_fields(self) -> set[str]:
+        """Every name that a template may use."""
+        return {*CARD_FIELDS, *await self.attribute_names()}
+
+    async def attribute_names(self) -> list[str]:
+        """The custom attributes that cards have."""
+        async with self._database.read() as connection:
+            return list(await connection.scalars(select(attributes.c.name).order_by(attributes.c.name)))
+
+    async def tags(self) -> list[tuple[str, int]]:
+        """Every tag with how many clients have it, the most frequent first."""
+        async with self._database.read() as connection:
+            per_tag = select(client_tags.c.tag_id, func.count()).group_by(client_tags.c.tag_id)
+            counted = {tag: amount for tag, amount in await connection.execute(per_tag)}
+            named = (await connection.execute(select(tags.c.id, tags.c.name))).all()
+        return sorted(((row.name, counted.get(row.id, 0)) for row in named), key=lambda one: (-one[1], one[0]))
+
+    async def tag(self, client_id: int, *names: str) -> None:
+        """Put tags on a client; a new one comes into being. Raises Invalid for what can't be a tag."""
+        await self._writer.write(change_tags, TagChange(client_id, add=tuple(map(as_tag, names))))
+
+    async def untag(self, client_id: int, *names: str) -> None:
+        await self._writer.write(change_tags, TagChange(client_id, remove=tuple(map(as_tag, names))))
+
+    # --- rights of a client ---
+
+    async def opt_out(self, client_id: int, scope: str, by: Actor, at: datetime | None = None) -> Sequence[Revoked]:
+        """Stop all mailings to a client on a channel, or on every one with scope "all"; returns the addresses that
+        nothing goes to any more."""
+        return await self._writer.write(opt_out, OptOut(client_id, scope, "person", at or now(), by=by))
+
+    async def erase(self, client_id: int, by: Actor, at: datetime | None = None) -> Sequence[Revoked]:
+        """Forget a client: the card and the addresses go, keyed hashes keep an import from bringing them back."""
+        return await self._writer.write(erase, Erasure(client_id, self._secret, at or now(), by))
+
+    async def export(self, client_id: int) -> dict[str, Any]:
+        """Everything that we know of a client, as plain data. Raises NotFound."""
+        card = await self.get(client_id)
+        async with self._database.read() as connection:
+            return await export_client(connection, card)
+
+    async def _cards(self, client_ids: Sequence[int]) -> list[ClientCard]:
+        async with self._database.read() as connection:
+            return await cards_for(connection, client_ids)
+
+
+_STANDING = and_(clients.c.erased_at.is_(None), clients.c.merged_into.is_(None))
+
+
+def _exact(text: str) -> list[Select[int]]:
+    """Where a text may stand as a whole, the surest place first."""
+    wanted = [select(clients.c.id).where(clients.c.external_id == text)]
+    digits = re.sub(r"[\s()-]", "", text)
+    wanted += [
+        select(addresses.c.client_id).where(addresses.c.external_id == address).order_by(addresses.c.id).limit(1)
+        for address in dict.fromkeys([text, text.lower(), digits, f"+{digits}"])
+    ]
+    own = text.removeprefix("#")
+    if own.isascii() and own.isdigit() and len(own) <= 15:
+        wanted.append(select(clients.c.id).where(clients.c.id == int(own)))
+    return wanted
+
+
+def _clean(text: str) -> str:
+    return text.replace("\0", "").strip()

@@ -146,7 +146,7 @@ addresses = Table(
     Column("last_wrote_at", Instant),  # the free-message window counts from here
     Column("created_at", Instant, nullable=False),
     Column("details", Json, nullable=False),
-    UniqueConstraint("scope", "external_id"),
+    UniqueConstraint("external_id", "scope"),  # in this order: a person looks for an address wherever it is
 )
 Index("addresses_by_client", addresses.c.client_id, addresses.c.channel, addresses.c.status)
 

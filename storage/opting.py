@@ -1,0 +1,125 @@
+"""Opting out and coming back: the rows that prove it, the addresses that obey it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateways.base import AddressStatus
+from storage.addresses import keep_in_step
+from storage.database import insert
+from storage.records import Actor
+from storage.schema import addresses, audit, opt_outs
+
+EVERYWHERE = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class OptOut:
+    """A client wants no mailings on a channel, or with scope "all" on none."""
+
+    client_id: int
+    scope: str
+    source: str  # keyword, platform, person, page, import
+    at: datetime
+    delivery_id: int | None = None
+    by: Actor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """An address to which nothing may go any more."""
+
+    channel: str
+    address_id: int
+
+
+async def opt_out(connection: AsyncConnection, values: Sequence[OptOut]) -> Sequence[Sequence[Revoked]]:
+    """Disable the addresses and keep a row of it; an opt-out that stands already is not written twice."""
+    return [await _opt_out(connection, value) for value in values]
+
+
+async def _opt_out(connection: AsyncConnection, value: OptOut) -> Sequence[Revoked]:
+    concerned = update(addresses).where(
+        addresses.c.client_id == value.client_id, addresses.c.status != AddressStatus.UNSUBSCRIBED.value
+    )
+    if value.scope != EVERYWHERE:
+        concerned = concerned.where(addresses.c.channel == value.scope)
+    revoked = (
+        await connection.execute(
+            concerned.values(
+                status=AddressStatus.UNSUBSCRIBED.value, status_reason=value.source, status_at=value.at
+            ).returning(addresses.c.id, addresses.c.channel)
+        )
+    ).all()
+    if not await stands(connection, value.client_id, value.scope):
+        await connection.execute(
+            insert(connection, opt_outs).values(
+                client_id=value.client_id,
+                scope=value.scope,
+                source=value.source,
+                delivery_id=value.delivery_id,
+                occurred_at=value.at,
+            )
+        )
+    if value.by is not None:
+        await _write_audit(connection, value, value.by)
+    await keep_in_step(connection, [value.client_id])
+    return [Revoked(row.channel, row.id) for row in revoked if row.channel is not None]
+
+
+async def _write_audit(connection: AsyncConnection, value: OptOut, by: Actor) -> None:
+    await connection.execute(
+        insert(connection, audit).values(
+            at=value.at,
+            actor=str(by),
+            verb="opt_out",
+            subject=f"client {value.client_id}",
+            details={"scope": value.scope},
+        )
+    )
+
+
+async def stands(connection: AsyncConnection, client_id: int, *scopes: str) -> bool:
+    """Whether the client has opted out of one of these scopes and not come back."""
+    found = await connection.scalar(
+        select(opt_outs.c.id)
+        .where(opt_outs.c.client_id == client_id, opt_outs.c.scope.in_(scopes), opt_outs.c.ended_at.is_(None))
+        .limit(1)
+    )
+    return found is not None
+
+
+async def end_opt_outs(connection: AsyncConnection, client_id: int, channel: str, at: datetime) -> None:
+    """The client came back on a channel: an opt-out of everything ends too, and goes on for the other channels.
+
+    The caller enables the address and keeps the card in step."""
+    everywhere = await stands(connection, client_id, EVERYWHERE)
+    await connection.execute(
+        update(opt_outs)
+        .where(
+            opt_outs.c.client_id == client_id,
+            opt_outs.c.scope.in_([channel, EVERYWHERE]),
+            opt_outs.c.ended_at.is_(None),
+        )
+        .values(ended_at=at)
+    )
+    if not everywhere:
+        return
+    others = await connection.scalars(
+        select(addresses.c.channel)
+        .where(
+            addresses.c.client_id == client_id,
+            addresses.c.channel.is_not(None),
+            addresses.c.channel != channel,
+            addresses.c.status == AddressStatus.UNSUBSCRIBED.value,
+        )
+        .distinct()
+    )
+    rows = [
+        {"client_id": client_id, "scope": other, "source": "person", "occurred_at": at} for other in others if other
+    ]
+    if rows:
+        await connection.execute(insert(connection, opt_outs), rows)
