@@ -16,6 +16,7 @@ from storage.records import AcceptedPart, Claimed
 
 IN_FLIGHT_S = 10.0  # of the lane's rate: a platform that takes calls and never answers can't pile up more
 MIN_IN_FLIGHT = 50
+MAX_IN_FLIGHT = 1000
 
 
 class LaneReport(Protocol):
@@ -115,7 +116,7 @@ class LaneState:
         return self.broken is None and self.down_since is None and self.clock.monotonic() >= self.throttled_until
 
     def has_room(self) -> bool:
-        return self.in_flight < max(self.pacer.rate * IN_FLIGHT_S, MIN_IN_FLIGHT)
+        return self.in_flight < min(max(self.pacer.rate * IN_FLIGHT_S, MIN_IN_FLIGHT), MAX_IN_FLIGHT)
 
     def holds(self, step: LaneStep) -> bool:
         return self.steps.get(step.step_id) is step
