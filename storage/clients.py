@@ -278,7 +278,7 @@ class Clients:
         """Every tag with how many clients have it, the most frequent first."""
         async with self._database.read() as connection:
             per_tag = select(client_tags.c.tag_id, func.count()).group_by(client_tags.c.tag_id)
-            counted = {tag: amount for tag, amount in await connection.execute(per_tag)}
+            counted = {row[0]: row[1] for row in await connection.execute(per_tag)}
             named = (await connection.execute(select(tags.c.id, tags.c.name))).all()
         return sorted(((row.name, counted.get(row.id, 0)) for row in named), key=lambda one: (-one[1], one[0]))
 
