@@ -11,11 +11,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks._world import bench, control, cpu_s, draft, most_in_a_second, run, simulator
+from benchmarks._world import TEXT, bench, control, cpu_s, draft, most_in_a_second, run, simulator
 
 RATE = 25.0
 REACHED = 0.998
-TEXT = (
     "<b>Hello, {{ client.first_name | default('friend') }}!</b> The <a href=\"https://acme.test/sale\">sale</a> is on."
 )
 
@@ -34,7 +33,7 @@ async def measure(channels: int, seconds: float, latency_s: float) -> bool:
     starts = [sorted(gateway.starts) for gateway in made.gateways.values()]
     shares = [(len(own) - 1) / (own[-1] - own[0]) / RATE for own in starts]
     most_sent = max(most_in_a_second(own) for own in starts)
-    most_seen = max(bot["most_in_a_second"] for bot in stats["bots"])
+    most_seen = stats["most_in_1_s"]
     good = statistics.median(shares) >= REACHED and most_sent <= RATE and most_seen <= RATE + 1
     print(
         f"{channels:>4} channels: {statistics.median(shares):.4f} of 25/s (worst {min(shares):.4f}), "
