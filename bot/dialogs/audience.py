@@ -34,7 +34,6 @@ from bot.screens import Said, Screen
 from bot.texts import Html, _
 from engine.audience import describe, read_audience
 from engine.errors import Invalid
-from storage.fields import BUILT_IN
 from storage.records import Mailing
 
 LANGUAGES = ("en", "uk", "ru", "es", "de", "pl")
@@ -133,7 +132,7 @@ async def hear_typed(talk: Talk, said: Said, mailing_id: str, revision: str) -> 
     if not words:
         raise Invalid(_("Type a tag, or a condition such as: city is Kyiv, ltv >= 1000, language is en."))
     tags = [name for name, _count in await talk.store.clients.tags()]
-    condition = read_typed(words, await talk.store.clients.known_fields(), tags)
+    condition = read_typed(words, await talk.store.clients.attribute_names(), tags)
     audience = {} if condition is None else with_condition(mailing.draft.audience, condition)
     return [await _card(talk, await _changed(talk, mailing, audience))]
 
@@ -192,7 +191,7 @@ async def open_conditions(talk: Talk, mailing_id: str, revision: str) -> Screens
     talk.ask("a.typed", *compose.at(mailing))
     t = talk.t
     here = compose.at(mailing)
-    attributes = sorted(set(await talk.store.clients.known_fields()) - set(BUILT_IN))
+    attributes = await talk.store.clients.attribute_names()
     rows: Rows = [
         (button(t("Language"), "a:lang", *here), button(t("Channel"), "a:chan", *here)),
         (button(t("Last seen"), "a:seen", *here),),
@@ -272,7 +271,7 @@ async def open_attribute(talk: Talk, short_name: str, mailing_id: str, revision:
     mailing = await compose.draft_at(talk, mailing_id, revision)
     t = talk.t
     here = compose.at(mailing)
-    name = chosen(sorted(await talk.store.clients.known_fields()), short_name)
+    name = chosen(await talk.store.clients.attribute_names(), short_name)
     talk.ask("a.value", name, *here)
     text = t(
         "What must “{field}” be? Type it: <code>Kyiv</code>, <code>not Kyiv</code>, <code>over 100</code>, "

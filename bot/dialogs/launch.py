@@ -381,21 +381,30 @@ def _said(talk: Talk, words: Any) -> str:
 
 
 async def go(talk: Talk, mailing_id: str, revision: str) -> Screens:
-    """Launch it. Once, however often it is pressed: the second press finds it launched."""
-    from bot.dialogs import mailings
-
+    """Launch it. Once, however often it is pressed and by whom: the second press finds it launched."""
     mailing = await talk.operations.get(int(mailing_id))
-    if mailing.status != Status.DRAFT and mailing.launched_at is not None:
-        return [
-            with_note(screen, talk.t("It was launched already; once is enough."))
-            for screen in await mailings.open_mailing(talk, mailing_id)
-        ]
+    if _is_launched(mailing):
+        return await _launched_already(talk, mailing)
     await compose.draft_at(talk, mailing_id, revision)
     try:
         launched = await talk.operations.launch(int(mailing_id), talk.actor, revision=int(revision))
     except Refused as error:
+        mailing = await talk.operations.get(int(mailing_id))
+        if _is_launched(mailing):  # somebody else pressed in between
+            return await _launched_already(talk, mailing)
         return [with_note(await _check_card(talk, mailing), talk.t("⛔ {why}", why=talk.t.error(error)))]
     return await launched_card(talk, launched)
+
+
+def _is_launched(mailing: Mailing) -> bool:
+    return mailing.status != Status.DRAFT and mailing.launched_at is not None
+
+
+async def _launched_already(talk: Talk, mailing: Mailing) -> Screens:
+    from bot.dialogs import mailings
+
+    note = talk.t("It was launched already; once is enough.")
+    return [await mailings.mailing_card(talk, mailing, note)]
 
 
 async def launched_card(talk: Talk, mailing: Mailing) -> Screens:
