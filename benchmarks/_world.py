@@ -26,6 +26,9 @@ from storage.schema import addresses, clients
 from storage.store import Store, open_store
 
 FIRST_CHAT = 1_000_000_000
+TEXT = (
+    "<b>Hello, {{ client.first_name | default('friend') }}!</b> The <a href=\"https://acme.test/sale\">sale</a> is on."
+)
 
 
 @asynccontextmanager

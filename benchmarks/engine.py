@@ -15,13 +15,10 @@ from pathlib import Path
 
 import aiohttp
 
-from benchmarks._world import FIRST_CHAT, bench, draft, run, simulator
+from benchmarks._world import FIRST_CHAT, TEXT, bench, draft, run, simulator
 
 UNLIMITED = 20_000.0
 IN_FLIGHT = 50
-TEXT = (
-    "<b>Hello, {{ client.first_name | default('friend') }}!</b> The <a href=\"https://acme.test/sale\">sale</a> is on."
-)
 
 
 async def bare(url: str, messages: int) -> float:

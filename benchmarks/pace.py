@@ -15,8 +15,6 @@ from benchmarks._world import TEXT, bench, control, cpu_s, draft, most_in_a_seco
 
 RATE = 25.0
 REACHED = 0.998
-    "<b>Hello, {{ client.first_name | default('friend') }}!</b> The <a href=\"https://acme.test/sale\">sale</a> is on."
-)
 
 
 async def measure(channels: int, seconds: float, latency_s: float) -> bool:
