@@ -17,6 +17,7 @@ from bot.surfaces.console import words
 from bot.surfaces.console.doors import COOKIE, is_local, same_origin
 from bot.surfaces.console.socket import MAX_FRAME_BYTES, MAX_TEXT, Socket
 from engine.errors import Invalid
+from engine.media import file_name
 from gateways.base import PartKind
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from bot.surfaces.console.surface import ConsoleSurface
 
 STATIC: Final = Path(__file__).parent / "static"
-MAX_UPLOAD_BYTES: Final = 50 * 1024 * 1024  # what Telegram takes by upload; core.telegram.org/bots/api#sending-files
+MAX_UPLOAD_MB: Final = 50  # what Telegram takes by upload; core.telegram.org/bots/api#sending-files
 UPLOAD_WITHIN_S: Final = 300.0
 MAX_UPLOADS_AT_ONCE: Final = 4
 HEARTBEAT_S: Final = 25.0
@@ -143,7 +144,7 @@ class _Pages:
         """Keep one file for the message that the person is writing; what can't be used is told in a sentence."""
         account = self._person(request)
         self._require_origin(request)
-        name = _file_name(request.headers.get("X-File-Name", ""))
+        name = file_name(unquote(request.headers.get("X-File-Name", "")))
         t = self._surface.texts(account)
         if self._uploading >= MAX_UPLOADS_AT_ONCE:
             raise web.HTTPServiceUnavailable(headers={"Retry-After": "2"})
@@ -153,9 +154,8 @@ class _Pages:
                 file = Path(folder) / "upload"
                 async with asyncio.timeout(UPLOAD_WITHIN_S):
                     if not await _receive(request, file):
-                        most = MAX_UPLOAD_BYTES // (1024 * 1024)
-                        words = t.plain("{name} is too large: {most} MB are the most.", name=name, most=most)
-                        return web.json_response({"problem": words}, status=413)
+                        problem = t.plain(words.WORDS["file_too_large"], name=name, most=MAX_UPLOAD_MB)
+                        return web.json_response({"problem": problem}, status=413)
                 source = await asyncio.to_thread(self._surface.media.keep, file, name)
         except Invalid as error:
             return web.json_response({"problem": t.plain(error.words, **error.values)}, status=422)
@@ -217,7 +217,7 @@ class _Pages:
     def _render(self, template: str, account: str | None, *, status: int = 200) -> web.Response:
         t = self._surface.texts(account)
         page_words = words.page_words(t)
-        settings = {"words": page_words, "maxText": MAX_TEXT, "demo": self._surface.phones is not None}
+        settings = {"words": page_words, "maxText": MAX_TEXT, "maxFileMb": MAX_UPLOAD_MB}
         body = self._templates[template].render(
             lang=t.locale,
             title=self._surface.title,
@@ -242,21 +242,16 @@ class _Pages:
 
 async def _receive(request: web.Request, file: Path) -> bool:
     """Write the body to a file as it comes; False where it is too large."""
-    if (request.content_length or 0) > MAX_UPLOAD_BYTES:
+    if (request.content_length or 0) > MAX_UPLOAD_MB * 1024 * 1024:
         return False
     size_bytes = 0
     with file.open("wb") as opened:
         async for piece in request.content.iter_chunked(65536):
             size_bytes += len(piece)
-            if size_bytes > MAX_UPLOAD_BYTES:
+            if size_bytes > MAX_UPLOAD_MB * 1024 * 1024:
                 return False
             opened.write(piece)
     return True
-
-
-def _file_name(header: str) -> str:
-    name = unquote(header).replace("\\", "/").rsplit("/", 1)[-1]
-    return "".join(sign for sign in name if sign.isprintable())[-120:] or "file"
 
 
 def _kind_of(name: str) -> PartKind:

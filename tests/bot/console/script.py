@@ -11,7 +11,7 @@ from aiohttp import ClientSession, ClientWebSocketResponse, CookieJar, web
 from bot.http import serve
 from bot.screens import Event, People, Person, Screen
 from bot.surfaces.console.surface import ConsoleSurface
-from engine.clock import SystemClock
+from engine.clock import Clock, SystemClock
 from engine.media import Media
 from storage.records import Role
 
@@ -77,11 +77,13 @@ class Page:
 
 
 @asynccontextmanager
-async def site(folder: Path, *, script: Script | None = None, host: str = "127.0.0.1", **more: Any) -> AsyncIterator[Site]:
+async def site(
+    folder: Path, *, script: Script | None = None, clock: Clock | None = None, **more: Any
+) -> AsyncIterator[Site]:
     script = script or Script()
-    surface = ConsoleSurface(script, PEOPLE, Media(folder), SystemClock(), **more)
+    surface = ConsoleSurface(script, PEOPLE, Media(folder), clock or SystemClock(), **more)
     app = web.Application()
     surface.add_to(app)
     # A cookie jar keeps nothing for an address of digits unless it is told to.
-    async with serve(app, host, 0) as port, ClientSession(cookie_jar=CookieJar(unsafe=True)) as session:
-        yield Site(surface, script, f"http://{host}:{port}", session)
+    async with serve(app, "127.0.0.1", 0) as port, ClientSession(cookie_jar=CookieJar(unsafe=True)) as session:
+        yield Site(surface, script, f"http://127.0.0.1:{port}", session)

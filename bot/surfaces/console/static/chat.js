@@ -84,7 +84,7 @@ export class Chat {
   }
 
   #draw(entry) {
-    const inside = entry.preview ? this.#preview(entry) : entry.side === "me" ? mine(entry) : this.#card(entry);
+    const inside = entry.preview ? this.#preview(entry) : entry.side === "me" ? own(entry) : this.#card(entry);
     const element = h("article", { class: `entry ${entry.side}`, "aria-label": w(entry.side), "data-id": entry.id }, inside);
     // A card that changes every few seconds would be read out without end.
     if (entry.live) element.setAttribute("aria-live", "off");
@@ -161,8 +161,8 @@ export class Chat {
   }
 }
 
-function mine(entry) {
-  return h("div", { class: "mine" }, album(entry.media ?? []), h("div", { class: "text" }, rich(entry.text)), h("span", { class: "stamp" }, timeOf(entry.at)));
+function own(entry) {
+  return h("div", { class: "own" }, album(entry.media ?? []), h("div", { class: "text" }, rich(entry.text)), h("span", { class: "stamp" }, timeOf(entry.at)));
 }
 
 // A bar that was drawn anew goes on from where it stood.

@@ -1,5 +1,5 @@
 // Where a person writes: formatted text, files, commands.
-import { byId, h, maxText, w } from "./dom.js";
+import { byId, h, maxFileMb, maxText, w } from "./dom.js";
 import { fileIcon, icon, iconButton } from "./icons.js";
 import { pasted, written } from "./rich.js";
 
@@ -236,6 +236,10 @@ export class Composer {
   }
 
   async #upload(file) {
+    if (file.size > maxFileMb * 1024 * 1024) {
+      this.#note(w("file_too_large", { name: file.name, most: maxFileMb }));
+      return;
+    }
     const entry = { name: file.name, id: null, element: null };
     const remove = h("button", { type: "button", "aria-label": w("remove_file", { name: file.name }), onclick: () => this.#remove(entry) }, icon("cross"));
     const shown = file.type.startsWith("image/") ? h("img", { alt: "" }) : fileIcon(file.type.startsWith("video/") ? "video" : "file");

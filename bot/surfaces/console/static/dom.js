@@ -16,7 +16,7 @@ export const byId = (id) => document.getElementById(id);
 
 const settings = JSON.parse(byId("settings").textContent);
 
-export const maxText = settings.maxText;
+export const { maxText, maxFileMb } = settings;
 
 export function w(name, values = {}) {
   return settings.words[name].replace(/\{(\w+)\}/g, (whole, key) => (key in values ? String(values[key]) : whole));

@@ -37,7 +37,7 @@ function words(text, signs) {
   const found = BAR.exec(text);
   if (!found) return withIcons(text);
   const after = text.slice(found.index + found[0].length);
-  return [...withIcons(text.slice(0, found.index)), bar(found), ...words(after.replace(/^\n/, ""), signs)];
+  return [...withIcons(text.slice(0, found.index).trimEnd()), bar(found), ...words(after.replace(/^\n/, ""), signs)];
 }
 
 function bar([whole, blocks, percent]) {
@@ -98,8 +98,8 @@ export function written(root, { tidy = false } = {}) {
       made = "";
       node.childNodes.forEach(walk);
       open.pop();
-      const inside = made;
-      made = before + (inside.trim() ? `${opening(tag, node)}${inside}</${tag}>` : inside);
+      const [, inside, ends] = /^([^]*?)(\s*)$/.exec(made); // a line that ends inside a tag ends after it
+      made = before + (inside ? `${opening(tag, node)}${inside}</${tag}>` : "") + ends;
     } else node.childNodes.forEach(walk);
     if (block) newLine();
   };
