@@ -11,8 +11,9 @@ from storage.clients import AddressChange, change_addresses, move_address
 from storage.counters import CounterKey, add_counters, count_end
 from storage.database import insert
 from storage.quotas import use_quota
+from storage.receipts import apply_early_receipts
 from storage.records import DeliveryState, Outcome
-from storage.schema import attempts, deliveries, parts
+from storage.schema import attempts, deliveries, parts, receipts
 
 
 async def finish(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> Sequence[bool]:
@@ -25,6 +26,7 @@ async def finish(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> Se
         await _keep_parts(connection, fresh)
         await _move_addresses(connection, fresh)
         await add_counters(connection, _count(fresh))
+        await _apply_early_receipts(connection, fresh)
         await use_quota(connection, fresh)
     return [outcome.delivery.id in in_hand for outcome in outcomes]
 
@@ -113,6 +115,22 @@ async def _keep_parts(connection: AsyncConnection, outcomes: Sequence[Outcome]) 
     ]
     if rows:
         await connection.execute(insert(connection, parts).on_conflict_do_nothing(), rows)
+
+
+async def _apply_early_receipts(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> None:
+    """What a platform said of a part before its own answer to the send was here."""
+    waits = await connection.scalar(select(receipts.c.id).where(receipts.c.applied_at.is_(None)).limit(1))
+    if waits is not None:
+        await apply_early_receipts(
+            connection,
+            {(outcome.channel, part.external_id) for outcome in outcomes for part in outcome.parts},
+            {
+                (outcome.channel, f"{outcome.delivery.id}.{outcome.delivery.attempt}.{position}")
+                for outcome in outcomes
+                if outcome.started_at is not None
+                for position in range(len(outcome.parts) + 1)
+            },
+        )
 
 
 async def _move_addresses(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> None:

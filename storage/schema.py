@@ -346,6 +346,12 @@ receipts = Table(  # those that came before their part was known; applied when i
     Column("applied_at", Instant),
     UniqueConstraint("channel", "key"),
 )
+Index(
+    "receipts_waiting",
+    receipts.c.id,
+    sqlite_where=text("applied_at IS NULL"),
+    postgresql_where=text("applied_at IS NULL"),
+)
 Index("receipts_by_external_id", receipts.c.channel, receipts.c.external_id)
 Index("receipts_by_reference", receipts.c.channel, receipts.c.reference)
 

@@ -4,8 +4,16 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
+from storage.clients import Clients
+from storage.conversations import Conversations
 from storage.database import Database
+from storage.deliveries import Deliveries
+from storage.mailings import Mailings
+from storage.runs import Runs
+from storage.segments import Segments
+from storage.uploads import Uploads
 from storage.writer import Writer
 
 
@@ -13,19 +21,37 @@ from storage.writer import Writer
 class Store:
     database: Database
     writer: Writer
+    clients: Clients
+    segments: Segments
+    mailings: Mailings
+    deliveries: Deliveries
+    runs: Runs
+    conversations: Conversations
+    uploads: Uploads
 
 
 @asynccontextmanager
-async def open_store(url: str) -> AsyncIterator[Store]:
-    """Open the storage with its writer running; what waits to be written is written before it closes."""
+async def open_store(url: str, *, data_dir: Path, secret: bytes) -> AsyncIterator[Store]:
+    """Open the storage with its writer running; what waits to be written is written before it closes.
+
+    `secret` keys the hashes of erased addresses. Raises UnusableStorage for a URL that names none."""
     database = Database(url)
     writer = Writer(database)
+    store = Store(
+        database=database,
+        writer=writer,
+        clients=Clients(database, writer, secret),
+        segments=Segments(database, writer),
+        mailings=Mailings(database, writer),
+        deliveries=Deliveries(database),
+        runs=Runs(database, writer),
+        conversations=Conversations(database, writer),
+        uploads=Uploads(database, writer, data_dir / "media"),
+    )
+    writing = asyncio.create_task(writer.run(), name="writer")
     try:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(writer.run(), name="writer")
-            try:
-                yield Store(database=database, writer=writer)
-            finally:
-                writer.stop()
+        yield store
     finally:
+        writer.stop()
+        await writing
         await database.close()
