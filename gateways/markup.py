@@ -6,11 +6,11 @@ close a tag, and rendering costs one split of the finished text.
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from html.parser import HTMLParser
 
 TAGS = frozenset({"b", "i", "u", "s", "code", "pre", "a", "blockquote", "tg-spoiler"})
+_SOLID = frozenset({"code", "pre"})  # hold no other formatting
 _SAME_AS = {"strong": "b", "em": "i", "ins": "u", "strike": "s", "del": "s"}
 
 # Marks stand in the private-use area U+E000 to U+E0FF; a value that brings such a character loses it.
@@ -82,18 +82,34 @@ def read_marked(marked: str) -> RichText:
 
 
 def to_html(rich: RichText) -> str:
-    """The text in our subset again; `read_html` of it gives the same RichText."""
-    events: list[tuple[int, int, int, str]] = []
-    for order, span in enumerate(rich.spans):
-        opening = f'<a href="{html.escape(span.url)}">' if span.tag == "a" else f"<{span.tag}>"
-        events.append((span.start, 1, order, opening))
-        events.append((span.end, 0, -order, f"</{span.tag}>"))
+    """The text in our subset again; `read_html` of it gives the same RichText.
+
+    Spans that cross are cut where they do; one that the subset can't hold there (bold inside code) is left out."""
+    starts: dict[int, list[Span]] = {}
+    for span in sorted(rich.spans, key=lambda span: -span.end):
+        if 0 <= span.start < span.end <= len(rich.text):
+            starts.setdefault(span.start, []).append(span)
     pieces: list[str] = []
+    inside: list[Span] = []
     at = 0
-    for place, _, _, markup in sorted(events):
-        pieces += [html.escape(rich.text[at:place], quote=False), markup]
+    for place in sorted({*starts, *(span.end for spans in starts.values() for span in spans)}):
+        pieces.append(html.escape(rich.text[at:place], quote=False))
         at = place
-    return "".join([*pieces, html.escape(rich.text[at:], quote=False)])
+        ended = next((number for number, span in enumerate(inside) if span.end <= place), len(inside))
+        pieces += [f"</{span.tag}>" for span in reversed(inside[ended:])]
+        again = [span for span in inside[ended:] if span.end > place]
+        del inside[ended:]
+        for span in (*again, *starts.get(place, ())):
+            if _can_stand(span, inside):
+                pieces.append(f'<a href="{html.escape(span.url)}">' if span.tag == "a" else f"<{span.tag}>")
+                inside.append(span)
+    pieces.append(html.escape(rich.text[at:], quote=False))
+    return "".join(pieces)
+
+
+def _can_stand(span: Span, inside: Sequence[Span]) -> bool:
+    known = span.tag in TAGS and (span.tag != "a" or bool(span.url))
+    return known and not any(outer.tag == span.tag or outer.tag in _SOLID for outer in inside)
 
 
 def only_tags(rich: RichText, tags: frozenset[str]) -> RichText:
@@ -106,49 +122,81 @@ def utf16_length(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-class _Marker(HTMLParser):
+class _Marker:
     """Reads the subset strictly: what a person mistyped is told, not guessed."""
 
     _EXPRESSION = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
     # Stand-ins for expressions while the HTML is read; they hold no character that HTML knows.
-    _STAND_IN = re.compile("\ue0f0(\\d+)\ue0f1")
+    _STAND_IN = re.compile("(\ue0f0\\d+\ue0f1)")
+    _VALUE = r"\"[^\"]*\"|'[^']*'|[^\s\"'<>=`]+"
+    _ATTRIBUTE = re.compile(rf"\s+([A-Za-z][\w-]*)(?:\s*=\s*({_VALUE}))?")
+    _TAG = re.compile(
+        r"<(?P<closes>/?)(?P<tag>[A-Za-z][A-Za-z0-9-]*)"
+        rf"(?P<attributes>(?:\s+[A-Za-z][\w-]*(?:\s*=\s*(?:{_VALUE}))?)*)\s*(?P<empty>/?)>"
+        r"|<(?=[A-Za-z/!?])"  # no whole tag
+    )
+    # Only with its semicolon: a link may well hold &copy=1.
+    _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 
     def __init__(self, source: str) -> None:
-        super().__init__(convert_charrefs=True)
         self._expressions: list[str] = []
         self._pieces: list[str] = []
         self._stack: list[str] = []
-        clean = source.translate(MARKS)
-        self.feed(self._EXPRESSION.sub(self._hide, clean))
-        self.close()
+        hidden = self._EXPRESSION.sub(self._hide, source.translate(MARKS))
+        at = 0
+        for found in self._TAG.finditer(hidden):
+            self._pieces.append(self._plain(hidden[at : found.start()]))
+            self._read_tag(found, hidden)
+            at = found.end()
+        self._pieces.append(self._plain(hidden[at:]))
         if self._stack:
-            raise InvalidMarkup(f"<{self._stack[-1]}> is never closed")
+            raise InvalidMarkup(f"<{self._stack[-1].partition(' ')[0]}> is never closed")
 
     def pieces(self) -> Sequence[str]:
-        return [self._STAND_IN.sub(lambda found: self._expressions[int(found[1])], piece) for piece in self._pieces]
+        return [self._STAND_IN.sub(lambda found: self._expressions[int(found[1][1:-1])], each) for each in self._pieces]
 
     def _hide(self, found: re.Match[str]) -> str:
         self._expressions.append(found[0])
         return f"\ue0f0{len(self._expressions) - 1}\ue0f1"
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        tag = _SAME_AS.get(tag, tag)
-        given = dict(attrs)
+    def _plain(self, source: str) -> str:
+        """Entities as characters; a mark that was written as one is dropped like any other."""
+        if "&" not in source:
+            return source
+        pieces = self._STAND_IN.split(source)
+        pieces[::2] = [self._ENTITY.sub(_unescape, each).translate(MARKS) for each in pieces[::2]]
+        return "".join(pieces)
+
+    def _read_tag(self, found: re.Match[str], source: str) -> None:
+        if found["tag"] is None:
+            written = source[found.start() : found.start() + 16].partition("\n")[0].translate(MARKS)
+            raise InvalidMarkup(f"“{written}” is no whole tag; a plain < is written &lt;")
+        written = found["tag"].lower()
+        tag = _SAME_AS.get(written, written)
+        if found["closes"]:
+            self._close("tg-spoiler" if tag == "span" else tag)
+            return
+        given = {name.lower(): _unquoted(value) for name, value in self._ATTRIBUTE.findall(found["attributes"])}
         if tag == "span" and given.get("class") == "tg-spoiler":
             tag = "tg-spoiler"
+        self._open(tag, given)
+        if found["empty"]:
+            raise InvalidMarkup(f"<{written}/> holds nothing; write <{written}>…</{written}>")
+
+    def _open(self, tag: str, given: Mapping[str, str]) -> None:
         if tag == "code" and self._stack and self._stack[-1] == "pre":
             self._stack.append("code in pre")
             return
         if tag not in TAGS:
             raise InvalidMarkup(f"<{tag}> is not known here; a text may hold {', '.join(sorted(TAGS))}")
-        if {"code", "pre"} & set(self._stack):
+        if _SOLID & set(self._stack):
             raise InvalidMarkup(f"<{tag}> can't stand inside <{self._stack[-1]}>")
         if tag in self._stack:
             raise InvalidMarkup(f"<{tag}> can't stand inside another <{tag}>")
         self._stack.append(tag)
         self._pieces.append(OPEN + _TAG_CODES[tag])
         if tag == "a":
-            self._pieces += [self._address(given.get("href") or ""), _ADDRESS_ENDS]
+            self._pieces += [self._address(self._plain(given.get("href", ""))), _ADDRESS_ENDS]
 
     def _address(self, href: str) -> str:
         if not href:
@@ -161,30 +209,22 @@ class _Marker(HTMLParser):
                 self._expressions[number] = "{{ (" + expression[2:-2].strip("-+ ") + f") | {filter_name} }}}}"
         return href
 
-    def handle_endtag(self, tag: str) -> None:
-        tag = _SAME_AS.get(tag, tag)
-        if tag == "span":
-            tag = "tg-spoiler"
+    def _close(self, tag: str) -> None:
         if not self._stack:
             raise InvalidMarkup(f"</{tag}> closes nothing")
         open_tag = self._stack.pop()
-        if open_tag == "code in pre":
+        if (open_tag, tag) == ("code in pre", "code"):
             return
         if open_tag != tag:
-            raise InvalidMarkup(f"</{tag}> closes <{open_tag}>; tags must close in the order in which they opened")
+            raise InvalidMarkup(
+                f"</{tag}> closes <{open_tag.partition(' ')[0]}>; tags must close in the order in which they opened"
+            )
         self._pieces.append(CLOSE)
 
-    def handle_data(self, data: str) -> None:
-        self._pieces.append(data)
 
-    def handle_comment(self, data: str) -> None:
-        raise InvalidMarkup("comments <!-- --> can't stand in a text")
+def _unescape(found: re.Match[str]) -> str:
+    return html.unescape(found[0])
 
-    def handle_decl(self, decl: str) -> None:
-        raise InvalidMarkup(f"<!{decl}> can't stand in a text")
 
-    def unknown_decl(self, data: str) -> None:
-        raise InvalidMarkup(f"<![{data}]> can't stand in a text")
-
-    def handle_pi(self, data: str) -> None:
-        raise InvalidMarkup(f"<?{data}> can't stand in a text")
+def _unquoted(value: str) -> str:
+    return value[1:-1] if value[:1] in ("'", '"') else value

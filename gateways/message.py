@@ -6,11 +6,13 @@ back, `content_hash` names it. Texts are templates in our HTML subset (see `gate
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from math import isfinite
+from typing import Annotated, Any
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
 _STRICT = ConfigDict(extra="forbid", str_strip_whitespace=False)
 
@@ -84,8 +86,8 @@ class Video:
 @with_config(_STRICT)
 @dataclass(frozen=True, slots=True)
 class Point:
-    latitude: float
-    longitude: float
+    latitude: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]  # degrees
+    longitude: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
 
 
 @with_config(_STRICT)
@@ -110,7 +112,8 @@ class Message:
     def for_kind(self, kind: str) -> tuple[Element, ...]:
         """The elements that a client on this kind of messenger gets."""
         other = self.only.get(kind, {})
-        return read_message(_element_fields(other)).elements if _element_fields(other) else self.elements
+        own = _elements_in(other)
+        return read_message(own).elements if own else self.elements
 
 
 class InvalidMessage(ValueError):
@@ -132,17 +135,20 @@ def read_message(data: Mapping[str, Any]) -> Message:
     """Make a message from plain data: the long form (`elements`), or the short form of one element.
 
     Raises InvalidMessage that names the element and the field."""
+    _require_storable(data)
     rest = {key: value for key, value in data.items() if key not in (*_SHORT_FORM, "elements", "for", "only")}
     if rest:
         raise InvalidMessage(f"a message has no field “{next(iter(rest))}”; it knows {_listed(_KNOWN_FIELDS)}")
-    short = _element_fields(data, ("elements",))
+    short = _short_form_in(data)
     if short and data.get("elements"):
         raise InvalidMessage("a message is written either in short (text, pictures, buttons) or as elements, not both")
-    sources: Sequence[Mapping[str, Any]] = data.get("elements") or ([short] if short else [])
+    sources = _list_of(data, "elements", Mapping) or ([short] if short else [])
     elements = tuple(_read_element(source, number) for number, source in enumerate(sources, start=1))
-    return Message(elements=elements, kinds=frozenset(data.get("for") or ()), only=_read_only(data.get("only") or {}))
+    kinds = frozenset(_list_of(data, "for", str))
+    return Message(elements=elements, kinds=kinds, only=_read_only(data.get("only") or {}))
 
 
+_BROKEN = re.compile("[\0\ud800-\udfff]")
 _KNOWN_FIELDS = ("text", "pictures", "file", "video", "location", "buttons", "elements", "for", "only")
 
 
@@ -182,17 +188,48 @@ def sources_of(message: Message) -> list[str]:
     return list(dict.fromkeys(sources))
 
 
-def _element_fields(data: Mapping[str, Any], more: tuple[str, ...] = ()) -> dict[str, Any]:
-    fields = {name: data[name] for name in _SHORT_FORM if data.get(name) not in (None, "", [], ())}
-    return fields | ({name: data[name] for name in ("elements",) if name in data} if not more else {})
+def _short_form_in(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: data[name] for name in _SHORT_FORM if data.get(name) not in (None, "", [], ())}
 
 
-def _read_only(data: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+def _elements_in(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What among these fields makes a message, in short form or long."""
+    return _short_form_in(data) | ({"elements": data["elements"]} if "elements" in data else {})
+
+
+def _list_of(data: Mapping[str, Any], name: str, wanted: type) -> Sequence[Any]:
+    values = data.get(name) or ()
+    if not isinstance(values, list | tuple | frozenset | set) or not all(isinstance(value, wanted) for value in values):
+        what = "messenger kinds, such as [“telegram”]" if wanted is str else "tables, such as { text = “…” }"
+        raise InvalidMessage(f"“{name}” must be a list of {what}")
+    return tuple(values)
+
+
+def _require_storable(value: Any) -> None:
+    """What no database keeps is refused here, where a person can still mend it."""
+    if isinstance(value, str):
+        if _BROKEN.search(value):
+            raise InvalidMessage("a text holds a broken character; write it anew")
+    elif isinstance(value, float):
+        if not isfinite(value):
+            raise InvalidMessage("a number is not finite")
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            _require_storable(name)
+            _require_storable(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            _require_storable(inner)
+
+
+def _read_only(data: Any) -> Mapping[str, Mapping[str, Any]]:
+    if not isinstance(data, Mapping):
+        raise InvalidMessage("“only” must be a table of messenger kinds")
     for kind, fields in data.items():
         if not isinstance(fields, Mapping):
             raise InvalidMessage(f"only.{kind} must be a table of fields")
-        if changed := _element_fields(fields):
-            read_message(changed)
+        if own := _elements_in(fields):
+            read_message(own)
     return {kind: dict(fields) for kind, fields in data.items()}
 
 
@@ -215,10 +252,10 @@ def _read_element(data: Mapping[str, Any], number: int) -> Element:
 def _first_problem(error: ValidationError) -> str:
     problem = error.errors()[0]
     where = ".".join(str(place) for place in problem["loc"] if place not in ("Link", "Reply", "Buy"))
+    if where.startswith("buttons."):
+        return f"{where}: a button is {{ link, label }}, {{ message, label }} or {{ buy, price, label }}"
     if problem["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
         return f"it has no field “{where}”"
-    if where.startswith("buttons"):
-        return f"{where}: a button is {{ link, label }}, {{ message, label }} or {{ buy, price, label }}"
     return f"{where}: {problem['msg']}"
 
 

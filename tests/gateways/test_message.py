@@ -1,0 +1,164 @@
+"""A message as plain data: read strictly, written back unchanged, named by its content."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateways.message import (
+    Buy,
+    File,
+    InvalidMessage,
+    Link,
+    Location,
+    Message,
+    Pictures,
+    Point,
+    Reply,
+    Text,
+    Video,
+    content_hash,
+    plain,
+    read_message,
+    sources_of,
+    with_elements,
+)
+
+_words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=12)
+_buttons = st.lists(
+    st.lists(
+        st.builds(Link, _words, _words)
+        | st.builds(Reply, _words, _words)
+        | st.builds(Buy, _words, _words, st.none() | _words),
+        min_size=1,
+        max_size=3,
+    ).map(tuple),
+    max_size=2,
+).map(tuple)
+_points = st.builds(Point, st.floats(-90, 90), st.floats(-180, 180))
+_elements = (
+    st.builds(Text, _words, _buttons)
+    | st.builds(Pictures, st.lists(_words, min_size=1, max_size=3).map(tuple), _words, _buttons)
+    | st.builds(File, _words, st.none() | _words, _words, _buttons)
+    | st.builds(Video, _words, _words, _buttons)
+    | st.builds(Location, _points, _buttons)
+)
+_only = st.dictionaries(
+    st.sampled_from(["telegram", "whatsapp"]),
+    st.dictionaries(st.sampled_from(["template", "silent"]), st.booleans() | _words, max_size=2),
+    max_size=2,
+)
+messages = st.builds(
+    Message,
+    elements=st.lists(_elements, max_size=4).map(tuple),
+    kinds=st.frozensets(st.sampled_from(["telegram", "viber"])),
+    only=_only,
+)
+
+
+@given(messages)
+def test_a_message_survives_being_stored(message: Message) -> None:
+    stored = json.loads(json.dumps(plain(message)))
+    assert read_message(stored) == message
+    assert content_hash(read_message(stored)) == content_hash(message)
+
+
+@given(messages, messages)
+def test_only_the_same_content_has_the_same_name(one: Message, two: Message) -> None:
+    assert (content_hash(one) == content_hash(two)) is (plain(one) == plain(two))
+
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(
+        st.sampled_from(["text", "pictures", "file", "video", "location", "buttons", "elements", "for", "only", "link",
+                         "label", "message", "buy", "price", "latitude", "longitude", "name", "telegram"]), inner),
+    max_leaves=15,
+)  # fmt: skip
+
+
+@given(st.dictionaries(st.sampled_from(["text", "pictures", "buttons", "elements", "for", "only", "location"]), _json))
+def test_any_data_is_a_message_or_refused_with_words(data: dict[str, Any]) -> None:
+    try:
+        message = read_message(data)
+    except InvalidMessage:
+        return
+    assert read_message(plain(message)) == message
+    content_hash(message).encode()
+    for kind in message.only:
+        message.for_kind(kind)
+
+
+@pytest.mark.parametrize(
+    ("data", "element"),
+    [
+        ({"text": "Hi"}, Text("Hi")),
+        ({"text": "Hi", "pictures": ["a.jpg"]}, Pictures(("a.jpg",), "Hi")),
+        ({"text": "Hi", "file": "a.pdf", "name": "Prices.pdf"}, File("a.pdf", "Prices.pdf", "Hi")),
+        ({"video": "a.mp4"}, Video("a.mp4")),
+        ({"location": {"latitude": 50, "longitude": 30}}, Location(Point(50.0, 30.0))),
+        (
+            {"text": "Hi", "buttons": [[{"link": "https://a.b", "label": "Go"}, {"buy": "1", "label": "Buy"}]]},
+            Text("Hi", ((Link("https://a.b", "Go"), Buy("1", "Buy")),)),
+        ),
+    ],
+)
+def test_the_short_form_is_one_element(data: dict[str, Any], element: Any) -> None:
+    assert read_message(data) == Message(elements=(element,))
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ({"txt": "Hi"}, "no field “txt”; it knows text, pictures"),
+        ({"text": "Hi", "elements": [{"text": "Ho"}]}, "not both"),
+        ({"elements": [{"text": "Hi"}, {"buttons": []}]}, "element 2 needs one of text, pictures"),
+        ({"elements": [{"text": "Hi", "size": 3}]}, "element 1: it has no field “size”"),
+        ({"elements": "Hi"}, "“elements” must be a list of tables"),
+        ({"elements": {"text": "Hi"}}, "“elements” must be a list of tables"),
+        ({"text": "Hi", "for": "telegram"}, "“for” must be a list of messenger kinds"),
+        ({"text": "Hi", "only": ["telegram"]}, "“only” must be a table"),
+        ({"text": "Hi", "only": {"telegram": "x"}}, "only.telegram must be a table of fields"),
+        ({"text": "Hi", "only": {"telegram": {"elements": [{}]}}}, "element 1 needs one of"),
+        ({"text": 7}, "element 1: text"),
+        ({"pictures": "a.jpg"}, "element 1: pictures"),
+        ({"elements": [{"pictures": []}]}, "pictures is empty"),
+        ({"text": "Hi", "buttons": [{"link": "https://a.b", "label": "Go"}]}, "a button is { link, label }"),
+        ({"text": "Hi", "buttons": [[{"link": "https://a.b"}]]}, "a button is { link, label }"),
+        ({"text": "Hi", "buttons": [[{"link": "a", "message": "b", "label": "c"}]]}, "a button is { link, label }"),
+        ({"location": {"latitude": 91, "longitude": 0}}, "location.latitude"),
+        ({"location": {"latitude": float("nan"), "longitude": 0}}, "not finite"),
+        ({"text": "half \ud83d"}, "broken character"),
+        ({"text": "a\0b"}, "broken character"),
+        ({"text": "Hi", "only": {"telegram": {"x": ["\0"]}}}, "broken character"),
+    ],
+)
+def test_what_is_no_message_is_told(data: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidMessage) as raised:
+        read_message(data)
+    assert words in str(raised.value)
+
+
+def test_a_kind_may_have_elements_of_its_own() -> None:
+    message = read_message({"text": "Hi", "only": {"viber": {"text": "Hi, Viber"}, "whatsapp": {"template": {"a": 1}}}})
+    assert message.for_kind("telegram") == (Text("Hi"),)
+    assert message.for_kind("viber") == (Text("Hi, Viber"),)
+    assert message.for_kind("whatsapp") == (Text("Hi"),)
+
+
+def test_every_file_is_named_once_in_order_those_of_single_kinds_too() -> None:
+    message = read_message(
+        {
+            "elements": [{"pictures": ["a.jpg", "b.jpg"]}, {"file": "c.pdf"}, {"video": "a.jpg"}, {"text": "Hi"}],
+            "only": {"viber": {"pictures": ["d.jpg"]}},
+        }
+    )
+    assert sources_of(message) == ["a.jpg", "b.jpg", "c.pdf", "d.jpg"]
+
+
+def test_other_elements_leave_the_rest_as_it_is() -> None:
+    message = read_message({"text": "Hi", "for": ["telegram"]})
+    assert with_elements(message, [Text("Ho")]) == Message((Text("Ho"),), frozenset({"telegram"}))
