@@ -5,6 +5,7 @@ import logging
 import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
@@ -32,6 +33,7 @@ _STATISTICS_ONLY = _("You may ask for statistics: /stats. For more, ask an owner
 
 _SEEN_KEPT = 30  # keys of a chat's last events, kept with its state
 _SEEN_IN_MEMORY = 10_000
+_UNKEPT = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 _PREVIEW_BUTTON = re.compile(r"c\d+\.\d+")  # what engine.personalise gives the buttons of clients
 
 
@@ -79,6 +81,7 @@ class Conversation:
             await self._store.conversations.unfollow(event.surface, event.chat, message_id)
 
     async def _handle(self, event: Event) -> list[Screen]:
+        event = _clean(event)
         place = await self._store.conversations.find_place(event.surface, event.account, event.chat)
         if self._is_repeated(event, place):
             return []
@@ -256,6 +259,17 @@ def _told(talk: Talk, error: Invalid) -> Screen:
         ways = [button(t("Menu"), "h")] if talk.may("compose") else [button(t("Statistics"), "s")]
         rows += in_rows(ways, 1)
     return Screen(Html(t("⚠ {why}", why=t.error(error))), rows=tuple(rows))
+
+
+def _clean(event: Event) -> Event:
+    """The event without characters that no storage keeps and nobody sees."""
+    match event.what:
+        case Said(text=text) if _UNKEPT.search(text):
+            return replace(event, what=replace(event.what, text=_UNKEPT.sub("", text)))
+        case Command(args=args) if _UNKEPT.search(args):
+            return replace(event, what=replace(event.what, args=_UNKEPT.sub("", args)))
+        case _:
+            return event
 
 
 def _restore(state: dict[str, Any], before: Mapping[str, Any]) -> None:

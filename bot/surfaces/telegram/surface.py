@@ -171,8 +171,12 @@ class TelegramSurface:
                     await asyncio.Event().wait()
         finally:
             self._tasks = None
-            await self._speaker.close()
-            await self._bot.session.close()
+            await self.close()
+
+    async def close(self) -> None:
+        """Close the connections; `run` does so at its end."""
+        await self._speaker.close()
+        await self._bot.session.close()
 
     async def _begin(self) -> None:
         """Learn our name, set the webhook or take it away, say which commands there are; until Telegram agrees."""

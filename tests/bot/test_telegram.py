@@ -1,0 +1,284 @@
+"""The admin bot on Telegram, over real HTTP against the simulated Bot API."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.screens import Screen
+from bot.surfaces.telegram.cards import split, texts_of
+from bot.surfaces.telegram.events import Sent, read_update, rich_of
+from bot.surfaces.telegram.surface import TelegramSurface
+from engine.clock import SystemClock
+from engine.media import Media
+from gateways.base import BadSignature, Hook, Unreadable
+from gateways.markup import read_html, to_html
+from gateways.message import Pictures, Text
+from gateways.simulator.telegram.clients import SimulatedClient
+from gateways.simulator.telegram.entities import Entity
+from gateways.simulator.telegram.server import TelegramSimulator
+from gateways.telegram.gateway import TelegramGateway
+from tests.bot.chat import PEOPLE, conversation_on
+from tests.bot.conftest import Desk
+from tests.gateways.pictures import JPEG
+
+TOKEN = "777000111:admin"
+SECRET = "a-secret"
+
+
+@pytest.fixture
+async def telegram() -> AsyncIterator[TelegramSimulator]:
+    simulator = TelegramSimulator()
+    await simulator.start()
+    simulator.add_bot(TOKEN, username="acme_admin_bot", is_admin=True)
+    yield simulator
+    await simulator.stop()
+
+
+@pytest.fixture
+def olha(telegram: TelegramSimulator) -> SimulatedClient:
+    return telegram.add_client(telegram.bot(TOKEN), 1001, "Olha")
+
+
+def surface_on(desk: Desk, telegram: TelegramSimulator, tmp_path: Path, **more: Any) -> TelegramSurface:
+    speaker = TelegramGateway(channel="bots/telegram", token=TOKEN, media=desk.store.uploads, api_base=telegram.url)
+    return TelegramSurface(
+        conversation=conversation_on(desk.store, desk.operations, desk.settings, desk.clock),
+        people=PEOPLE,
+        places=desk.store.conversations,
+        media=Media(tmp_path),
+        speaker=speaker,
+        clock=SystemClock(),
+        token=TOKEN,
+        api_base=telegram.url,
+        webhook_secret=SECRET,
+        **more,
+    )
+
+
+@pytest.fixture
+async def surface(shop: Desk, telegram: TelegramSimulator, tmp_path: Path) -> AsyncIterator[TelegramSurface]:
+    """A bot that polls."""
+    opened = surface_on(shop, telegram, tmp_path)
+    task = asyncio.create_task(opened.run())
+    yield opened
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def pressing(person: SimulatedClient, label: str, then: str) -> None:
+    """Press the newest button with this label, and wait until the card (or a new message) says `then`."""
+    message = next(
+        one for one in reversed(person.messages) if any(label in b.label for row in one.keyboard for b in row)
+    )
+    button = next(b for row in message.keyboard for b in row if label in b.label)
+    person.presses(message.message_id, button.label)
+    await person.receives(containing=then)
+
+
+async def wait_until(look: Callable[[], Awaitable[object]]) -> None:
+    """Until it finds something; a card is noted a moment after it is shown."""
+    async with asyncio.timeout(5):
+        while not await look():  # noqa: ASYNC110  # storage tells nobody
+            await asyncio.sleep(0.02)
+
+
+async def test_a_mailing_is_composed_and_launched_on_telegram(
+    surface: TelegramSurface, telegram: TelegramSimulator, olha: SimulatedClient, shop: Desk
+) -> None:
+    olha.start()
+    await olha.receives(containing="Hello, Olha!")
+    await pressing(olha, "New mailing", "exactly as clients should see it")
+    bold = Entity("bold", 14, 4)
+    olha.says("Emoji 😀 sale: bold words for {{ client.first_name }}", entities=[bold])
+    await olha.receives(containing="draft #1")
+    preview = next(one for one in olha.messages if one.text == "Emoji 😀 sale: bold words for Ann")
+    assert [(e.type, e.offset, e.length) for e in preview.entities] == [("bold", 14, 4)]
+    await pressing(olha, "Next: audience", "Now about 10 clients.")
+    await pressing(olha, "Next: when", "When and how fast?")
+    await pressing(olha, "Next: check", "to 10 clients now?")
+    await pressing(olha, "Send to 10 clients", "– being sent")
+    await wait_until(shop.store.conversations.open_cards)
+    [card] = await shop.store.conversations.open_cards()
+    live = next(one for one in olha.messages if "– being sent" in one.text)
+    assert card.message_id == str(live.message_id)
+    assert live.edited == 4  # one card, edited in place from the audience on
+    answered = telegram.requests(TOKEN, "answerCallbackQuery")
+    assert len(answered) == 5
+
+
+async def test_a_press_is_answered_before_anything_else(
+    surface: TelegramSurface, telegram: TelegramSimulator, olha: SimulatedClient
+) -> None:
+    olha.start()
+    await olha.receives(containing="Hello, Olha!")
+    before = len(telegram.requests(TOKEN))
+    await pressing(olha, "Help", "What I understand")
+    calls = [call.method for call in telegram.requests(TOKEN)[before:] if call.method != "getUpdates"]
+    assert calls == ["answerCallbackQuery", "editMessageText"]
+
+
+async def test_an_album_is_one_message_and_its_preview_an_album(
+    surface: TelegramSurface, olha: SimulatedClient, shop: Desk, tmp_path: Path
+) -> None:
+    olha.says("/new")
+    await olha.receives(containing="exactly as clients")
+    pictures = [JPEG, JPEG + b"1", JPEG + b"2"]  # bytes after the end of a picture change nothing but its hash
+    olha.sends_album(pictures, "Three of them")
+    await olha.receives(containing="draft #1")
+    mailing = await shop.operations.get(1)
+    [element] = mailing.draft.message.elements
+    assert isinstance(element, Pictures)
+    assert element.text == "Three of them"
+    assert len(element.pictures) == 3
+    assert [len(Media(tmp_path).read_file(one)) for one in element.pictures] == [len(one) for one in pictures]
+    album = [one for one in olha.messages if one.media]
+    assert len(album) == 3
+    assert len(await shop.operations.list_mailings()) == 1
+
+
+async def test_a_forwarded_message_keeps_its_words_even_if_they_look_like_a_command(
+    surface: TelegramSurface, olha: SimulatedClient, shop: Desk
+) -> None:
+    olha.says("/new")
+    await olha.receives(containing="exactly as clients")
+    olha.forwards("/help is on its way")
+    await olha.receives(containing="draft #1")
+    assert (await shop.operations.get(1)).draft.message.elements == (Text("/help is on its way"),)
+
+
+async def test_a_file_that_can_not_be_fetched_is_a_sentence(
+    surface: TelegramSurface, telegram: TelegramSimulator, olha: SimulatedClient
+) -> None:
+    olha.says("/new")
+    await olha.receives(containing="exactly as clients")
+    telegram.faults.add("refuse", code=400, words="Bad Request: file is too big", method="getFile", times=1)
+    olha.sends_document(b"x" * 10, "price.pdf")
+    await olha.receives(containing="price.pdf is larger than 20 MB")
+
+
+async def test_a_stranger_gets_one_sentence(surface: TelegramSurface, telegram: TelegramSimulator) -> None:
+    stranger = telegram.add_client(telegram.bot(TOKEN), 4242, "Mallory")
+    stranger.start()
+    await stranger.receives(containing="Sorry, I work for the team of Acme only")
+    stranger.says("Please")
+    stranger.says("/new")
+    await asyncio.sleep(0.6)
+    assert len(stranger.messages) == 1
+
+
+async def test_a_card_that_can_not_be_edited_is_sent_anew(
+    surface: TelegramSurface, telegram: TelegramSimulator, olha: SimulatedClient
+) -> None:
+    olha.start()
+    await olha.receives(containing="Hello, Olha!")
+    telegram.faults.add(
+        "refuse", code=400, words="Bad Request: message can't be edited", method="editMessageText", times=1
+    )
+    await pressing(olha, "Help", "What I understand")
+    assert len(olha.messages) == 2
+
+
+async def test_an_unchanged_card_is_no_error(surface: TelegramSurface, olha: SimulatedClient) -> None:
+    olha.says("/stats")
+    [card] = await olha.receives(containing="Statistics")
+    again = Screen(text="<b>Same</b>")
+    first = await surface.edit("1001", str(card.message_id), again)
+    assert await surface.edit("1001", first, again) == str(card.message_id)
+
+
+async def test_the_webhook_answers_once_the_event_is_committed(
+    shop: Desk, telegram: TelegramSimulator, olha: SimulatedClient, tmp_path: Path
+) -> None:
+    surface = surface_on(shop, telegram, tmp_path, polls=False, public_url="https://m.acme.test")
+    task = asyncio.create_task(surface.run())
+    try:
+        body = _update(7, "/start")
+        headers = {"x-telegram-bot-api-secret-token": SECRET}
+        await surface.take_hook(Hook("POST", headers, {}, body))
+        await surface.take_hook(Hook("POST", headers, {}, body))
+        assert len(await olha.receives(containing="Hello, Olha!")) == 1
+        with pytest.raises(BadSignature):
+            await surface.take_hook(Hook("POST", {"x-telegram-bot-api-secret-token": "wrong"}, {}, body))
+        with pytest.raises(BadSignature):
+            await surface.take_hook(Hook("POST", {}, {}, body))
+        for unreadable in (b"", b"[]", b'{"update_id": "x"}', b"\xff"):
+            with pytest.raises(Unreadable):
+                await surface.take_hook(Hook("POST", headers, {}, unreadable))
+        [call] = telegram.requests(TOKEN, "setWebhook")
+        assert call.values["url"] == "https://m.acme.test/hooks/bots/telegram"
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_an_album_whose_pieces_came_before_a_restart_is_taken_up(
+    shop: Desk, telegram: TelegramSimulator, olha: SimulatedClient, tmp_path: Path
+) -> None:
+    telegram_ids = olha.sends_album([JPEG, JPEG], "Both")
+    first = surface_on(shop, telegram, tmp_path, polls=False, public_url="https://m.acme.test")
+    headers = {"x-telegram-bot-api-secret-token": SECRET}
+    for stored in olha.chat[-2:]:
+        body = json.dumps({"update_id": stored.message_id, "message": stored.raw}).encode()
+        await first.take_hook(Hook("POST", headers, {}, body))
+    assert len(telegram_ids) == 2
+    await first.close()
+    second = surface_on(shop, telegram, tmp_path, polls=False, public_url="https://m.acme.test")
+    task = asyncio.create_task(second.run())
+    try:
+        await olha.receives(containing="Shall I make a new mailing of this message?")
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _update(number: int, text: str) -> bytes:
+    person = {"id": 1001, "is_bot": False, "first_name": "Olha"}
+    chat = {"id": 1001, "type": "private"}
+    message = {"message_id": number, "from": person, "chat": chat, "date": 1798761600, "text": text}
+    return json.dumps({"update_id": number, "message": message}).encode()
+
+
+# --- reading and writing, without a wire ---
+
+
+@pytest.mark.parametrize(
+    ("text", "entities", "markup"),
+    [
+        ("bold", [("bold", 0, 4)], "<b>bold</b>"),
+        ("😀😀 after", [("italic", 5, 5)], "😀😀 <i>after</i>"),
+        ("a < b & c", [("underline", 0, 1)], "<u>a</u> &lt; b &amp; c"),
+        ("both", [("bold", 0, 4), ("italic", 0, 2)], "<b><i>bo</i>th</b>"),
+        ("quote", [("expandable_blockquote", 0, 5)], "<blockquote>quote</blockquote>"),
+        ("plain.test", [("url", 0, 10)], "plain.test"),
+        ("code b", [("code", 0, 6), ("bold", 5, 1)], "<code>code b</code>"),
+    ],
+)
+def test_entities_become_our_markup(text: str, entities: list[tuple[str, int, int]], markup: str) -> None:
+    from aiogram.types import MessageEntity
+
+    rich = rich_of(text, [MessageEntity(type=kind, offset=offset, length=length) for kind, offset, length in entities])
+    assert to_html(rich) == markup
+    read_html(markup)
+
+
+def test_a_command_meant_for_another_bot_is_not_ours() -> None:
+    data = json.loads(_update(1, "/stats@other_bot week"))
+    data["message"]["chat"] = {"id": -100, "type": "supergroup"}
+    assert read_update(data, "acme_admin_bot") is None
+    data["message"]["text"] = "/stats@Acme_Admin_Bot week"
+    heard = read_update(data, "acme_admin_bot")
+    assert heard is not None
+    assert not isinstance(heard.what, Sent)
+
+
+def test_a_long_card_is_split_between_lines() -> None:
+    text = "\n".join(f"<b>line {number}</b> of a long card" for number in range(400))
+    pieces = texts_of(Screen(text=text))
+    assert len(pieces) > 1
+    assert all(len(piece) <= 4096 for piece, _entities in pieces)
+    assert "\n".join(piece for piece, _entities in pieces) == read_html(text).text
+    assert split(read_html("x" * 5000), 4096)[1].text == "x" * 904
