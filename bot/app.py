@@ -2,19 +2,21 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from bot.config import Config, secret_of
-from bot.config_models import TelegramBot
+from bot.config_models import ConsoleBot, TelegramBot
 from bot.conversation import Conversation
 from bot.desk import Desk, desk_on, engine_settings, gateway_of, house_of, people_of
 from bot.dialogs.talk import House
-from bot.http import Doors, Mount, Readiness, TakenPort, TakesHooks, create_app, serve
+from bot.http import Doors, Mount, Readiness, TakesHooks, create_app, serve
 from bot.listening import Webhooks, poll, polled
 from bot.metrics import Metrics
+from bot.ports import TakenPort
 from bot.progress import LiveCards
 from bot.screens import Event, People, Screen, Surface
 from engine.clock import Clock, SystemClock
@@ -26,11 +28,13 @@ from storage.store import Store, open_store
 if TYPE_CHECKING:
     from bot.surfaces.console.phones import Phones
     from bot.surfaces.console.surface import ConsoleSurface
+    from bot.surfaces.telegram.surface import TelegramSurface
 
 log = logging.getLogger(__name__)
 
 ALL_PARTS = frozenset({"web", "engine", "bot"})
 WATCH_WEBHOOKS_S = 300
+KEEP_UP_PAUSE_S = 5.0
 STORAGE_WITHIN_S = 3.0
 
 Tell = Callable[[str], None]
@@ -72,6 +76,7 @@ class Service:
     parts: frozenset[str]
     surfaces: dict[str, Surface] = field(default_factory=dict)
     console: "ConsoleSurface | None" = None
+    telegram: "TelegramSurface | None" = None
     port: int = 0
 
     async def ready(self) -> Readiness:
@@ -92,9 +97,12 @@ class Service:
         return Readiness(
             ready=not problems,
             problems=tuple(problems),
-            broken={name: lane.broken for name, lane in self.engine.lanes.items() if lane.broken is not None},
+            broken={
+                name: lane.state.broken for name, lane in self.engine.lanes.items() if lane.state.broken is not None
+            },
             stopped=self.engine.stopped,
             channels=states,
+            bots={"telegram": self.telegram.problem or "ok"} if self.telegram is not None else {},
         )
 
     def _state(self, channel: str) -> str:
@@ -103,9 +111,9 @@ class Service:
             return f"its webhook could not be set: {self.webhooks.problems[channel]}"
         if lane is None:
             return "not here"
-        if lane.broken is not None:
+        if lane.state.broken is not None:
             return "broken"
-        return "down" if lane.down_since is not None else "ok"
+        return "down" if lane.state.down_since is not None else "ok"
 
 
 async def serve_all(config: Config, parts: frozenset[str], ended: asyncio.Event, tell: Tell) -> None:
@@ -166,61 +174,102 @@ async def _build(
 
 
 async def _build_bots(service: Service, people: People, house: House, demo: Demo | None) -> None:
-    desk = service.desk
-    for bot in desk.config.bots:
-        match bot.kind:
-            case "console":
-                from bot.surfaces.console.surface import ConsoleSurface
-
-                conversation = service.conversation
-                service.console = ConsoleSurface(
-                    Overheard(conversation, demo.overhear) if demo else conversation,
-                    people,
-                    desk.media,
-                    desk.clock,
-                    name=house.name,
-                    locale=house.locale,
-                    timezone=desk.settings.timezone,
-                    public_url=desk.config.app.public_url,
-                    demo=demo is not None,
-                    phones=demo.phones if demo else None,
-                )
+    for bot in service.desk.config.bots:
+        match bot:
+            case ConsoleBot():
+                service.console = _build_console(service, people, house, demo)
                 service.surfaces["console"] = service.console
+            case TelegramBot():
+                service.telegram = await _build_telegram(service, bot, people, house)
+                service.surfaces["telegram"] = service.telegram
+
+
+def _build_console(service: Service, people: People, house: House, demo: Demo | None) -> "ConsoleSurface":
+    from bot.surfaces.console.surface import ConsoleSurface
+
+    desk, conversation = service.desk, service.conversation
+    return ConsoleSurface(
+        Overheard(conversation, demo.overhear) if demo else conversation,
+        people,
+        desk.media,
+        desk.clock,
+        name=house.name,
+        locale=house.locale,
+        timezone=desk.settings.timezone,
+        public_url=desk.config.app.public_url,
+        demo=demo is not None,
+        phones=demo.phones if demo else None,
+    )
+
+
+async def _build_telegram(service: Service, bot: TelegramBot, people: People, house: House) -> "TelegramSurface":
+    await asyncio.to_thread(import_module, "bot.surfaces.telegram.surface")  # aiogram takes seconds
+    from bot.surfaces.telegram.surface import TelegramSurface
+
+    desk = service.desk
+    return TelegramSurface.from_settings(
+        bot,
+        conversation=service.conversation,
+        people=people,
+        store=desk.store,
+        media=desk.media,
+        clock=desk.clock,
+        secret=desk.secret,
+        public_url=desk.config.app.public_url,
+        locale=house.locale,
+    )
 
 
 async def _start(service: Service, tasks: asyncio.TaskGroup, stack: AsyncExitStack) -> None:
     """Start every task that has no end of its own, and see to their end."""
     engine = service.engine
-    background: list[asyncio.Task[None]] = []
     engine_task = tasks.create_task(engine.run(), name="engine") if "engine" in service.parts else None
-    if "web" in service.parts:
-        background.append(tasks.create_task(_listen(service, tasks, background), name="listening"))
-    if "bot" in service.parts:
-        background.append(tasks.create_task(_live_cards(service).run(), name="live cards"))
+    listening = tasks.create_task(_listen(service), name="listening")
 
     async def stop() -> None:
         if engine_task is not None:
             stopping = asyncio.ensure_future(engine.stop())
             await asyncio.wait((stopping, engine_task), return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
-        for task in background:
-            task.cancel()
+        listening.cancel()
 
     stack.push_async_callback(stop)
 
 
-async def _listen(service: Service, tasks: asyncio.TaskGroup, background: list[asyncio.Task[None]]) -> None:
-    """Poll and set webhooks, once the engine holds the storage: a second one must not take the first one's updates."""
+async def _listen(service: Service) -> None:
+    """Hear clients and people, keep live cards, and mind the webhooks, until cancelled.
+
+    It begins once the engine holds the storage: a second one must not take the first one's updates away."""
     while "engine" in service.parts and not service.engine.running:  # noqa: ASYNC110  # it says so in no other way
         await asyncio.sleep(0.02)
-    for channel, gateway in polled(service.gateways).items():
-        work = poll(channel, gateway, service.engine.inbox.take)
-        background.append(tasks.create_task(work, name=f"poll {channel}"))
-    await service.webhooks.set_all()
+    async with asyncio.TaskGroup() as tasks:
+        if "bot" in service.parts:
+            tasks.create_task(_keep_up("live cards", _live_cards(service).run), name="live cards")
+            if service.telegram is not None:
+                name = "the admin bot on Telegram"
+                tasks.create_task(_keep_up(name, service.telegram.run), name=name)
+        if "web" in service.parts:
+            for channel, gateway in polled(service.gateways).items():
+                tasks.create_task(poll(channel, gateway, service.engine.inbox.take), name=f"poll {channel}")
+            await service.webhooks.set_all()
+            tasks.create_task(_watch_webhooks(service.webhooks), name="webhooks")
+
+
+async def _keep_up(name: str, run: Callable[[], Awaitable[None]]) -> None:
+    """A fault in what talks to people ends no mailing: it is logged, and begun again."""
+    while True:
+        try:
+            await run()
+        except Exception:
+            log.exception("a part fell over and is begun again", extra={"part": name})
+        await asyncio.sleep(KEEP_UP_PAUSE_S)
+
+
+async def _watch_webhooks(webhooks: Webhooks) -> None:
     from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
     scheduler = AsyncIOScheduler(timezone="UTC")
-    scheduler.add_job(service.webhooks.watch, "interval", seconds=WATCH_WEBHOOKS_S)
+    scheduler.add_job(webhooks.watch, "interval", seconds=WATCH_WEBHOOKS_S)
     scheduler.start()
     try:
         await asyncio.Event().wait()

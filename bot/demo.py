@@ -1,7 +1,6 @@
 """`carillon demo`: everything embedded, and one mailing through the bot's own conversation."""
 
 import asyncio
-import socket
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -20,6 +19,7 @@ from bot.charts import draw_mailing
 from bot.cli.figures import print_figures
 from bot.config import Config, read
 from bot.demo_clients import SHOP, Crowd, unsubscribe_some, write_clients
+from bot.ports import free_port
 from bot.screens import Attachment, Command, Event, Press, Said, Screen
 from bot.surfaces.console.phones import TelegramPhones
 from bot.watch import watch_mailing
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 OWNER = "You"
 SHOP_TOKEN = "1:demo"  # noqa: S105  # of a bot that exists nowhere else
 PHONES = 4
-PORTS_TRIED = 100
 STOPS_WITHIN_S = 30.0
 LINES_SHOWN = 8
 
@@ -112,19 +111,6 @@ api_base = "{api_base}"
 rate = {speed}
 """
     return read(source, folder / "config.toml", {})
-
-
-def free_port(wanted: int) -> int:
-    """The wanted port, or the next one that can be listened on; 0 where none of the next hundred can."""
-    for port in range(wanted, min(wanted + PORTS_TRIED, 65536)) if wanted else ():
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    return 0
 
 
 class Overheard:

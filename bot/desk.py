@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bot.config import Config, secret_of
 from bot.dialogs.talk import House
@@ -11,13 +11,15 @@ from bot.screens import People, Person
 from engine.clock import Clock, SystemClock
 from engine.media import Media
 from engine.operations import Operations
-from engine.runner import Engine
 from engine.settings import ChannelSettings, EngineSettings, InterruptAt, Quota, QuotaPer
 from gateways import registry
 from gateways.base import Account, Gateway
 from storage.migrate import ensure_current, upgrade
 from storage.records import Role
 from storage.store import Store, open_store
+
+if TYPE_CHECKING:
+    from engine.runner import Engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ async def open_desk(config: Config, *, migrate: bool = False) -> AsyncIterator[D
         yield desk_on(store, config, secret, SystemClock())
 
 
-def desk_on(store: Store, config: Config, secret: bytes, clock: Clock, engine: Engine | None = None) -> Desk:
+def desk_on(store: Store, config: Config, secret: bytes, clock: Clock, engine: "Engine | None" = None) -> Desk:
     settings = engine_settings(config)
 
     async def check_channel(channel: str) -> Account:

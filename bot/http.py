@@ -4,7 +4,6 @@ A webhook is answered 200 only after what it brought is committed, so that the p
 """
 
 import asyncio
-import errno
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -13,6 +12,7 @@ from typing import Protocol, runtime_checkable
 
 from aiohttp import web
 
+from bot.ports import taken_port
 from gateways.base import Answer, BadSignature, Gateway, Heard, Hook, Unreadable
 
 log = logging.getLogger(__name__)
@@ -43,6 +43,7 @@ class Readiness:
     broken: Mapping[str, str] = field(default_factory=dict)
     stopped: bool = False
     channels: Mapping[str, str] = field(default_factory=dict)
+    bots: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +76,6 @@ def create_app(doors: Doors) -> web.Application:
     return app
 
 
-class TakenPort(Exception):
-    """The port can't be listened on; the words name it."""
-
-
 @asynccontextmanager
 async def serve(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
     """Listen until the block ends; yields the port (another than asked for only where 0 was). Raises TakenPort."""
@@ -89,10 +86,7 @@ async def serve(app: web.Application, host: str, port: int) -> AsyncIterator[int
         try:
             await site.start()
         except OSError as error:
-            raise TakenPort(
-                f"{host}:{port} can't be listened on: {_os_words(error)}.\n"
-                "Stop what listens there, or set another port in [web]."
-            ) from error
+            raise taken_port(host, port, error, "Stop what listens there, or set another port in [web].") from error
         address = runner.addresses[0]
         yield int(address[1])
     finally:
@@ -154,6 +148,7 @@ class _Pages:
             "broken_channels": dict(state.broken),
             "stopped": state.stopped,
             "channels": dict(state.channels),
+            "bots": dict(state.bots),
         }
         return web.json_response(document, status=200 if state.ready else 503)
 
@@ -198,11 +193,3 @@ async def _read(request: web.Request) -> Hook:
 
 def _answered(answer: Answer) -> web.Response:
     return web.Response(text=answer.body, content_type=answer.content_type)
-
-
-def _os_words(error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return "the port is taken"
-    if error.errno == errno.EACCES:
-        return "this port needs more rights"
-    return (error.strerror or str(error)).lower()

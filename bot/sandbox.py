@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from bot.http import TakenPort
+from bot.ports import taken_port
 from gateways.simulator.telegram.clients import ClientState
 from gateways.simulator.telegram.server import TelegramSimulator
 
@@ -28,9 +28,7 @@ async def serve_sandbox(port: int, clients: int, ended: asyncio.Event, emit: Emi
     try:
         await simulator.start(port=port)
     except OSError as error:
-        raise TakenPort(
-            f"127.0.0.1:{port} can't be listened on: the port is taken.\nName another with --port."
-        ) from error
+        raise taken_port("127.0.0.1", port, error, "Name another with --port.") from error
     try:
         document = {"url": simulator.url, "clients": clients, "channel_token": SHOP_TOKEN, "bot_token": ADMIN_TOKEN}
         emit(document, lambda out: out.print(sandbox_config(simulator.url), markup=False, highlight=False))

@@ -7,13 +7,14 @@ import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass, is_dataclass
-from datetime import UTC, datetime
-from decimal import Decimal
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import typer
+
+from bot.plain import plain
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -94,24 +95,6 @@ def shown(value: object) -> str:
         case list() | tuple():
             return ", ".join(shown(each) for each in value)
     return str(value)
-
-
-def plain(value: object) -> Any:
-    """A value of ours as JSON knows it."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
-    match value:
-        case datetime():
-            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-        case Decimal() | Path():
-            return str(value)
-        case set() | frozenset():
-            return sorted(value)
-        case Mapping():
-            return dict(value)
-        case bytes():
-            return f"{len(value)} bytes"
-    raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
 def run(work: Awaitable[Result]) -> Result:

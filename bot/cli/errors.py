@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from bot.config import ConfigError
-from bot.http import TakenPort
+from bot.ports import TakenPort
 from engine.errors import Invalid
 from gateways.base import GatewayError
 from storage.database import UnusableStorage

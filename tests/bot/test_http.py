@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, web
 
-from bot.http import Doors, Readiness, TakenPort, create_app, serve
+from bot.http import Doors, Readiness, create_app, serve
+from bot.ports import TakenPort
 from gateways.base import Answer, BadSignature, Heard, Hook, Subscribed, Unreadable
 from gateways.telegram.gateway import TelegramGateway
 
