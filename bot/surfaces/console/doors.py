@@ -60,6 +60,11 @@ class Doorman:
         self._sessions[token] = _Session(account, self._clock.monotonic())
         return token
 
+    def end_sessions(self, account: str) -> None:
+        """Whatever this person has open can do nothing more; a new link opens it again."""
+        for token in [token for token, session in self._sessions.items() if session.account == account]:
+            del self._sessions[token]
+
     def whose(self, request: web.BaseRequest) -> str | None:
         """The person of the request's session; None where there is none or it was idle for too long."""
         token = request.cookies.get(COOKIE, "")

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import BrowserContext, async_playwright
+from playwright.async_api import BrowserContext, ConsoleMessage, async_playwright
 
 from tests.bot.console.script import Site, site
 
@@ -41,8 +41,14 @@ def chromium() -> str:
 
 
 @pytest.fixture
-async def browser(chromium: str, tmp_path: Path) -> AsyncIterator[BrowserContext]:
-    """A browser of this test's own, with nothing in it."""
+def refusals() -> list[str]:
+    """What the page's own policy forbade it, and what broke in it: a test that means such things clears the list."""
+    return []
+
+
+@pytest.fixture
+async def browser(chromium: str, tmp_path: Path, refusals: list[str]) -> AsyncIterator[BrowserContext]:
+    """A browser of this test's own, with nothing in it; in the end nothing may have been refused."""
     async with async_playwright() as playwright:
         context = await playwright.chromium.launch_persistent_context(
             tmp_path / "browser",
@@ -52,5 +58,12 @@ async def browser(chromium: str, tmp_path: Path) -> AsyncIterator[BrowserContext
             viewport={"width": 1280, "height": 860},
         )
         context.set_default_timeout(10_000)
+        context.on("weberror", lambda error: refusals.append(str(error.error)))
+        context.on("console", lambda message: refusals.append(message.text) if _is_refusal(message) else None)
         yield context
         await context.close()
+        assert refusals == []
+
+
+def _is_refusal(message: ConsoleMessage) -> bool:
+    return "Content Security Policy" in message.text or "TrustedHTML" in message.text

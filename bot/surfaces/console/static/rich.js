@@ -74,19 +74,24 @@ const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").
 // The content of an element as our HTML subset; `tidy` is for pasted pages, whose line ends mean nothing.
 export function written(root, { tidy = false } = {}) {
   let made = "";
+  let last = "\n"; // the last sign written, inside or outside of tags
   const open = [];
-  const newLine = () => {
-    if (made && !made.endsWith("\n")) made += "\n";
+  const put = (text) => {
+    if (!text) return;
+    made += escaped(text);
+    last = text.at(-1);
   };
+  const newLine = () => last === "\n" || put("\n");
   const walk = (node) => {
     if (node.nodeType === Node.TEXT_NODE) {
       const text = node.nodeValue.replaceAll("\u00a0", " ");
-      made += escaped(tidy && !open.includes("pre") ? text.replace(/\s+/g, " ") : text);
+      if (!tidy || open.includes("pre")) put(text);
+      else put(/\s/.test(last) ? text.replace(/\s+/g, " ").trimStart() : text.replace(/\s+/g, " "));
       return;
     }
     if (node.nodeType !== Node.ELEMENT_NODE || PASSED.has(node.tagName)) return;
     if (node.tagName === "BR") {
-      made += "\n";
+      put("\n");
       return;
     }
     const block = BLOCKS.has(node.tagName);
