@@ -247,11 +247,15 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Subscribed:
+    """The client lets us write. `explicit`: asked for it (/start, allow); otherwise only took a block away, which
+    does not undo an opt-out."""
+
     address: str
     occurred_at: datetime
     key: str
     payload: str = ""
     profile: Profile = Profile()
+    explicit: bool = True
 
 
 @dataclass(frozen=True, slots=True)

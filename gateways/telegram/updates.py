@@ -119,7 +119,7 @@ def _member(change: ChatMemberUpdated, raw: Json, key: str, now: Callable[[], da
     at = change.date if raw.get("date") else now()
     if change.new_chat_member.status in _LEFT:
         return Unsubscribed(address, at, key, AddressStatus.BLOCKED)
-    return Subscribed(address, at, key, "", _profile(change.from_user))
+    return Subscribed(address, at, key, "", _profile(change.from_user), explicit=False)
 
 
 def _profile(user: User | None) -> Profile:

@@ -58,7 +58,7 @@ CASES = [
         [Pressed(IRINA, NOW, key(3), "m17:yes", "880012345678901234", "100200300:502", CARD)],
     ),
     InCase("block", "telegram/blocked", [Unsubscribed(IRINA, at(1798761800), key(4), AddressStatus.BLOCKED)]),
-    InCase("unblock", "telegram/unblocked", [Subscribed(IRINA, at(1798769000), key(5), "", CARD)]),
+    InCase("unblock", "telegram/unblocked", [Subscribed(IRINA, at(1798769000), key(5), "", CARD, False)]),
     InCase("reaction", "telegram/reaction"),
     InCase("plain start", "telegram/start_without_payload", [Subscribed(IRINA, AT, key(7), "", CARD)]),
     InCase("start with the bot's name", "telegram/start_with_bot_name", [Subscribed(IRINA, AT, key(8), "vip-2", CARD)]),

@@ -1,0 +1,165 @@
+"""What a channel heard: committed first, answered after. No messenger's name stands here."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Protocol
+
+from engine.clock import Clock
+from engine.errors import Invalid
+from engine.fit import fit
+from engine.opt_out_words import Language, Wish, read_wish
+from engine.personalise import button_at, read_button_data
+from gateways.base import AnswersPresses, Gateway, GatewayError, Heard, Inbound, Pressed, Wrote
+from gateways.message import Button, Buy, Link, Reply, read_message
+from storage.inbound import Happening, Noted, Press, Taken
+from storage.store import Store
+
+log = logging.getLogger(__name__)
+
+_KEPT_STEPS = 200  # whose buttons are remembered
+
+
+class Replies(Protocol):
+    async def reply(self, channel: str, address: str, text: str) -> None:
+        """Answer a client ahead of all bulk; a failed answer harms nothing."""
+        ...
+
+
+class Inbox:
+    """Takes what gateways heard, for every channel. `revoked` is told of each address that may not be written to any
+    more, so that a lane drops what it holds for it."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        gateways: Mapping[str, Gateway],
+        *,
+        replies: Replies,
+        revoked: Callable[[str, int], None],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._gateways = gateways
+        self._replies = replies
+        self._revoked = revoked
+        self._buttons: dict[tuple[int, str], tuple[Button | None, ...]] = {}
+        self._answers: set[asyncio.Task[None]] = set()
+
+    async def take(self, channel: str, heard: Heard) -> None:
+        """Returns when all of it is committed; the same a second time changes nothing. Answers follow by themselves."""
+        if not heard.inbound and not heard.receipts:
+            return
+        happenings = tuple([await self._read(inbound) for inbound in heard.inbound])
+        taken = Taken(channel, self._clock.now(), happenings, tuple(heard.receipts))
+        noted = await self._store.inbound.take(taken)
+        for happening, note in zip(happenings, noted, strict=True):
+            for address in note.revoked:
+                self._revoked(address.channel, address.address_id)
+            self._answer(channel, happening, note)
+        log.info("took what a channel heard", extra={"channel": channel, "events": len(noted)})
+
+    async def settled(self) -> None:
+        """Wait until every answer that is on its way has ended."""
+        while self._answers:
+            await asyncio.wait(set(self._answers))
+
+    # --- reading ---
+
+    async def _read(self, inbound: Inbound) -> Happening:
+        if isinstance(inbound, Wrote):
+            wish = read_wish(inbound.text)
+            return Happening(inbound, wish=wish[0].value if wish else None)
+        if isinstance(inbound, Pressed):
+            return await self._read_press(inbound)
+        return Happening(inbound)
+
+    async def _read_press(self, pressed: Pressed) -> Happening:
+        """Which button it was, and what it says: the data is the client's to forge, so storage proves it."""
+        named = read_button_data(pressed.data)
+        if named is None:
+            return Happening(pressed)
+        delivery_id, index = named
+        button = await self._find_button(delivery_id, index)
+        if button is None:
+            return Happening(pressed, press=Press(delivery_id, index))
+        wish = read_wish(button.message) if isinstance(button, Reply) else None
+        press = Press(delivery_id, index, _kind_of(button))
+        return Happening(pressed, wish=wish[0].value if wish else None, press=press)
+
+    async def _find_button(self, delivery_id: int, index: int) -> Button | None:
+        if delivery_id >= 2**63:
+            return None
+        found = await self._store.inbound.find_press(delivery_id)
+        gateway = self._gateways.get(found["channel"]) if found else None
+        if found is None or gateway is None:
+            return None
+        key = (found["step_id"], gateway.capabilities.kind)
+        if key not in self._buttons:
+            while len(self._buttons) >= _KEPT_STEPS:
+                self._buttons.pop(next(iter(self._buttons)))
+            self._buttons[key] = _buttons_of(found["message"], gateway)
+        buttons = self._buttons[key]
+        return buttons[index] if index < len(buttons) else None
+
+    # --- answering ---
+
+    def _answer(self, channel: str, happening: Happening, note: Noted) -> None:
+        inbound = happening.inbound
+        gateway = self._gateways.get(channel)
+        if isinstance(inbound, Pressed) and isinstance(gateway, AnswersPresses):
+            # A repeat too: the first answer may have been lost, and the button spins until one comes.
+            self._begin(_answer_press(gateway, inbound, channel))
+        if note.left or note.came_back:
+            language = _language_of(happening, note)
+            words = language.stopped if note.left else language.started
+            self._begin(self._replies.reply(channel, inbound.address, words))
+
+    def _begin(self, answer: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(answer, name="answer a client")
+        self._answers.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._answers.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("an answer to a client failed", exc_info=error)
+
+
+async def _answer_press(gateway: AnswersPresses, pressed: Pressed, channel: str) -> None:
+    try:
+        await gateway.answer_press(pressed)
+    except GatewayError as error:
+        log.warning("a press was not answered", extra={"channel": channel, "error": type(error).__name__})
+
+
+def _language_of(happening: Happening, note: Noted) -> Language:
+    """The language of the client's own word; the card decides where several languages share the word."""
+    text = happening.inbound.text if isinstance(happening.inbound, Wrote) else ""
+    found = read_wish(text, note.language)
+    if found is not None:
+        return found[1]
+    fallback = read_wish(Wish.STOP.value, note.language)
+    assert fallback is not None  # noqa: S101  # STOP is in the list
+    return fallback[1]
+
+
+def _buttons_of(message: Mapping[str, Any], gateway: Gateway) -> tuple[Button | None, ...]:
+    """The buttons as they were sent, in reading order; the same order in which their data counts them."""
+    try:
+        parts = fit(read_message(message), gateway.capabilities).parts
+    except (Invalid, ValueError):
+        return ()
+    count = sum(len(row) for part in parts for row in part.buttons)
+    return tuple(button_at(parts, index) for index in range(count))
+
+
+def _kind_of(button: Button) -> str:
+    match button:
+        case Link():
+            return "link"
+        case Reply():
+            return "message"
+        case Buy():
+            return "buy"
