@@ -10,6 +10,7 @@ from storage.clients import Clients
 from storage.conversations import Conversations
 from storage.database import Database
 from storage.deliveries import Deliveries
+from storage.inbound import InboundStore
 from storage.mailings import Mailings
 from storage.runs import Runs
 from storage.segments import Segments
@@ -23,6 +24,7 @@ class Store:
     writer: Writer
     clients: Clients
     segments: Segments
+    inbound: InboundStore
     mailings: Mailings
     deliveries: Deliveries
     runs: Runs
@@ -42,6 +44,7 @@ async def open_store(url: str, *, data_dir: Path, secret: bytes) -> AsyncIterato
         writer=writer,
         clients=Clients(database, writer, secret),
         segments=Segments(database, writer),
+        inbound=InboundStore(database, writer, secret),
         mailings=Mailings(database, writer),
         deliveries=Deliveries(database),
         runs=Runs(database, writer),
