@@ -10,9 +10,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import isfinite
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
 _STRICT = ConfigDict(extra="forbid", str_strip_whitespace=False)
 
@@ -86,8 +86,8 @@ class Video:
 @with_config(_STRICT)
 @dataclass(frozen=True, slots=True)
 class Point:
-    latitude: Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]  # degrees
-    longitude: Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
+    latitude: float
+    longitude: float
 
 
 @with_config(_STRICT)
