@@ -57,6 +57,7 @@ class Options:
             print(json.dumps(document, default=plain, ensure_ascii=False))
         else:
             show(console())
+        sys.stdout.flush()  # what goes on running has said it by now
 
 
 def console() -> "Console":
