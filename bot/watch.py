@@ -29,7 +29,7 @@ async def watch_mailing(operations: "Operations", mailing_id: int, *, quiet: boo
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), refresh_per_second=4) as progress:
-        bar = progress.add_task("", total=None, rate="")
+        bar = progress.add_task("", total=1, rate="")
         while True:
             _show(progress, bar, figures)
             if figures["status"] in ENDED:
