@@ -79,6 +79,11 @@ class Service:
     telegram: "TelegramSurface | None" = None
     port: int = 0
 
+    async def started(self) -> None:
+        """Until the engine, where it belongs to this process, holds the storage."""
+        while "engine" in self.parts and not self.engine.running:  # noqa: ASYNC110  # it says so in no other way
+            await asyncio.sleep(0.02)
+
     async def ready(self) -> Readiness:
         problems = []
         try:
@@ -144,7 +149,8 @@ async def running(
         service = await _build(config, parts, store, secret, clock, stack, demo)
         service.port = await stack.enter_async_context(_served(service))
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
-        await _start(service, tasks, stack)
+        _start(service, tasks, stack)
+        await service.started()
         yield service
 
 
@@ -220,7 +226,7 @@ async def _build_telegram(service: Service, bot: TelegramBot, people: People, ho
     )
 
 
-async def _start(service: Service, tasks: asyncio.TaskGroup, stack: AsyncExitStack) -> None:
+def _start(service: Service, tasks: asyncio.TaskGroup, stack: AsyncExitStack) -> None:
     """Start every task that has no end of its own, and see to their end."""
     engine = service.engine
     engine_task = tasks.create_task(engine.run(), name="engine") if "engine" in service.parts else None
@@ -240,8 +246,7 @@ async def _listen(service: Service) -> None:
     """Hear clients and people, keep live cards, and mind the webhooks, until cancelled.
 
     It begins once the engine holds the storage: a second one must not take the first one's updates away."""
-    while "engine" in service.parts and not service.engine.running:  # noqa: ASYNC110  # it says so in no other way
-        await asyncio.sleep(0.02)
+    await service.started()
     async with asyncio.TaskGroup() as tasks:
         if "bot" in service.parts:
             tasks.create_task(_keep_up("live cards", _live_cards(service).run), name="live cards")

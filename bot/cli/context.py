@@ -104,15 +104,7 @@ def run(work: Awaitable[Result]) -> Result:
     async def whole() -> Result:
         return await work
 
-    try:
-        return asyncio.run(whole())
-    except BaseExceptionGroup as group:  # of a TaskGroup somewhere: what matters is the one error in it
-        raise _first(group) from group
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    inner = group.exceptions[0]
-    return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
+    return asyncio.run(whole())
 
 
 @asynccontextmanager

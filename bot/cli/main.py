@@ -60,7 +60,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command; returns the exit code. Errors are told on stderr, without a traceback."""
     try:
         options, rest = take_options(arguments, os.environ.get("CARILLON_CONFIG"))
-        code = app(args=rest, prog_name="carillon", standalone_mode=False, obj=options)
+        code = _obey(rest, options)
         sys.stdout.flush()
     except _UsageError as error:
         return _tell(_usage(error), WRONG_USAGE)
@@ -76,6 +76,16 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001  # the last one who can say it in a line
         return _tell(*_unforeseen(error))
     return code if isinstance(code, int) else 0
+
+
+def _obey(arguments: list[str], options: Options) -> object:
+    try:
+        return app(args=arguments, prog_name="carillon", standalone_mode=False, obj=options)
+    except BaseExceptionGroup as group:  # of a TaskGroup somewhere: what matters is the one error in it
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        raise error from group
 
 
 def take_options(arguments: Sequence[str], named: str | None) -> tuple[Options, list[str]]:
