@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from storage.attributes import Attributes
 from storage.clients import Clients
 from storage.conversations import Conversations
 from storage.database import Database
@@ -15,6 +16,7 @@ from storage.mailings import Mailings
 from storage.runs import Runs
 from storage.segments import Segments
 from storage.uploads import Uploads
+from storage.upserts import Upserts
 from storage.writer import Writer
 
 
@@ -23,6 +25,8 @@ class Store:
     database: Database
     writer: Writer
     clients: Clients
+    attributes: Attributes
+    upserts: Upserts
     segments: Segments
     inbound: InboundStore
     mailings: Mailings
@@ -43,6 +47,8 @@ async def open_store(url: str, *, data_dir: Path, secret: bytes) -> AsyncIterato
         database=database,
         writer=writer,
         clients=Clients(database, writer, secret),
+        attributes=Attributes(database, writer),
+        upserts=Upserts(database, writer, secret),
         segments=Segments(database, writer),
         inbound=InboundStore(database, writer, secret),
         mailings=Mailings(database, writer),
