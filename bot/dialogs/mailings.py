@@ -3,12 +3,12 @@
 from dataclasses import replace
 from typing import Any
 
-from bot.dialogs import compose, launch
+from bot.dialogs import compose
 from bot.dialogs.audience import said_audience
-from bot.dialogs.live import RUNNING, SPEEDS, live_card, speed_of
+from bot.dialogs.live import RUNNING, live_card
+from bot.dialogs.sending import said_start
 from bot.dialogs.talk import (
     PAGE,
-    Opens,
     Rows,
     Screens,
     Talk,
@@ -26,7 +26,6 @@ from bot.dialogs.talk import (
     turner,
 )
 from bot.screens import Said, Screen, with_note
-from engine.errors import Refused
 from storage.records import Mailing, Status
 
 ICONS = {
@@ -46,7 +45,7 @@ _LIVE_AT_ONCE = 5  # live cards that one /now opens
 
 
 async def open_list(talk: Talk, page: str = "0") -> Screens:
-    return [await _list_card(talk, int(page))]
+    return [await list_card(talk, int(page))]
 
 
 async def list_by_command(talk: Talk, words: str = "") -> Screens:
@@ -83,7 +82,7 @@ async def _found(talk: Talk, words: str) -> Screens:
     return [card(text, rows, ask=t.plain("Another piece of a name, or a number"))]
 
 
-async def _list_card(talk: Talk, page: int) -> Screen:
+async def list_card(talk: Talk, page: int) -> Screen:
     t = talk.t
     talk.ask("m.search")
     found = await talk.operations.list_mailings(limit=PAGE + 1, offset=page * PAGE)
@@ -148,7 +147,7 @@ def _scheduled_card(talk: Talk, mailing: Mailing) -> Screen:
     text = paragraphs(
         t("🗓 <b>{name}</b> · #{id} – scheduled", name=mailing.draft.name, id=mailing.id),
         lines(
-            t("It starts {start}.", start=launch.said_start(talk, mailing)),
+            t("It starts {start}.", start=said_start(talk, mailing)),
             t("To: {audience}", audience=said_audience(talk, mailing.draft.audience)),
         ),
         t("It can be changed until 5 minutes before its start: it becomes a draft again, and you schedule it anew."),
@@ -189,274 +188,3 @@ async def open_now(talk: Talk, *_args: str) -> Screens:
         figures = await talk.operations.figures(mailing.id)
         screens.append(replace(live_card(t, mailing, figures, talk.clock.now()), edit=False))
     return screens
-
-
-# --- verbs ---
-
-
-async def pause(talk: Talk, mailing_id: str) -> Screens:
-    return await _steer(talk, mailing_id, talk.operations.pause)
-
-
-async def resume(talk: Talk, mailing_id: str) -> Screens:
-    return await _steer(talk, mailing_id, talk.operations.resume)
-
-
-async def _steer(talk: Talk, mailing_id: str, verb: Any) -> Screens:
-    """Do it, and show how it stands; where it can't be done, the card says why and how it stands."""
-    try:
-        await verb(int(mailing_id), talk.actor)
-    except Refused as error:
-        mailing = await talk.operations.get(int(mailing_id))
-        return [await mailing_card(talk, mailing, talk.t.error(error))]
-    return await open_mailing(talk, mailing_id)
-
-
-async def slower(talk: Talk, mailing_id: str) -> Screens:
-    return await _turn_speed(talk, mailing_id, up=False)
-
-
-async def faster(talk: Talk, mailing_id: str) -> Screens:
-    return await _turn_speed(talk, mailing_id, up=True)
-
-
-async def _turn_speed(talk: Talk, mailing_id: str, *, up: bool) -> Screens:
-    t = talk.t
-    mailing = await talk.operations.get(int(mailing_id))
-    most = max((channel.max_rate for channel in talk.settings.channels.values()), default=25.0)
-    speed = speed_of(mailing, most)
-    steps = [one for one in (most, *SPEEDS) if one <= most and (one > speed if up else one < speed)]
-    if not steps:
-        words = (
-            t("That is as fast as its channels allow.") if up else t("Slower than 1 a second it can't go: pause it.")
-        )
-        return [await mailing_card(talk, mailing, words)]
-    chosen_speed = float(min(steps) if up else max(steps))
-
-    async def set_speed(number: int, by: Any) -> None:
-        await talk.operations.set_speed(number, chosen_speed, by)
-
-    screens = await _steer(talk, mailing_id, set_speed)
-    told = t("Speed: {speed} a second.", speed=t.number(chosen_speed))
-    return [with_note(screen, told) for screen in screens]
-
-
-async def ask_cancel(talk: Talk, mailing_id: str) -> Screens:
-    """The question, as a message of its own: a live card beneath would be edited over it."""
-    t = talk.t
-    mailing = await talk.operations.get(int(mailing_id))
-    name = mailing.draft.name
-    if mailing.status == Status.SCHEDULED:
-        text = t("Cancel “{name}”? Nothing of it has been sent.", name=name)
-    elif mailing.status in RUNNING:
-        figures = await talk.operations.figures(mailing.id)
-        text = paragraphs(
-            t("<b>Cancel “{name}”?</b>", name=name),
-            t.plural(
-                "{count} client is still waiting and will not get it.",
-                "{count} clients are still waiting and will not get it.",
-                figures["waiting"],
-            ),
-            await _in_flight(talk, mailing),
-            t("Launched again later, it reaches only those it had not reached."),
-        )
-    else:
-        return [
-            await mailing_card(
-                talk, mailing, t("There is nothing to cancel: it is {status}.", status=t.status(mailing.status))
-            )
-        ]
-    rows: Rows = [(danger(t("Yes, cancel it"), "m:cancel", mailing.id), button(t("No, go on"), "m:open", mailing.id))]
-    return [Screen(text=text, rows=tuple(rows), edit=False)]
-
-
-async def _in_flight(talk: Talk, mailing: Mailing) -> str:
-    t = talk.t
-    count = await talk.store.deliveries.in_flight(mailing.step_id)
-    if not count:
-        return t("None is on its way this moment.")
-    return t.plural(
-        "{count} message is on its way this moment and will arrive.",
-        "{count} messages are on their way this moment and will arrive.",
-        count,
-    )
-
-
-async def cancel(talk: Talk, mailing_id: str) -> Screens:
-    t = talk.t
-    try:
-        in_flight = await talk.operations.cancel(int(mailing_id), talk.actor)
-    except Refused as error:
-        mailing = await talk.operations.get(int(mailing_id))
-        return [await mailing_card(talk, mailing, t.error(error))]
-    mailing = await talk.operations.get(int(mailing_id))
-    note = t.plural(
-        "Cancelled. {count} message was on its way and still arrives.",
-        "Cancelled. {count} messages were on their way and still arrive.",
-        in_flight,
-    )
-    return [await mailing_card(talk, mailing, note if in_flight else t("Cancelled. Nothing more leaves."))]
-
-
-async def copy(talk: Talk, mailing_id: str) -> Screens:
-    made = await talk.operations.get(await talk.operations.copy(int(mailing_id), talk.actor))
-    return [compose.message_card(talk, made, talk.t("Copied: this is a new draft, saved."))]
-
-
-async def edit(talk: Talk, mailing_id: str) -> Screens:
-    """A scheduled one becomes a draft again; a draft is opened; any other can't be edited, and says so."""
-    mailing = await talk.operations.get(int(mailing_id))
-    if mailing.status == Status.DRAFT:
-        return await compose.open_fresh(talk, mailing_id)
-    try:
-        await talk.operations.edit_again(int(mailing_id), talk.actor)
-    except Refused as error:
-        return [await mailing_card(talk, mailing, talk.t.error(error))]
-    mailing = await talk.operations.get(int(mailing_id))
-    return [
-        compose.message_card(
-            talk, mailing, talk.t("It is a draft again and will not start by itself. Change it, then schedule it.")
-        )
-    ]
-
-
-async def ask_delete(talk: Talk, mailing_id: str) -> Screens:
-    t = talk.t
-    mailing = await talk.operations.get(int(mailing_id))
-    if mailing.status != Status.DRAFT:
-        words = t("Only a draft can be deleted; this one is {status}.", status=t.status(mailing.status))
-        return [await mailing_card(talk, mailing, words)]
-    text = t("Delete the draft “{name}”? It can't be brought back.", name=mailing.draft.name)
-    rows: Rows = [(danger(t("Yes, delete it"), "m:delete", mailing.id), button(t("No, keep it"), "m:open", mailing.id))]
-    return [card(text, rows)]
-
-
-async def delete(talk: Talk, mailing_id: str) -> Screens:
-    mailing = await talk.operations.get(int(mailing_id))
-    await talk.operations.delete(mailing.id, talk.actor)
-    made = await _list_card(talk, 0)
-    return [with_note(made, talk.t("Deleted: “{name}”.", name=mailing.draft.name))]
-
-
-async def ask_again(talk: Talk, mailing_id: str) -> Screens:
-    t = talk.t
-    mailing = await talk.operations.get(int(mailing_id))
-    if mailing.status != Status.CANCELLED:
-        words = t("Only a cancelled mailing is launched again; this one is {status}.", status=t.status(mailing.status))
-        return [await mailing_card(talk, mailing, words)]
-    figures = await talk.operations.figures(mailing.id)
-    text = t.plural(
-        "<b>Launch “{name}” again?</b> {count} client has had it and gets nothing twice; all the others get it now.",
-        "<b>Launch “{name}” again?</b> {count} clients have had it and get nothing twice; all the others get it now.",
-        figures["sent"],
-        name=mailing.draft.name,
-    )
-    rows: Rows = [
-        (primary(t("Yes, launch it"), "m:again", mailing.id, mailing.revision), button(t("No"), "m:open", mailing.id))
-    ]
-    return [card(text, rows)]
-
-
-async def again(talk: Talk, mailing_id: str, revision: str) -> Screens:
-    mailing = await talk.operations.get(int(mailing_id))
-    if mailing.status != Status.CANCELLED:
-        return [await mailing_card(talk, mailing, talk.t("It was launched already; once is enough."))]
-    try:
-        launched = await talk.operations.launch(int(mailing_id), talk.actor, revision=int(revision))
-    except Refused as error:
-        return [await mailing_card(talk, mailing, talk.t.error(error))]
-    return await launch.launched_card(talk, launched)
-
-
-# --- who failed, who is unknown ---
-
-
-async def open_failed(talk: Talk, mailing_id: str, after: str = "0") -> Screens:
-    t = talk.t
-    mailing = await talk.operations.get(int(mailing_id))
-    found = await talk.operations.failed(mailing.id, after_id=int(after), limit=PAGE + 1)
-    text = paragraphs(
-        t("<b>Who did not get “{name}”</b>", name=mailing.draft.name),
-        lines(*(_failure(talk, row) for row in found[:PAGE])) or t("Nobody failed."),
-    )
-    rows: Rows = []
-    if len(found) > PAGE:
-        rows.append((button(t("More ▶"), "m:failed", mailing.id, found[PAGE - 1].id),))
-    return [card(text, [*rows, footer(talk, button(t("◀ Back"), "m:open", mailing.id))])]
-
-
-def _failure(talk: Talk, row: Any) -> str:
-    t = talk.t
-    name = row.client_name or f"#{row.client_id}"
-    told = t("{name} · {channel}: {reason}", name=name, channel=row.channel, reason=t.reason(row.reason or "rejected"))
-    return t("{told} – {words}", told=told, words=row.words) if row.words else told
-
-
-async def open_unknown(talk: Talk, mailing_id: str) -> Screens:
-    t = talk.t
-    mailing = await talk.operations.get(int(mailing_id))
-    found = await talk.operations.unknown(mailing.id)
-    back = footer(talk, button(t("◀ Back"), "m:open", mailing.id))
-    if not found:
-        return [card(t("Nobody is unknown any more: each is settled."), [back])]
-    text = paragraphs(
-        t.plural(
-            "<b>{count} client may or may not have got “{name}”.</b>",
-            "<b>{count} clients may or may not have got “{name}”.</b>",
-            len(found),
-            name=mailing.draft.name,
-        ),
-        t(
-            "The connection broke between our question and the messenger's answer. "
-            "Sent again, some may get it twice; left as it is, some may never."
-        ),
-        lines(*(row.client_name or f"#{row.client_id}" for row in found[:PAGE])),
-    )
-    return [card(text, [(danger(t("Send it to them again"), "m:repeat", mailing.id),), back])]
-
-
-async def repeat_unknown(talk: Talk, mailing_id: str) -> Screens:
-    t = talk.t
-    count = await talk.operations.repeat_unknown(int(mailing_id), talk.actor)
-    mailing = await talk.operations.get(int(mailing_id))
-    note = t.plural("{count} client gets it again.", "{count} clients get it again.", count)
-    return [await mailing_card(talk, mailing, note)]
-
-
-# --- the same by command ---
-
-
-def by_command(name: str, verb: Opens) -> Opens:
-    """`/pause 7`; without a number the running ones, with their buttons."""
-
-    async def open_verb(talk: Talk, words: str = "") -> Screens:
-        if words.strip():
-            return await verb(talk, str((await find_mailing(talk, words)).id))
-        screens = await open_now(talk)
-        told = talk.t("Which one? Press its button, or type the number too, such as: /{name} 7.", name=name)
-        return [with_note(screens[0], told), *screens[1:]]
-
-    return open_verb
-
-
-def by_list(name: str, verb: Opens) -> Opens:
-    """`/copy 7`; without a number the list."""
-
-    async def open_verb(talk: Talk, words: str = "") -> Screens:
-        if words.strip():
-            return await verb(talk, str((await find_mailing(talk, words)).id))
-        told = talk.t("Which one? Type the number too, such as: /{name} 7.", name=name)
-        return [with_note(await _list_card(talk, 0), told)]
-
-    return open_verb
-
-
-async def launch_by_command(talk: Talk, words: str = "") -> Screens:
-    """/launch 7: the check card with its question; a cancelled one is asked about too."""
-    if words.strip():
-        mailing = await find_mailing(talk, words)
-        if mailing.status == Status.CANCELLED:
-            return await ask_again(talk, str(mailing.id))
-        if mailing.status != Status.DRAFT:
-            return [await mailing_card(talk, mailing, talk.t("It was launched already."))]
-    return await launch.check_by_command(talk, words)

@@ -63,7 +63,7 @@ async def shop(desk: Desk) -> Desk:
 
 async def add_clients(store: Store, people: Sequence[tuple[str, str, str]]) -> None:
     at = FakeClock().now()
-    async with store.database.write() as connection, connection.begin():
+    async with store.database.writing() as connection:
         await connection.execute(insert(attributes).values(name="city", slot=0, type="text"))
         await connection.execute(insert(tags), [{"name": "vip"}, {"name": "new"}])
         await connection.execute(

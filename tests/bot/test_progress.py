@@ -65,12 +65,12 @@ async def launched(desk: Desk) -> Chat:
 
 async def count(desk: Desk, **amounts: int) -> None:
     step_id = (await desk.operations.get(1)).step_id
-    async with desk.store.database.write() as connection, connection.begin():
+    async with desk.store.database.writing() as connection:
         await add_counters(connection, {(step_id, "tg-shop", "", "", name): amount for name, amount in amounts.items()})
 
 
 async def move(desk: Desk, status: Status) -> None:
-    async with desk.store.database.write() as connection, connection.begin():
+    async with desk.store.database.writing() as connection:
         await connection.execute(update(steps).values(status=status.value))
 
 

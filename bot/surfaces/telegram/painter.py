@@ -1,0 +1,118 @@
+"""Screens put into a chat: sent, or edited in place."""
+
+from dataclasses import replace
+
+from aiogram import Bot
+from aiogram.exceptions import TelegramBadRequest, TelegramForbiddenError, TelegramRetryAfter
+from aiogram.types import BufferedInputFile, LinkPreviewOptions
+
+from bot.screens import Busy, Screen, Unreachable
+from bot.surfaces.telegram import cards
+from bot.texts import Texts
+from engine.clock import Clock
+from gateways.base import Gateway, GatewayError, Throttled
+
+LONGEST_WAIT_S = 60.0  # for an answer to a person, when Telegram asks us to wait
+_NO_LINK_PREVIEW = LinkPreviewOptions(is_disabled=True)
+
+
+class Painter:
+    """Both raise Busy, Unreachable, or what aiogram raises. `speaker` sends previews, as it sends to clients."""
+
+    def __init__(self, bot: Bot, speaker: Gateway, clock: Clock, locale: str) -> None:
+        self._bot = bot
+        self._speaker = speaker
+        self._clock = clock
+        self._locale = locale
+
+    async def show(self, chat: str, screen: Screen) -> str:
+        """Send the screen as new messages; returns the id of its card. Raises Busy, Unreachable, TelegramAPIError."""
+        failed = await self._show_preview(chat, screen)
+        if failed:
+            t = Texts(self._locale)
+            screen = replace(
+                screen, text=f"{t('⚠ Telegram did not take the preview: {words}', words=failed)}\n\n{screen.text}"
+            )
+        if not screen.text:
+            return ""
+        with _Translated():
+            return await self._send_card(chat, screen)
+
+    async def _send_card(self, chat: str, screen: Screen) -> str:
+        rows = cards.keyboard(screen.rows)
+        texts = cards.texts_of(screen)
+        if screen.picture is not None:
+            caption = texts[0] if len(texts[0][0]) <= cards.MAX_CAPTION else ("", [])
+            picture = BufferedInputFile(screen.picture, "picture.png")
+            sent = await self._bot.send_photo(
+                _chat_id(chat),
+                picture,
+                caption=caption[0] or None,
+                caption_entities=caption[1] or None,
+                reply_markup=rows if caption[0] else None,
+            )
+            if caption[0]:
+                return str(sent.message_id)
+        for number, (text, entities) in enumerate(texts, start=1):
+            sent = await self._bot.send_message(
+                _chat_id(chat),
+                text,
+                entities=entities or None,
+                reply_markup=rows if number == len(texts) else None,
+                link_preview_options=_NO_LINK_PREVIEW,
+            )
+        return str(sent.message_id)
+
+    async def _show_preview(self, chat: str, screen: Screen) -> str:
+        """Send the real message; returns Telegram's words where it takes it not."""
+        for outgoing in screen.preview:
+            answer = (await self._speaker.send([replace(outgoing, address=chat)]))[0]
+            if isinstance(answer, Throttled):
+                await self._clock.sleep(min(answer.retry_after_s, LONGEST_WAIT_S))
+                answer = (await self._speaker.send([replace(outgoing, address=chat)]))[0]
+            if isinstance(answer, GatewayError):
+                return answer.words or answer.code or type(answer).__name__
+        return ""
+
+    async def edit(self, chat: str, message_id: str, screen: Screen) -> str:
+        """Replace a card in place; where Telegram refuses for good, send it anew. Raises as `show`."""
+        texts = cards.texts_of(screen)
+        if len(texts) > 1 or screen.picture is not None or not message_id.isdecimal():
+            return await self.show(chat, screen)
+        text, entities = texts[0]
+        with _Translated():
+            try:
+                await self._bot.edit_message_text(
+                    text,
+                    chat_id=_chat_id(chat),
+                    message_id=int(message_id),
+                    entities=entities or None,
+                    reply_markup=cards.keyboard(screen.rows),
+                    link_preview_options=_NO_LINK_PREVIEW,
+                )
+            except TelegramBadRequest as error:
+                if "not modified" in error.message.lower():
+                    return message_id
+                if "chat not found" in error.message.lower():
+                    raise
+                return await self._send_card(chat, screen)
+        return message_id
+
+
+class _Translated:
+    """aiogram's errors as ours, where ours say what to do; all others pass as they are."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, TelegramRetryAfter):
+            raise Busy(float(error.retry_after)) from error
+        if isinstance(error, TelegramForbiddenError):
+            raise Unreachable from error
+        if isinstance(error, TelegramBadRequest) and "chat not found" in error.message.lower():
+            raise Unreachable from error
+
+
+def _chat_id(chat: str) -> int | str:
+    return int(chat) if chat.removeprefix("-").isdecimal() else chat
