@@ -101,6 +101,26 @@ class Api:
         )
         return {"clients": [_client(card) for card in found], "next": found[-1].id if len(found) == limit else None}
 
+    async def _upsert(self, _request: web.Request, body: models.ClientsIn) -> Any:
+        return await self._upserted(body.clients, body.region)
+
+    async def _upsert_one(self, _request: web.Request, body: models.ClientIn) -> Any:
+        outcome = await self._upserted([body], None)
+        if outcome["rejected"]:
+            raise Invalid("{reason}", reason=outcome["rejected"][0]["reason"])
+        return outcome
+
+    async def _upserted(self, clients: Sequence[models.ClientIn], region: str | None) -> dict[str, Any]:
+        from bot.importing import outcome_document
+        from engine.imports import upsert_clients
+
+        desk = self._desk
+        rows = [client.model_dump(exclude_unset=True, exclude_none=True) for client in clients]
+        channels = list(desk.settings.channels)
+        return outcome_document(
+            await upsert_clients(desk.store, rows, channels=channels, region=region, clock=desk.clock)
+        )
+
     async def _client(self, request: web.Request, _: None) -> Any:
         return _client(await self._card(request))
 
@@ -239,6 +259,8 @@ class Api:
         return (
             Route("GET", "/clients", "The clients by number", self._clients, models.ClientsOut,
                   query=page | {"after": "go on after this number"}),
+            Route("POST", "/clients", "Add or update one client", self._upsert_one, models.Upserted, models.ClientIn),
+            Route("POST", "/clients/many", "Add or update many", self._upsert, models.Upserted, models.ClientsIn),
             Route("GET", "/clients/{client}", "One client", self._client, models.ClientOut),
             Route("POST", "/clients/{client}/tags", "Add and remove tags", self._tag_client, models.ClientOut,
                   models.TagsIn),
