@@ -46,6 +46,13 @@ class Chat:
     def has(self, message_id: str) -> bool:
         return message_id in self._entries
 
+    def newest_with(self, token: str) -> str:
+        """The newest card that has this button, or "" where none has."""
+        for message_id, entry in reversed(self._entries.items()):
+            if any(button.get("token") == token for row in entry.get("rows", ()) for button in row):
+                return message_id
+        return ""
+
     def add(self, side: str, at: datetime, content: Json) -> str:
         """Put a message at the end; `side` is "bot" or "me". Returns its id."""
         message_id = self._next_id()

@@ -178,7 +178,7 @@ def _message(phone: str, message: "Message") -> wire.Json:
                 "url": f"/console/phones/{phone}/{message.message_id}"
                 if media.kind == "photo" and media.content is not None
                 else None,
-                "name": media.file_name or "",
+                "name": "" if media.kind == "photo" else media.file_name or "",
             }
             for media in message.media
         ],

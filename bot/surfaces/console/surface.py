@@ -93,8 +93,11 @@ class ConsoleSurface:
     async def act(self, account: str, what: Command | Press | Said, key: str | None = None) -> list[str]:
         """Let a person do something, as if on the page; returns the ids of what the bot shows then.
 
-        A repeat with the same key does nothing. Raises Unreachable."""
+        A press that names no message is of the newest card with that button. A repeat with the same key does nothing.
+        Raises Unreachable."""
         chat = self._chat(account)
+        if isinstance(what, Press) and not what.message_id:
+            what = Press(what.token, chat.newest_with(what.token))
         event = Event(NAME, account, account, f"{account}:{key or secrets.token_hex(8)}", what)
         async with chat.order:
             if not chat.first_time(event.key):

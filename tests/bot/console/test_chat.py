@@ -107,6 +107,14 @@ async def test_a_press_changes_its_card_in_place(console: Site) -> None:
     assert [message_id for _, message_id in console.script.placed] == [card["id"], card["id"], second["id"]]
 
 
+async def test_a_press_that_names_no_card_is_of_the_newest_with_that_button(console: Site) -> None:
+    console.script.answer = by_event({"start": MENU, "now": MENU, "c:new": FORM})
+    await console.surface.act("Ann", Command("start"))
+    (newest,) = await console.surface.act("Ann", Command("now"))
+    assert await console.surface.act("Ann", Press("c:new")) == [newest]
+    assert console.script.heard[-1].what == Press("c:new", newest)
+
+
 async def test_a_preview_stands_above_its_card_which_comes_anew(console: Site) -> None:
     console.script.answer = by_event({"start": MENU, "c:new": Screen("Draft", preview=PREVIEW, edit=True)})
     await console.enter()

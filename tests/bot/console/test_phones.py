@@ -69,7 +69,7 @@ async def test_a_phone_shows_what_arrived(simulator: TelegramSimulator, phones: 
     )
     (message,) = phones.messages("7")
     assert message["text"] == [{"tag": "b", "nodes": ["Hi"]}]
-    assert message["media"] == [{"kind": "picture", "url": "/console/phones/7/1", "name": "picture.png"}]
+    assert message["media"] == [{"kind": "picture", "url": "/console/phones/7/1", "name": ""}]
     assert message["rows"] == [[{"label": "Site", "url": "https://acme.test/"}, {"label": "More"}]]
     assert phones.picture("7", "1").content == picture()
     assert phones.picture("7", "1").content_type == "image/png"
