@@ -45,7 +45,7 @@ async def simulator(bots: int, latency_s: float = 0.0) -> AsyncIterator[str]:
     url = (await process.stdout.readline()).decode().strip()
     try:
         if latency_s:
-            await control(url, "latency", seconds=latency_s)
+            await control(url, "latency", latency_s=latency_s)
         yield url
     finally:
         process.terminate()
@@ -156,7 +156,7 @@ async def _fill(store: Store, channels: Sequence[str], each: int) -> None:
     total = len(channels) * each
     for begin in range(1, total + 1, 20_000):
         numbers = range(begin, min(begin + 20_000, total + 1))
-        async with store.database.write() as connection, connection.begin():
+        async with store.database.writing() as connection:
             await connection.execute(
                 insert(clients),
                 [

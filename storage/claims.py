@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import Integer, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateways.base import AddressStatus
@@ -40,7 +40,7 @@ async def claim(connection: AsyncConnection, requests: Sequence[ClaimRequest]) -
     for request in requests:
         left, in_hand = await _quota_left(connection, request)
         limit = request.limit if left is None else max(min(request.limit, left - in_hand), 0)
-        taken.append(list(await connection.execute(_claim_one(request, limit))) if limit else [])
+        taken.append(list(await connection.execute(_CLAIM, _claim_values(request, limit))) if limit else [])
         used_up.append(left is not None and left <= 0)
     rows = [row for group in taken for row in group]
     if not rows:
@@ -83,41 +83,50 @@ def _claimed(group: Sequence[Any], places: Mapping[int, Any], cards: Mapping[int
     ]
 
 
-def _claim_one(request: ClaimRequest, limit: int) -> Any:
-    due = (
-        select(deliveries.c.id)
-        .where(
-            deliveries.c.step_id == request.step_id,
-            deliveries.c.channel == request.channel,
-            deliveries.c.state == DeliveryState.PLANNED.value,
-            deliveries.c.due_at <= request.at,
-        )
-        .order_by(deliveries.c.due_at, deliveries.c.id)
-        .limit(limit)
+_DUE = (
+    select(deliveries.c.id)
+    .where(
+        deliveries.c.step_id == bindparam("step"),
+        deliveries.c.channel == bindparam("on_channel"),
+        deliveries.c.state == DeliveryState.PLANNED.value,
+        deliveries.c.due_at <= bindparam("at", type_=deliveries.c.due_at.type),
     )
-    return (
-        update(deliveries)
-        .where(deliveries.c.id.in_(due.scalar_subquery()), deliveries.c.state == DeliveryState.PLANNED.value)
-        .values(state=DeliveryState.SENDING.value, run_id=request.run_id, started_at=None)
-        .returning(
-            deliveries.c.id,
-            deliveries.c.step_id,
-            deliveries.c.client_id,
-            deliveries.c.address_id,
-            deliveries.c.attempt,
-            deliveries.c.tries,
-            deliveries.c.due_at,
-        )
+    .order_by(deliveries.c.due_at, deliveries.c.id)
+    .limit(bindparam("most", type_=Integer))
+)
+_CLAIM = (
+    update(deliveries)
+    .where(deliveries.c.id.in_(_DUE.scalar_subquery()), deliveries.c.state == DeliveryState.PLANNED.value)
+    .values(state=DeliveryState.SENDING.value, run_id=bindparam("run"), started_at=None)
+    .returning(
+        deliveries.c.id,
+        deliveries.c.step_id,
+        deliveries.c.client_id,
+        deliveries.c.address_id,
+        deliveries.c.attempt,
+        deliveries.c.tries,
+        deliveries.c.due_at,
     )
+)
+
+
+def _claim_values(request: ClaimRequest, limit: int) -> Mapping[str, Any]:
+    return {
+        "step": request.step_id,
+        "on_channel": request.channel,
+        "at": request.at,
+        "most": limit,
+        "run": request.run_id,
+    }
 
 
 async def _addresses_of(connection: AsyncConnection, ids: Sequence[int]) -> Mapping[int, Any]:
-    found = await connection.execute(
-        select(addresses.c.id, addresses.c.external_id, addresses.c.details, addresses.c.last_wrote_at).where(
-            addresses.c.id.in_(ids)
-        )
-    )
-    return {row.id: row for row in found}
+    return {row.id: row for row in await connection.execute(_ADDRESSES, {"ids": ids})}
+
+
+_ADDRESSES = select(addresses.c.id, addresses.c.external_id, addresses.c.details, addresses.c.last_wrote_at).where(
+    addresses.c.id.in_(bindparam("ids", expanding=True))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +146,7 @@ async def start(connection: AsyncConnection, requests: Sequence[StartRequest]) -
     ids = [delivery for request in requests for delivery in request.ids]
     stopped = await _is_stopped(connection)
     verdicts: dict[int, str] = {}
-    looked = await connection.execute(
-        select(deliveries.c.id, addresses.c.status, steps.c.status.label("step_status"))
-        .join(addresses, addresses.c.id == deliveries.c.address_id)
-        .join(steps, steps.c.id == deliveries.c.step_id)
-        .where(deliveries.c.id.in_(ids), deliveries.c.state == DeliveryState.SENDING.value)
-    )
+    looked = await connection.execute(_LOOK, {"ids": ids})
     for row in looked:
         if stopped or row.step_status != Status.SENDING:
             verdicts[row.id] = RELEASE
@@ -155,12 +159,23 @@ async def start(connection: AsyncConnection, requests: Sequence[StartRequest]) -
         if verdicts.get(delivery) == GO
     ]
     if marks:
-        await connection.execute(
-            update(deliveries).where(deliveries.c.id == bindparam("delivery")).values(started_at=bindparam("at")), marks
-        )
+        await connection.execute(_MARK, marks)
     return [{delivery: verdicts.get(delivery, RELEASE) for delivery in request.ids} for request in requests]
 
 
+_LOOK = (
+    select(deliveries.c.id, addresses.c.status, steps.c.status.label("step_status"))
+    .join(addresses, addresses.c.id == deliveries.c.address_id)
+    .join(steps, steps.c.id == deliveries.c.step_id)
+    .where(deliveries.c.id.in_(bindparam("ids", expanding=True)), deliveries.c.state == DeliveryState.SENDING.value)
+)
+_MARK = (
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("delivery"))
+    .values(started_at=bindparam("at", type_=deliveries.c.started_at.type))
+)
+_STOPPED = select(settings.c.value).where(settings.c.name == "stopped")
+
+
 async def _is_stopped(connection: AsyncConnection) -> bool:
-    value = await connection.scalar(select(settings.c.value).where(settings.c.name == "stopped"))
-    return bool(value)
+    return bool(await connection.scalar(_STOPPED))

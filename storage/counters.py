@@ -1,10 +1,12 @@
 """Counters: moved in the transaction that moves the rows, never recounted."""
 
 from collections.abc import Mapping
+from functools import cache
 
+from sqlalchemy import Executable
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.database import insert
+from storage.database import insert_in
 from storage.records import DeliveryState
 from storage.schema import counters
 
@@ -18,14 +20,16 @@ async def add_counters(connection: AsyncConnection, deltas: Mapping[CounterKey, 
         for key, amount in sorted(deltas.items())
         if amount
     ]
-    if not rows:
-        return
-    statement = insert(connection, counters).values(rows)
-    await connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=list(counters.primary_key.columns),
-            set_={"amount": counters.c.amount + statement.excluded.amount},
-        )
+    if rows:
+        await connection.execute(_add(connection.dialect.name), rows)
+
+
+@cache
+def _add(dialect: str) -> Executable:
+    statement = insert_in(dialect, counters)
+    return statement.on_conflict_do_update(
+        index_elements=list(counters.primary_key.columns),
+        set_={"amount": counters.c.amount + statement.excluded.amount},
     )
 
 

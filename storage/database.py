@@ -2,18 +2,22 @@
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
-from sqlalchemy import URL, Connection, Insert, Table, event, make_url
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
+
+from storage.sqlite import Direct, SqliteWriting, Work
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 _BUSY_S = 10.0  # how long SQLite waits for another process's write
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
@@ -29,24 +33,35 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = _driver_url(url)
         self.dialect = self.url.get_backend_name()
-        self._engine = self._create_engine(readers=8)
-        # A SQLite transaction that writes takes the lock at once: one that read first could not upgrade it.
-        self._write_engine = self._create_engine(readers=0) if self.dialect == "sqlite" else self._engine
+        self._engine = self._create_engine()
+        self._sqlite = SqliteWriting(self._create_sqlite_writer()) if self.dialect == "sqlite" else None
 
     def read(self) -> AsyncConnection:
         """A connection for one method's reading; use it as an async context manager."""
         return self._engine.connect()
 
-    def write(self) -> AsyncConnection:
-        """A connection that may write: for the writer, migrations and imports. Begin it yourself."""
-        return self._write_engine.connect()
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """A connection in a transaction that may write: it commits at the end, or rolls back on an exception."""
+        if self._sqlite is not None:
+            async with self._sqlite.transaction() as direct:
+                yield cast(AsyncConnection, direct)
+        else:
+            async with self._engine.connect() as connection, connection.begin():
+                yield connection
+
+    async def aside(self, connection: AsyncConnection, work: Work[T]) -> T:
+        """Within `writing`, run what takes longer than some milliseconds; it awaits nothing but its connection."""
+        if self._sqlite is not None and isinstance(connection, Direct):
+            return await self._sqlite.aside(connection, work)
+        return await work(connection)
 
     async def close(self) -> None:
         await self._engine.dispose()
-        if self._write_engine is not self._engine:
-            await self._write_engine.dispose()
+        if self._sqlite is not None:
+            await self._sqlite.close()
 
-    def _create_engine(self, readers: int) -> AsyncEngine:
+    def _create_engine(self) -> AsyncEngine:
         if self.dialect != "sqlite":
             return create_async_engine(
                 self.url, pool_size=10, max_overflow=5, pool_pre_ping=True, json_serializer=_json, echo=False
@@ -56,19 +71,36 @@ class Database:
         engine = create_async_engine(
             self.url,
             json_serializer=_json,
-            pool_size=max(readers, 1),
+            pool_size=8,
             max_overflow=2,
             connect_args={"timeout": _BUSY_S},
         )
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-        begin = "BEGIN IMMEDIATE" if readers == 0 else "BEGIN"
-        event.listen(engine.sync_engine, "begin", lambda connection: _begin(connection, begin))
+        event.listen(engine.sync_engine, "begin", lambda connection: _begin(connection, "BEGIN"))
+        return engine
+
+    def _create_sqlite_writer(self) -> Engine:
+        engine = create_engine(
+            self.url.set(drivername="sqlite"),
+            json_serializer=_json,
+            # Two threads use it, never both at once: the loop's and the one that locks and commits.
+            connect_args={"timeout": 0, "check_same_thread": False},
+            poolclass=StaticPool,
+        )
+        event.listen(engine, "connect", _prepare_sqlite_writer)
+        # A transaction that writes takes the lock at once: one that read first could not upgrade it.
+        event.listen(engine, "begin", lambda connection: _begin(connection, "BEGIN IMMEDIATE"))
         return engine
 
 
 def insert(connection: AsyncConnection | Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
     """An INSERT that knows ON CONFLICT in this connection's dialect."""
-    return sqlite.insert(table) if connection.dialect.name == "sqlite" else postgresql.insert(table)
+    return insert_in(connection.dialect.name, table)
+
+
+def insert_in(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """The same by the dialect's name, for statements that are built once and kept."""
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
 
 
 def now() -> datetime:
@@ -104,13 +136,16 @@ def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
     cursor.close()
 
 
+def _prepare_sqlite_writer(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+    _prepare_sqlite(connection, record)
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA busy_timeout=0")  # who waits for the lock must not hold the loop up
+    cursor.close()
+
+
 def _begin(connection: Connection, statement: str) -> None:
     connection.exec_driver_sql(statement)
 
 
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-Rows = Sequence[Mapping[str, Any]]
-__all__ = ["Database", "Insert", "Rows", "UnusableStorage", "insert", "now"]

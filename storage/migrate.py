@@ -22,7 +22,7 @@ async def upgrade(database: Database) -> Sequence[str]:
     if before == head():
         return []
     _require_known(before)
-    async with database.write() as connection, connection.begin():
+    async with database.writing() as connection:
         await connection.run_sync(_upgrade)
     return [number for number in _revisions() if before is None or number > before]
 

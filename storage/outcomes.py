@@ -2,14 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import Executable, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.clients import AddressChange, change_addresses, move_address
 from storage.counters import CounterKey, add_counters, count_end
-from storage.database import insert
+from storage.database import insert_in
 from storage.quotas import use_quota
 from storage.receipts import apply_early_receipts
 from storage.records import DeliveryState, Outcome
@@ -60,10 +61,12 @@ def _finished(outcome: Outcome) -> Mapping[str, Any]:
 
 
 async def _in_hand(connection: AsyncConnection, ids: Sequence[int]) -> set[int]:
-    found = await connection.scalars(
-        select(deliveries.c.id).where(deliveries.c.id.in_(ids), deliveries.c.state == DeliveryState.SENDING.value)
-    )
-    return set(found)
+    return set(await connection.scalars(_IN_HAND, {"ids": ids}))
+
+
+_IN_HAND = select(deliveries.c.id).where(
+    deliveries.c.id.in_(bindparam("ids", expanding=True)), deliveries.c.state == DeliveryState.SENDING.value
+)
 
 
 async def _keep_attempts(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> None:
@@ -84,18 +87,17 @@ async def _keep_attempts(connection: AsyncConnection, outcomes: Sequence[Outcome
         for outcome in outcomes
         if outcome.started_at is not None
     ]
-    if not rows:
-        return
-    statement = insert(connection, attempts)
-    await connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["delivery_id", "number"],
-            set_={
-                name: statement.excluded[name]
-                for name in ("tries", "started_at", "finished_at", "outcome", "reason", "code", "words")
-            },
-        ),
-        rows,
+    if rows:
+        await connection.execute(_keep_attempt(connection.dialect.name), rows)
+
+
+@cache
+def _keep_attempt(dialect: str) -> Executable:
+    """A further try of the same attempt writes over the one before."""
+    statement = insert_in(dialect, attempts)
+    changed = ("tries", "started_at", "finished_at", "outcome", "reason", "code", "words")
+    return statement.on_conflict_do_update(
+        index_elements=["delivery_id", "number"], set_={name: statement.excluded[name] for name in changed}
     )
 
 
@@ -114,12 +116,17 @@ async def _keep_parts(connection: AsyncConnection, outcomes: Sequence[Outcome]) 
         for part in outcome.parts
     ]
     if rows:
-        await connection.execute(insert(connection, parts).on_conflict_do_nothing(), rows)
+        await connection.execute(_keep_part(connection.dialect.name), rows)
+
+
+@cache
+def _keep_part(dialect: str) -> Executable:
+    return insert_in(dialect, parts).on_conflict_do_nothing()
 
 
 async def _apply_early_receipts(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> None:
     """What a platform said of a part before its own answer to the send was here."""
-    waits = await connection.scalar(select(receipts.c.id).where(receipts.c.applied_at.is_(None)).limit(1))
+    waits = await connection.scalar(_WAITING_RECEIPT)
     if waits is not None:
         await apply_early_receipts(
             connection,
@@ -131,6 +138,9 @@ async def _apply_early_receipts(connection: AsyncConnection, outcomes: Sequence[
                 for position in range(len(outcome.parts) + 1)
             },
         )
+
+
+_WAITING_RECEIPT = select(receipts.c.id).where(receipts.c.applied_at.is_(None)).limit(1)
 
 
 async def _move_addresses(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> None:

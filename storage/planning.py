@@ -15,6 +15,7 @@ from storage.database import Database
 from storage.filters import AudienceFilter, AudienceQuery, compile_audience
 from storage.records import DeliveryState, Routing, Status
 from storage.schema import clients, deliveries, delivery_id, steps
+from storage.writer import long
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Planned:
     all: bool
 
 
+@long
 async def plan_package(connection: AsyncConnection, packages: Sequence[Package]) -> Sequence[Planned]:
     return [await _plan_one(connection, package) for package in packages]
 

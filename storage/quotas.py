@@ -3,12 +3,13 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Executable, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.database import insert
+from storage.database import insert, insert_in
 from storage.records import DeliveryState, Outcome
 from storage.schema import channel_states
 
@@ -56,14 +57,19 @@ async def use_quota(connection: AsyncConnection, outcomes: Sequence[Outcome]) ->
     for outcome in outcomes:
         if outcome.state in (DeliveryState.SENT, DeliveryState.UNKNOWN):
             used[outcome.channel] += 1
-    for channel, amount in sorted(used.items()):
-        statement = insert(connection, channel_states).values(channel=channel, sent_that_day=amount)
-        await connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["channel"],
-                set_={
-                    "sent_that_day": channel_states.c.sent_that_day + amount,
-                    "package_left": channel_states.c.package_left - amount,
-                },
-            )
-        )
+    if used:
+        rows = [{"channel": channel, "sent_that_day": amount} for channel, amount in sorted(used.items())]
+        await connection.execute(_use(connection.dialect.name), rows)
+
+
+@cache
+def _use(dialect: str) -> Executable:
+    statement = insert_in(dialect, channel_states)
+    amount = statement.excluded.sent_that_day
+    return statement.on_conflict_do_update(
+        index_elements=["channel"],
+        set_={
+            "sent_that_day": channel_states.c.sent_that_day + amount,
+            "package_left": channel_states.c.package_left - amount,
+        },
+    )

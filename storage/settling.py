@@ -16,6 +16,7 @@ from storage.database import insert
 from storage.deliveries import WAITING
 from storage.records import DeliveryState, OnUnknown, Status
 from storage.schema import attempts, deliveries, mailings, steps
+from storage.writer import long
 
 SWEEP = 5000  # rows that one transaction moves, so that nobody waits long for the lock
 
@@ -36,6 +37,7 @@ class Recovered:
     unknown: int = 0
 
 
+@long
 async def recover(connection: AsyncConnection, requests: Sequence[Recovery]) -> Sequence[Recovered]:
     """Claimed and not started goes back; started without an outcome is unknown, or goes back where the mailing says
     `on_unknown = "repeat"`. Call it only while no other run is alive (the engine's lock says so)."""
@@ -125,6 +127,7 @@ class Sweep:
     only_status: tuple[Status, ...] = ()  # of the step; another status: nothing moves
 
 
+@long
 async def sweep(connection: AsyncConnection, requests: Sequence[Sweep]) -> Sequence[int]:
     """How many rows moved; fewer than SWEEP means that none is left."""
     return [await _sweep_one(connection, request) for request in requests]

@@ -25,6 +25,15 @@ Apply = Callable[[AsyncConnection, Sequence[Value]], Awaitable[Sequence[Result]]
 """Applies values of one kind set-wise in the open transaction; returns one result for each, in order."""
 
 
+_LONG: set[Apply[Any, Any]] = set()
+
+
+def long(apply: Apply[Value, Result]) -> Apply[Value, Result]:
+    """Mark a function that may take longer than some milliseconds, so that sending goes on beside it."""
+    _LONG.add(apply)
+    return apply
+
+
 class WriterStopped(Exception):
     """The writer takes nothing any more; what was not committed did not happen."""
 
@@ -140,11 +149,18 @@ class Writer:
         for place, member in enumerate(group):
             by_apply.setdefault(member.apply, []).append(place)
         results: list[Any] = [None] * len(group)
-        async with self._database.write() as connection, connection.begin():
+
+        async def work(connection: AsyncConnection) -> None:
             for apply, places in by_apply.items():
                 outcome = await apply(connection, [group[place].value for place in places])
                 for place, result in zip(places, outcome, strict=True):
                     results[place] = result
+
+        async with self._database.writing() as connection:
+            if any(apply in _LONG for apply in by_apply):
+                await self._database.aside(connection, work)
+            else:
+                await work(connection)
         self.figures.commits += 1
         return results
 

@@ -58,7 +58,7 @@ def storage_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 async def store(storage_url: str, tmp_path: Path) -> AsyncIterator[Store]:
     async with open_store(storage_url, data_dir=tmp_path, secret=b"of the tests") as opened:
-        async with opened.database.write() as connection, connection.begin():
+        async with opened.database.writing() as connection:
             await connection.run_sync(metadata.create_all)
         yield opened
 

@@ -129,7 +129,7 @@ class World:
     async def step(self, count: int, parts: Sequence[Part] = (Part(PartKind.TEXT, "Hi"),), speed: float = 25.0) -> int:
         """A step in sending with `count` clients planned, given to the lane; returns its id."""
         now = self.clock.now()
-        async with self.database.write() as connection, connection.begin():
+        async with self.database.writing() as connection:
             first = (await connection.scalar(select(func.count()).select_from(clients))) + 1
             ids = range(first, first + count)
             await connection.execute(
@@ -208,11 +208,11 @@ class World:
             return {str(name): int(amount) for name, amount in found if amount}
 
     async def set_status(self, step_id: int, status: str) -> None:
-        async with self.database.write() as connection, connection.begin():
+        async with self.database.writing() as connection:
             await connection.execute(update(steps).where(steps.c.id == step_id).values(status=status))
 
     async def set_address(self, number: int, status: str) -> None:
-        async with self.database.write() as connection, connection.begin():
+        async with self.database.writing() as connection:
             await connection.execute(update(addresses).where(addresses.c.id == number).values(status=status))
 
     def most_in_a_second(self) -> int:
@@ -226,7 +226,7 @@ async def world(url: str) -> AsyncIterator[World]:
     writer = Writer(database)
     async with asyncio.TaskGroup() as tasks:
         writing = tasks.create_task(writer.run())
-        async with database.write() as connection, connection.begin():
+        async with database.writing() as connection:
             await connection.run_sync(metadata.create_all)
         made = World(database, writer)
         running = tasks.create_task(made.lane.run())

@@ -25,7 +25,7 @@ async def test_a_new_storage_gets_every_table_and_index(storage_url: str) -> Non
 async def test_a_storage_of_a_newer_carillon_is_refused(storage_url: str) -> None:
     database = Database(storage_url)
     await upgrade(database)
-    async with database.write() as connection, connection.begin():
+    async with database.writing() as connection:
         await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(UnusableStorage, match="made by a newer one"):
         await ensure_current(database)
