@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from engine.errors import Invalid, _
 from storage.fields import as_source
+from storage.matching import ClientRow, Place, Value
 from storage.tagging import as_tag
-from storage.upserts import ClientRow, Place, Value
 
 CARD = ("name", "first_name", "last_name", "language")
 KNOWN_COLUMNS = ("id", *CARD, "phone", "email", "timezone", "tags", "main_channel", "subscribed_to")
@@ -207,7 +207,7 @@ def _region(text: str) -> str:
 # --- the time zone of a phone ----------------------------------------------------------------------------------------
 
 
-def timezone_of(phone: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> str | None:
+def timezone_of(phone: str) -> str | None:
     """The zone in which a phone's owner most likely lives, or None where it could be several.
 
     platforms/tracking.md section 9: the zones that the number may have, if all show the same time now; else the one
@@ -216,14 +216,16 @@ def timezone_of(phone: str, now: Callable[[], datetime] = lambda: datetime.now(U
     from phonenumbers import timezone
 
     number = phonenumbers.parse(phone)
-    return _one_zone(timezone.time_zones_for_number(number), now()) or _one_zone(
-        timezone.time_zones_for_geographical_number(number), now()
+    today = datetime.now(UTC).date()
+    return _one_zone(timezone.time_zones_for_number(number), today) or _one_zone(
+        timezone.time_zones_for_geographical_number(number), today
     )
 
 
-def _one_zone(zones: Sequence[str], at: datetime) -> str | None:
-    """The names come in alphabetical order, so that the first one means nothing: a city's is taken before an island's
-    only if all of them show the same time."""
+@lru_cache(maxsize=4096)
+def _one_zone(zones: tuple[str, ...], today: date) -> str | None:
+    """The names come in alphabetical order, so that the first one means nothing; that all show the same time does."""
+    at = datetime(today.year, today.month, today.day, tzinfo=UTC)
     known = [zone for zone in zones if zone in _zones() and zone != "Etc/Unknown"]
     offsets = {at.astimezone(ZoneInfo(zone)).utcoffset() for zone in known}
     return known[-1] if len(offsets) == 1 else None

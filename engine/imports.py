@@ -11,8 +11,8 @@ from engine.client_files import ClientFile, FileRow
 from engine.client_rows import KNOWN_COLUMNS, RowReader, as_cells, read_columns
 from engine.clock import Clock, SystemClock
 from engine.errors import Invalid
+from storage.matching import Added, ClientRow, Rejection, RowOutcome
 from storage.store import Store
-from storage.upserts import Added, ClientRow, Rejection, RowOutcome
 
 HOLD_S = 0.010  # how long a piece should hold the write lock before its commit; 20 ms are the limit
 MOST_IN_PIECE = 400

@@ -1,94 +1,38 @@
 """Clients from outside: whole cards added and updated set-wise, a bad one refused without harm to its neighbours."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from time import perf_counter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Float, Text, and_, bindparam, case, func, select, text, update
+from sqlalchemy import ColumnElement, Float, Table, Text, and_, bindparam, case, func, select, text, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateways.base import AddressStatus
 from storage.addresses import keep_in_step
 from storage.database import Database, insert
-from storage.erasing import ID_SCOPE, erased_among, hash_address
-from storage.errors import _
+from storage.matching import Added, ClientRow, Matching, Place, RowOutcome, Updated
 from storage.opting import EVERYWHERE
-from storage.schema import Instant, addresses, clients, opt_outs, subscriptions
-from storage.tagging import add_client_tags, tag_ids
-from storage.writer import Writer
+from storage.schema import Instant, addresses, client_tags, clients, opt_outs, subscriptions
+from storage.tagging import tag_ids
+from storage.writer import Writer, long
 
 CARD_COLUMNS = ("name", "first_name", "last_name", "phone", "email", "language", "main_channel")
-ERASED = _("this client was erased at their own request")
-TAKEN = _("its address {address} belongs to another client")
-SEVERAL = _("its addresses belong to several clients")
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """An address: the channel that reaches it and the scope in which it is unique."""
-
-    scope: str
-    external_id: str
-    channel: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """An attribute's value: as it was written, and as a number where it is one."""
-
-    text: str
-    number: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ClientRow:
-    """What is known of a client; what is absent stays as it is on the card."""
-
-    external_id: str | None = None
-    card: Mapping[str, str] = field(default_factory=dict)  # of CARD_COLUMNS
-    timezone: str | None = None
-    timezone_of_phone: str | None = None
-    places: tuple[Place, ...] = ()
-    tags: tuple[str, ...] = ()
-    sources: tuple[str, ...] = ()
-    attributes: Mapping[str, Value] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """Why a row changed nothing: a sentence's message id and what fills it."""
-
-    words: str
-    values: Mapping[str, Any] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        return self.words.format(**self.values) if self.values else self.words
-
-
-@dataclass(frozen=True, slots=True)
-class Added:
-    client_id: int
-
-
-@dataclass(frozen=True, slots=True)
-class Updated:
-    client_id: int
-
-
-RowOutcome = Added | Updated | Rejection
+_LOOKS = 3  # at who is there already, when somebody else writes the same clients just then
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Rows that are written in one transaction."""
+    """Rows that are written in one transaction, and whose they were when somebody looked."""
 
     rows: Sequence[ClientRow]
+    planned: Sequence[RowOutcome]  # clients below 0 are new
+    existing: frozenset[tuple[str, str]]  # scope and external id of addresses
     slots: Mapping[str, int]
     at: datetime
-    secret: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,99 +51,27 @@ class Upserts:
 
     async def write(self, rows: Sequence[ClientRow], slots: Mapping[str, int], at: datetime) -> WrittenPiece:
         """Add and update, in one transaction. The rows' attributes must have slots."""
-        return await self._writer.write(_write_pieces, Piece(rows, slots, at, self._secret))
+        for look in range(1, _LOOKS + 1):
+            # Looking is done before the write lock is taken; what changes in between shows as a broken constraint.
+            matching = await self._look(rows)
+            piece = Piece(rows, matching.outcomes(), frozenset(matching.found), slots, at)
+            try:
+                return await self._writer.write(_write_pieces, piece)
+            except IntegrityError:
+                if look == _LOOKS:
+                    raise
+        raise AssertionError
 
     async def try_out(self, rows: Sequence[ClientRow]) -> Sequence[RowOutcome]:
-        """What `write` would answer, without writing; new clients get no number."""
+        """What `write` would answer, without writing; new clients have no number."""
+        return (await self._look(rows)).outcomes()
+
+    async def _look(self, rows: Sequence[ClientRow]) -> Matching:
         async with self._database.read() as connection:
-            return (await _Matching.look(connection, rows, self._secret)).outcomes()
+            return await Matching.look(connection, rows, self._secret)
 
 
-# --- which row is whose ----------------------------------------------------------------------------------------------
-
-
-class _Matching:
-    """Finds each row's client, rows of the same piece before it included."""
-
-    def __init__(self, rows: Sequence[ClientRow]) -> None:
-        self.rows = rows
-        self.hashes: list[list[bytes]] = []
-        self.erased: set[bytes] = set()
-        self.by_id: dict[str, int] = {}
-        self.names: dict[int, str | None] = {}
-        self.by_place: dict[tuple[str, str], int] = {}
-        self.next_id = -1  # new clients of the piece, until they get their own
-
-    @classmethod
-    async def look(cls, connection: AsyncConnection, rows: Sequence[ClientRow], secret: bytes) -> "_Matching":
-        matching = cls(rows)
-        matching.hashes = [[hash_address(secret, scope, name) for scope, name in _names(row)] for row in rows]
-        matching.erased = await erased_among(connection, {one for hashes in matching.hashes for one in hashes})
-        ids = {row.external_id for row in rows if row.external_id}
-        if ids:
-            wanted = select(clients.c.external_id, clients.c.id).where(clients.c.external_id.in_(ids))
-            matching.by_id = {row.external_id: row.id for row in await connection.execute(wanted)}
-        places = {place.external_id for row in rows for place in row.places}
-        if places:
-            found = await connection.execute(
-                select(
-                    addresses.c.scope,
-                    addresses.c.external_id,
-                    addresses.c.client_id,
-                    clients.c.external_id.label("its_id"),
-                )
-                .join(clients, clients.c.id == addresses.c.client_id)
-                .where(addresses.c.external_id.in_(places))
-            )
-            for row in found:
-                matching.by_place[row.scope, row.external_id] = row.client_id
-                matching.names[row.client_id] = row.its_id
-        return matching
-
-    def outcomes(self) -> list[RowOutcome]:
-        """Added with a number below 0 stands for a client that is still to be made."""
-        return [self._outcome(number, row) for number, row in enumerate(self.rows)]
-
-    def _outcome(self, number: int, row: ClientRow) -> RowOutcome:
-        if self.erased.intersection(self.hashes[number]):
-            return Rejection(ERASED)
-        owners = {
-            self.by_place[place.scope, place.external_id]: place.external_id
-            for place in row.places
-            if (place.scope, place.external_id) in self.by_place
-        }
-        client = self.by_id.get(row.external_id) if row.external_id else None
-        if client is None and len(owners) > 1:
-            return Rejection(SEVERAL)
-        if client is None and owners:
-            client = next(iter(owners))
-            if row.external_id and self.names.get(client) not in (None, row.external_id):
-                return Rejection(TAKEN, {"address": owners[client]})
-        strange = [address for owner, address in owners.items() if owner != client]
-        if strange:
-            return Rejection(TAKEN, {"address": strange[0]})
-        outcome: RowOutcome = Updated(client) if client is not None else Added(self.next_id)
-        if client is None:
-            client, self.next_id = self.next_id, self.next_id - 1
-        self._remember(row, client)
-        return outcome
-
-    def _remember(self, row: ClientRow, client: int) -> None:
-        if row.external_id:
-            self.by_id[row.external_id] = client
-            self.names[client] = row.external_id
-        for place in row.places:
-            self.by_place[place.scope, place.external_id] = client
-
-
-def _names(row: ClientRow) -> list[tuple[str, str]]:
-    own = [(ID_SCOPE, row.external_id)] if row.external_id else []
-    return own + [(place.scope, place.external_id) for place in row.places]
-
-
-# --- writing ---------------------------------------------------------------------------------------------------------
-
-
+@long
 async def _write_pieces(connection: AsyncConnection, pieces: Sequence[Piece]) -> Sequence[WrittenPiece]:
     written = []
     for piece in pieces:
@@ -209,22 +81,31 @@ async def _write_pieces(connection: AsyncConnection, pieces: Sequence[Piece]) ->
     return written
 
 
+Written = Sequence[tuple[ClientRow, int]]
+
+
 async def _write_piece(connection: AsyncConnection, piece: Piece) -> Sequence[RowOutcome]:
-    matching = await _Matching.look(connection, piece.rows, piece.secret)
-    existing = set(matching.by_place)
-    planned = matching.outcomes()
-    new = [outcome.client_id for outcome in planned if isinstance(outcome, Added)]
-    ids = dict(zip(new, await _next_ids(connection, len(new)), strict=True))
-    outcomes = [_numbered(outcome, ids) for outcome in planned]
-    written = [
-        (row, outcome) for row, outcome in zip(piece.rows, outcomes, strict=True) if not isinstance(outcome, Rejection)
-    ]
-    if not written:
-        return outcomes
-    await _write_cards(connection, piece, written)
-    await _write_places(connection, piece, written, existing)
-    await _write_tags_and_sources(connection, piece, written)
-    await keep_in_step(connection, {outcome.client_id for _row, outcome in written})
+    numbers = [outcome.client_id for outcome in piece.planned if isinstance(outcome, Added)]
+    ids = dict(zip(numbers, await _next_ids(connection, clients, len(numbers)), strict=True))
+    outcomes = [_numbered(outcome, ids) for outcome in piece.planned]
+    paired = list(zip(piece.rows, outcomes, strict=True))
+    new = [(row, outcome.client_id) for row, outcome in paired if isinstance(outcome, Added)]
+    changed = [(row, outcome.client_id) for row, outcome in paired if isinstance(outcome, Updated)]
+    places = await _new_places(connection, piece, [*new, *changed])
+    tags = await tag_ids(connection, {tag for row in piece.rows for tag in row.tags})
+    if new:
+        await connection.execute(
+            insert(connection, clients),
+            [_new_card(row, client, places.get(client, ()), tags, piece) for row, client in new],
+        )
+    if changed:
+        await connection.execute(
+            _card_statement(tuple(sorted(piece.slots.values()))),
+            [_changed_card(row, client, piece) for row, client in changed],
+        )
+    await _write_owned(connection, piece, [*new, *changed], places, tags)
+    if changed:
+        await keep_in_step(connection, {client for _row, client in changed})
     return outcomes
 
 
@@ -238,35 +119,58 @@ def _numbered(outcome: RowOutcome, ids: Mapping[int, int]) -> RowOutcome:
             return outcome
 
 
-async def _next_ids(connection: AsyncConnection, count: int) -> Sequence[int]:
-    """Numbers for new clients; the write lock keeps SQLite's to us."""
+async def _next_ids(connection: AsyncConnection, table: Table, count: int) -> Sequence[int]:
+    """Numbers for new rows; the write lock keeps SQLite's to us."""
     if not count:
         return []
     if connection.dialect.name == "sqlite":
-        last = await connection.scalar(select(func.max(clients.c.id))) or 0
+        last = await connection.scalar(select(func.max(table.c.id))) or 0
         return range(last + 1, last + 1 + count)
     drawn = await connection.scalars(
-        text("SELECT nextval(pg_get_serial_sequence('clients', 'id')) FROM generate_series(1, :count)"),
-        {"count": count},
+        text("SELECT nextval(pg_get_serial_sequence(:name, 'id')) FROM generate_series(1, :count)"),
+        {"name": table.name, "count": count},
     )
     return list(drawn)
 
 
-Written = Sequence[tuple[ClientRow, Added | Updated]]
+# --- cards -----------------------------------------------------------------------------------------------------------
+
+NewPlaces = Mapping[int, Sequence[Mapping[str, Any]]]
 
 
-async def _write_cards(connection: AsyncConnection, piece: Piece, written: Written) -> None:
-    new = [
-        {"id": outcome.client_id, "created_at": piece.at, "updated_at": piece.at}
-        for _row, outcome in written
-        if isinstance(outcome, Added)
-    ]
-    if new:
-        await connection.execute(insert(connection, clients), new)
-    await connection.execute(
-        _card_statement(tuple(sorted(piece.slots.values()))),
-        [_card_values(row, outcome.client_id, piece) for row, outcome in written],
-    )
+def _new_card(
+    row: ClientRow, client: int, places: Sequence[Mapping[str, Any]], tags: Mapping[str, int], piece: Piece
+) -> dict[str, Any]:
+    """The whole card at once, with what `storage.addresses.keep_in_step` would write on it."""
+    reached = [place for place in places if place["channel"] is not None]
+    channel = row.card.get("main_channel") or (reached[0]["channel"] if reached else None)
+    mains = [place for place in reached if place["channel"] == channel]
+    main = next((place for place in reversed(mains) if place["status"] == AddressStatus.ENABLED.value), None)
+    main = main or (mains[-1] if mains else None)
+    card: dict[str, Any] = {name: row.card.get(name) for name in CARD_COLUMNS}
+    card |= {
+        "id": client,
+        "external_id": row.external_id,
+        "timezone": row.timezone or row.timezone_of_phone,
+        "timezone_source": "card" if row.timezone else "phone" if row.timezone_of_phone else None,
+        "main_channel": channel,
+        "main_address_id": main["id"] if main else None,
+        "main_status": main["status"] if main else "none",
+        "reach": _marked("|", (f"{place['channel']}={place['status']}" for place in reached)),
+        "tags": _marked(",", (str(tags[tag]) for tag in row.tags)),
+        "sources": _marked("|", row.sources),
+        "created_at": piece.at,
+        "updated_at": piece.at,
+    }
+    for name, slot in piece.slots.items():
+        value = row.attributes.get(name)
+        card[f"text_{slot}"] = value.text if value else None
+        card[f"number_{slot}"] = value.number if value else None
+    return card
+
+
+def _marked(mark: str, words: Iterable[str]) -> str:
+    return mark + "".join(f"{word}{mark}" for word in words)
 
 
 @lru_cache(maxsize=8)
@@ -289,10 +193,11 @@ def _card_statement(slots: tuple[int, ...]) -> Any:
         number = bindparam(f"new_number_{slot}", type_=Float())
         values[f"text_{slot}"] = func.coalesce(written, clients.c[f"text_{slot}"])
         values[f"number_{slot}"] = case((written.is_not(None), number), else_=clients.c[f"number_{slot}"])
-    return update(clients).where(clients.c.id == bindparam("client")).values(values)
+    is_standing = clients.c.erased_at.is_(None)
+    return update(clients).where(clients.c.id == bindparam("client"), is_standing).values(values)
 
 
-def _card_values(row: ClientRow, client_id: int, piece: Piece) -> dict[str, Any]:
+def _changed_card(row: ClientRow, client_id: int, piece: Piece) -> dict[str, Any]:
     values: dict[str, Any] = {f"new_{name}": row.card.get(name) for name in CARD_COLUMNS}
     values |= {"client": client_id, "at": piece.at, "new_external_id": row.external_id}
     values |= {"new_timezone": row.timezone, "new_timezone_of_phone": row.timezone_of_phone}
@@ -303,21 +208,24 @@ def _card_values(row: ClientRow, client_id: int, piece: Piece) -> dict[str, Any]
     return values
 
 
-async def _write_places(
-    connection: AsyncConnection, piece: Piece, written: Written, existing: set[tuple[str, str]]
-) -> None:
-    """Enable new addresses; one that is there already keeps its status, and an opt-out reaches the new ones too."""
+# --- what belongs to them --------------------------------------------------------------------------------------------
+
+
+async def _new_places(connection: AsyncConnection, piece: Piece, written: Written) -> NewPlaces:
+    """Rows of new addresses by client, enabled; one that is there already keeps its status, and an opt-out reaches
+    the new ones too."""
     new: dict[tuple[str, str], tuple[Place, int]] = {}
-    for row, outcome in written:
+    for row, client in written:
         for place in row.places:
-            if (place.scope, place.external_id) not in existing:
-                new.setdefault((place.scope, place.external_id), (place, outcome.client_id))
-    if not new:
-        return
-    known = {outcome.client_id for _row, outcome in written if isinstance(outcome, Updated)}
+            if (place.scope, place.external_id) not in piece.existing:
+                new.setdefault((place.scope, place.external_id), (place, client))
+    known = {outcome.client_id for outcome in piece.planned if isinstance(outcome, Updated) and outcome.client_id > 0}
     out = await _standing_opt_outs(connection, known)
-    rows: list[dict[str, Any]] = [
-        {
+    ids = await _next_ids(connection, addresses, len(new))
+    rows: dict[int, list[Mapping[str, Any]]] = {}
+    for number, (place, client) in zip(ids, new.values(), strict=True):
+        address = {
+            "id": number,
             "client_id": client,
             "scope": place.scope,
             "external_id": place.external_id,
@@ -327,9 +235,8 @@ async def _write_places(
             "created_at": piece.at,
             "details": {},
         }
-        for place, client in new.values()
-    ]
-    await connection.execute(insert(connection, addresses), rows)
+        rows.setdefault(client, []).append(address)
+    return rows
 
 
 def _status(place: Place, scopes: Sequence[str]) -> AddressStatus:
@@ -349,13 +256,23 @@ async def _standing_opt_outs(connection: AsyncConnection, client_ids: set[int]) 
     return out
 
 
-async def _write_tags_and_sources(connection: AsyncConnection, piece: Piece, written: Written) -> None:
-    ids = await tag_ids(connection, {tag for row, _outcome in written for tag in row.tags})
-    await add_client_tags(connection, {(ids[tag], outcome.client_id) for row, outcome in written for tag in row.tags})
-    rows = [
-        {"client_id": outcome.client_id, "source": source, "since": piece.at}
-        for row, outcome in written
-        for source in row.sources
+async def _write_owned(
+    connection: AsyncConnection, piece: Piece, written: Written, places: NewPlaces, tags: Mapping[str, int]
+) -> None:
+    rows: list[tuple[Table, list[dict[str, Any]]]] = [
+        (addresses, [dict(place) for owned in places.values() for place in owned]),
+        (client_tags, [{"tag_id": tags[tag], "client_id": client} for row, client in written for tag in row.tags]),
+        (
+            subscriptions,
+            [
+                {"client_id": client, "source": source, "since": piece.at}
+                for row, client in written
+                for source in row.sources
+            ],
+        ),
     ]
-    if rows:
-        await connection.execute(insert(connection, subscriptions).on_conflict_do_nothing(), rows)
+    for table, its in rows:
+        if its:
+            statement = insert(connection, table)
+            # An address that somebody else took since we looked must not pass unnoticed.
+            await connection.execute(statement if table is addresses else statement.on_conflict_do_nothing(), its)

@@ -1,0 +1,152 @@
+"""Which row is whose: by the id in the user's own system, else by any address."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.erasing import ID_SCOPE, erased_among, hash_address
+from storage.errors import _
+from storage.schema import addresses, clients
+
+ERASED = _("this client was erased at their own request")
+TAKEN = _("its address {address} belongs to another client")
+SEVERAL = _("its addresses belong to several clients")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An address: the channel that reaches it and the scope in which it is unique."""
+
+    scope: str
+    external_id: str
+    channel: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """An attribute's value: as it was written, and as a number where it is one."""
+
+    text: str
+    number: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClientRow:
+    """What is known of a client; what is absent stays as it is on the card."""
+
+    external_id: str | None = None
+    card: Mapping[str, str] = field(default_factory=dict)  # of CARD_COLUMNS
+    timezone: str | None = None
+    timezone_of_phone: str | None = None
+    places: tuple[Place, ...] = ()
+    tags: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    attributes: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why a row changed nothing: a sentence's message id and what fills it."""
+
+    words: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.words.format(**self.values) if self.values else self.words
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    client_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Updated:
+    client_id: int
+
+
+RowOutcome = Added | Updated | Rejection
+
+
+class Matching:
+    """Finds each row's client, rows of the same piece before it included."""
+
+    def __init__(self, rows: Sequence[ClientRow]) -> None:
+        self.rows = rows
+        self.hashes: list[list[bytes]] = []
+        self.erased: set[bytes] = set()
+        self.by_id: dict[str, int] = {}
+        self.names: dict[int, str | None] = {}
+        self.by_place: dict[tuple[str, str], int] = {}
+        self.found: set[tuple[str, str]] = set()  # the addresses that storage has
+        self.next_id = -1  # new clients of the piece, until they get their own
+
+    @classmethod
+    async def look(cls, connection: AsyncConnection, rows: Sequence[ClientRow], secret: bytes) -> "Matching":
+        matching = cls(rows)
+        matching.hashes = [[hash_address(secret, scope, name) for scope, name in _names(row)] for row in rows]
+        matching.erased = await erased_among(connection, {one for hashes in matching.hashes for one in hashes})
+        ids = {row.external_id for row in rows if row.external_id}
+        if ids:
+            wanted = select(clients.c.external_id, clients.c.id).where(clients.c.external_id.in_(ids))
+            matching.by_id = {row.external_id: row.id for row in await connection.execute(wanted)}
+        places = {place.external_id for row in rows for place in row.places}
+        if places:
+            found = await connection.execute(
+                select(
+                    addresses.c.scope,
+                    addresses.c.external_id,
+                    addresses.c.client_id,
+                    clients.c.external_id.label("its_id"),
+                )
+                .join(clients, clients.c.id == addresses.c.client_id)
+                .where(addresses.c.external_id.in_(places))
+            )
+            for row in found:
+                matching.by_place[row.scope, row.external_id] = row.client_id
+                matching.found.add((row.scope, row.external_id))
+                matching.names[row.client_id] = row.its_id
+        return matching
+
+    def outcomes(self) -> list[RowOutcome]:
+        """Added with a number below 0 stands for a client that is still to be made."""
+        return [self._outcome(number, row) for number, row in enumerate(self.rows)]
+
+    def _outcome(self, number: int, row: ClientRow) -> RowOutcome:
+        if self.erased.intersection(self.hashes[number]):
+            return Rejection(ERASED)
+        owners = {
+            self.by_place[place.scope, place.external_id]: place.external_id
+            for place in row.places
+            if (place.scope, place.external_id) in self.by_place
+        }
+        client = self.by_id.get(row.external_id) if row.external_id else None
+        if client is None and len(owners) > 1:
+            return Rejection(SEVERAL)
+        if client is None and owners:
+            client = next(iter(owners))
+            if row.external_id and self.names.get(client) not in (None, row.external_id):
+                return Rejection(TAKEN, {"address": owners[client]})
+        strange = [address for owner, address in owners.items() if owner != client]
+        if strange:
+            return Rejection(TAKEN, {"address": strange[0]})
+        outcome: RowOutcome = Updated(client) if client is not None else Added(self.next_id)
+        if client is None:
+            client, self.next_id = self.next_id, self.next_id - 1
+        self._remember(row, client)
+        return outcome
+
+    def _remember(self, row: ClientRow, client: int) -> None:
+        if row.external_id:
+            self.by_id[row.external_id] = client
+            self.names[client] = row.external_id
+        for place in row.places:
+            self.by_place[place.scope, place.external_id] = client
+
+
+def _names(row: ClientRow) -> list[tuple[str, str]]:
+    own = [(ID_SCOPE, row.external_id)] if row.external_id else []
+    return own + [(place.scope, place.external_id) for place in row.places]
