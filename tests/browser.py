@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import BrowserContext, ConsoleMessage, async_playwright
+from playwright.async_api import BrowserContext, ConsoleMessage, async_playwright, expect
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = [
@@ -44,6 +44,7 @@ async def open_browser(
     chromium: str, profile: Path, refusals: list[str], *, width: int = 1280, height: int = 860, **more: Any
 ) -> AsyncIterator[BrowserContext]:
     """A browser with nothing in it. `refusals` gathers what broke in a page, and what its policy forbade it."""
+    expect.set_options(timeout=WAIT_MS)
     async with async_playwright() as playwright:
         context = await playwright.chromium.launch_persistent_context(
             profile,
