@@ -37,8 +37,8 @@ def live_card(t: Texts, mailing: Mailing, figures: Mapping[str, Any], now: datet
 
 def _progress(t: Texts, mailing: Mailing, figures: Mapping[str, Any], now: datetime) -> str:
     sending = figures["status"] == Status.SENDING
-    if sending and not figures["planned"] and not mailing.planned_all:
-        return t("The audience is being formed…")
+    if not figures["planned"] and not mailing.planned_all:
+        return t("The audience is being formed…") if sending else t("Its audience was not formed yet.")
     return lines(bar(t, figures), tally(t, figures), _pace(t, figures, now) if sending else None)
 
 
@@ -96,15 +96,14 @@ def speed_of(mailing: Mailing, max_rate: float) -> float:
     return min(mailing.draft.speed or max_rate, max_rate)
 
 
-def _pace(t: Texts, figures: Mapping[str, Any], now: datetime) -> str:
-    rate = t("{rate} a second", rate=t.number(round(float(figures.get("rate") or 0.0), 1)))
-    left = figures.get("eta_seconds")
-    if not left:
-        return rate
-    ends = t.clock(now + timedelta(seconds=float(left)))
-    return t(
-        "{rate} · {left} left · ends about {ends} ({zone})", rate=rate, left=t.span(left), ends=ends, zone=t.timezone
-    )
+def _pace(t: Texts, figures: Mapping[str, Any], now: datetime) -> str | None:
+    told = []
+    if rate := round(float(figures.get("rate") or 0.0), 1):  # none yet in the first moments
+        told.append(t("{rate} a second", rate=t.number(rate)))
+    if left := figures.get("eta_seconds"):
+        ends = t.clock(now + timedelta(seconds=float(left)))
+        told.append(t("{left} left · ends about {ends} ({zone})", left=t.span(left), ends=ends, zone=t.timezone))
+    return " · ".join(told) or None
 
 
 def _ended(t: Texts, mailing: Mailing, figures: Mapping[str, Any]) -> str | None:

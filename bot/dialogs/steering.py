@@ -86,7 +86,9 @@ async def ask_cancel(talk: Talk, mailing_id: str) -> Screens:
                 "{count} client is still waiting and will not get it.",
                 "{count} clients are still waiting and will not get it.",
                 figures["waiting"],
-            ),
+            )
+            if figures["planned"]
+            else t("Its audience is not formed yet: nobody gets it."),
             await _in_flight(talk, mailing),
             t("Launched again later, it reaches only those it had not reached."),
         )
