@@ -1,0 +1,48 @@
+"""Clients for tests of storage: written as an import writes them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from engine.imports import ImportOutcome, upsert_clients
+from storage.records import ClientCard
+from storage.store import Store
+
+CHANNELS = ("tg-shop", "tg-news")
+NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
+
+
+class StillClock:
+    """The instant at which a test writes."""
+
+    def __init__(self, at: datetime = NOW) -> None:
+        self.at = at
+
+    def now(self) -> datetime:
+        return self.at
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    async def sleep(self, delay_s: float) -> None:
+        raise AssertionError
+
+    async def sleep_until(self, monotonic_s: float) -> None:
+        raise AssertionError
+
+
+async def add(store: Store, *rows: Mapping[str, Any], at: datetime = NOW) -> ImportOutcome:
+    """Add or update clients; a row is as a program sends it."""
+    outcome = await upsert_clients(store, rows, channels=CHANNELS, clock=StillClock(at))
+    assert outcome.rejected == []
+    return outcome
+
+
+async def card_of(store: Store, client: str) -> ClientCard:
+    found = await store.clients.find_by_any(client)
+    assert found is not None
+    return found
+
+
+async def ids_of(store: Store, *clients: str) -> Sequence[int]:
+    return [(await card_of(store, client)).id for client in clients]
