@@ -146,6 +146,7 @@ async def running(
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(config.storage_url, data_dir=config.data_dir, secret=secret))
         await upgrade(store.database)
+        await _import_readers(config, parts)
         service = await _build(config, parts, store, secret, clock, stack, demo)
         service.port = await stack.enter_async_context(_served(service))
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
@@ -175,18 +176,18 @@ async def _build(
     )
     service = Service(desk, gateways, engine, conversation, Webhooks(gateways, config.app.public_url), parts)
     if "bot" in parts:
-        await _build_bots(service, people, house, demo)
+        _build_bots(service, people, house, demo)
     return service
 
 
-async def _build_bots(service: Service, people: People, house: House, demo: Demo | None) -> None:
+def _build_bots(service: Service, people: People, house: House, demo: Demo | None) -> None:
     for bot in service.desk.config.bots:
         match bot:
             case ConsoleBot():
                 service.console = _build_console(service, people, house, demo)
                 service.surfaces["console"] = service.console
             case TelegramBot():
-                service.telegram = await _build_telegram(service, bot, people, house)
+                service.telegram = _build_telegram(service, bot, people, house)
                 service.surfaces["telegram"] = service.telegram
 
 
@@ -208,8 +209,15 @@ def _build_console(service: Service, people: People, house: House, demo: Demo | 
     )
 
 
-async def _build_telegram(service: Service, bot: TelegramBot, people: People, house: House) -> "TelegramSurface":
-    await asyncio.to_thread(import_module, "bot.surfaces.telegram.surface")  # aiogram takes seconds
+async def _import_readers(config: Config, parts: frozenset[str]) -> None:
+    """What reads updates takes seconds to import; later, those would be seconds in which every lane stutters."""
+    if "web" in parts and any(channel.kind == "telegram" for channel in config.channels):
+        await asyncio.to_thread(import_module, "gateways.telegram.updates")
+    if "bot" in parts and any(isinstance(bot, TelegramBot) for bot in config.bots):
+        await asyncio.to_thread(import_module, "bot.surfaces.telegram.surface")
+
+
+def _build_telegram(service: Service, bot: TelegramBot, people: People, house: House) -> "TelegramSurface":
     from bot.surfaces.telegram.surface import TelegramSurface
 
     desk = service.desk
