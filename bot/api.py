@@ -78,6 +78,11 @@ class Api:
                 return _problem(409, str(error))
             except Invalid as error:
                 return _problem(422, str(error))
+            except web.HTTPRequestEntityTooLarge:
+                return _problem(413, "The body is above 4 MB; send it in pieces.")
+            except Exception as error:
+                log.exception("a call failed", extra={"path": route.path, "error": type(error).__name__})
+                return _problem(500, "Something broke on our side; it is in the log.")
             return web.Response(
                 status=route.status,
                 text=json.dumps(document, default=plain, ensure_ascii=False),
