@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -348,7 +348,7 @@ async def test_a_sheet_is_read_as_a_csv_file_is(store: Store, tmp_path: Path) ->
                 123456789012,
                 19.9,
                 date(1990, 5, 1),
-                datetime(2026, 1, 1, 10, 30, tzinfo=UTC).replace(tzinfo=None),
+                datetime.fromisoformat("2026-01-01T10:30"),
                 "00123",
                 True,
             ],

@@ -1,0 +1,531 @@
+"""What clients do and platforms report: committed whole, once, forward only; answered after."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, select
+
+from engine.audience import read_audience
+from engine.clock import FakeClock
+from engine.opt_out_words import LANGUAGES, Wish, read_wish
+from engine.receipts import Inbox
+from gateways.base import (
+    AddressStatus,
+    Capabilities,
+    Fact,
+    Heard,
+    Moved,
+    PartKind,
+    Pressed,
+    Profile,
+    Receipt,
+    ReceiptState,
+    SharedPhone,
+    Subscribed,
+    TextUnit,
+    Unsubscribed,
+    Wrote,
+)
+from gateways.message import Message, Reply, Text, plain
+from storage.receipts import apply_early_receipts
+from storage.records import Actor
+from storage.schema import (
+    counters,
+    deliveries,
+    delivery_id,
+    events,
+    mailings,
+    opt_outs,
+    parts,
+    receipts,
+    steps,
+    subscriptions,
+)
+from storage.store import Store
+from tests.storage.people import CHANNELS, NOW, add, card_of
+
+SHOP = "tg-shop"
+FACT = Fact(4096, "a test")
+KIND = Capabilities(
+    kind="test",
+    title="Test",
+    max_text=FACT,
+    max_caption=FACT,
+    text_unit=TextUnit.CHARACTERS,
+    markup=frozenset(),
+    media=frozenset({PartKind.TEXT}),
+    max_picture_bytes=FACT,
+    max_file_bytes=FACT,
+    album_sizes=range(2, 11),
+    album_takes_buttons=False,
+    max_buttons=FACT,
+    max_buttons_in_row=FACT,
+    max_label=FACT,
+    button_kinds=frozenset({Reply}),
+    receipts=frozenset({ReceiptState.DELIVERED, ReceiptState.READ, ReceiptState.FAILED}),
+)
+MESSAGE = Message((Text("Hi", buttons=((Reply("Tell me more", "More"), Reply("STOP", "Leave me alone")),)),))
+
+
+@dataclass
+class FakeGateway:
+    """Knows its kind, and which presses were answered."""
+
+    answered: list[str] = field(default_factory=list)
+    capabilities: Capabilities = KIND
+
+    async def answer_press(self, pressed: Pressed, words: str = "") -> None:
+        self.answered.append(pressed.press_id)
+
+
+@dataclass
+class World:
+    store: Store
+    clock: FakeClock = field(default_factory=FakeClock)
+    gateway: FakeGateway = field(default_factory=FakeGateway)
+    replies: list[tuple[str, str, str]] = field(default_factory=list)
+    revoked: list[tuple[str, int]] = field(default_factory=list)
+    keys: int = 0
+
+    def __post_init__(self) -> None:
+        gateways: Any = {SHOP: self.gateway}
+        self.inbox = Inbox(
+            self.store, self.clock, gateways, replies=self, revoked=lambda *what: self.revoked.append(what)
+        )
+
+    async def reply(self, channel: str, address: str, text: str) -> None:
+        self.replies.append((channel, address, text))
+
+    async def hear(self, *heard: Any) -> None:
+        """Take it as one request of the platform, and let the answers go out."""
+        inbound = tuple(one for one in heard if not isinstance(one, Receipt))
+        await self.inbox.take(SHOP, Heard(tuple(one for one in heard if isinstance(one, Receipt)), inbound))
+        await self.inbox.settled()
+
+    def key(self) -> str:
+        self.keys += 1
+        return f"k{self.keys}"
+
+    def start(self, address: str = "7", payload: str = "", **options: Any) -> Subscribed:
+        profile = Profile("Ann", "Lee", "ann_lee", "uk")
+        return Subscribed(address, self.clock.now(), self.key(), payload, profile, **options)
+
+    def wrote(self, text: str, address: str = "7") -> Wrote:
+        return Wrote(address, self.clock.now(), self.key(), text)
+
+    def press(self, data: str, address: str = "7") -> Pressed:
+        key = self.key()
+        return Pressed(address, self.clock.now(), key, data, press_id=key)
+
+    def blocked(self, address: str = "7") -> Unsubscribed:
+        return Unsubscribed(address, self.clock.now(), self.key())
+
+    async def status(self, address: str = "7") -> AddressStatus:
+        card = await card_of(self.store, address)
+        return next(one.status for one in card.addresses if one.external_id == address)
+
+    async def reached(self) -> dict[str, int]:
+        """Whom a mailing would reach now, and who is left out."""
+        counted = await self.store.clients.count(read_audience({}), known_channels=CHANNELS)
+        return {**counted.by_channel, **counted.left_out}
+
+    async def mailed(self, address: str = "7", state: str = "sent", *, external_id: str | None = "m1") -> int:
+        """A mailing with MESSAGE that ended so for this client; returns the delivery."""
+        card = await card_of(self.store, address)
+        address_id = next(one.id for one in card.addresses if one.external_id == address)
+        now = self.clock.now()
+        async with self.store.database.writing() as connection:
+            mailing = {"name": "m", "routing": "main", "channels": [], "on_unknown": "skip", "created_by": "a|cli|"}
+            mailing_id = (
+                await connection.execute(insert(mailings).values(created_at=now, **mailing).returning(mailings.c.id))
+            ).scalar_one()
+            step = {"number": 1, "status": "sent", "start": "now", "audience": {}, "message": plain(MESSAGE)}
+            step_id: int = (
+                await connection.execute(insert(steps).values(mailing_id=mailing_id, **step).returning(steps.c.id))
+            ).scalar_one()
+            row = {"step_id": step_id, "client_id": card.id, "channel": SHOP, "address_id": address_id}
+            await connection.execute(
+                insert(deliveries).values(**row, state=state, due_at=now, started_at=now, finished_at=now)
+            )
+            delivery: int = delivery_id(step_id, card.id)
+            if external_id is not None:
+                part = {"delivery_id": delivery, "attempt": 1, "position": 0, "channel": SHOP}
+                await connection.execute(insert(parts).values(**part, external_id=external_id, accepted_at=now))
+        return delivery
+
+    async def counted(self) -> dict[str, int]:
+        async with self.store.database.read() as connection:
+            found = await connection.execute(select(counters.c.name, counters.c.amount))
+            return {row.name: row.amount for row in found if row.amount}
+
+    async def all(self, *columns: Any) -> Sequence[Any]:
+        async with self.store.database.read() as connection:
+            return [tuple(row) for row in await connection.execute(select(*columns))]
+
+    def receipt(self, state: ReceiptState, external_id: str | None = "m1", **more: Any) -> Receipt:
+        known = {"reference": None, "occurred_at": self.clock.now(), "key": self.key()}
+        return Receipt(state, external_id, **{**known, **more})
+
+
+@pytest.fixture
+def world(store: Store) -> World:
+    return World(store)
+
+
+# --- coming ----------------------------------------------------------------------------------------------------------
+
+
+async def test_somebody_unknown_who_starts_becomes_a_client(world: World) -> None:
+    await world.hear(world.start(payload="promo_42"))
+    card = await card_of(world.store, "7")
+    assert (card.first_name, card.last_name, card.name, card.language) == ("Ann", "Lee", "Ann Lee", "uk")
+    assert (card.main_channel, card.created_at, card.last_seen_at) == (SHOP, world.clock.now(), world.clock.now())
+    assert await world.status() is AddressStatus.ENABLED
+    assert await world.all(subscriptions.c.source) == [("promo_42",)]
+    assert await world.reached() == {SHOP: 1}
+    by_source = read_audience({"where": [{"field": "subscribed_to", "is": "promo_42"}]})
+    assert (await world.store.clients.count(by_source)).audience == 1
+    assert world.replies == []
+
+
+async def test_a_repeated_update_changes_nothing(world: World) -> None:
+    start, stop = world.start(), world.wrote("STOP")
+    for _time in range(3):
+        await world.hear(start, stop)
+    assert len(await world.all(events.c.id)) == 2
+    assert len(world.replies) == 1
+    assert await world.status() is AddressStatus.UNSUBSCRIBED
+    assert await world.store.clients.total() == 1
+
+
+async def test_an_imported_client_who_starts_keeps_the_card(world: World) -> None:
+    await add(world.store, {"id": "c1", "first_name": "Hanna", SHOP: "7"})
+    await world.hear(world.start())
+    card = await card_of(world.store, "c1")
+    assert (card.first_name, card.last_name, card.language) == ("Hanna", "Lee", "uk")
+    assert await world.store.clients.total() == 1
+
+
+async def test_somebody_unknown_who_only_writes_is_no_client(world: World) -> None:
+    await world.hear(world.wrote("Hello"), world.press("c1.0", address="9"), world.blocked("8"))
+    assert await world.store.clients.total() == 0
+    assert len(await world.all(events.c.id)) == 3
+
+
+async def test_words_are_kept_and_the_client_was_seen(world: World) -> None:
+    await world.hear(world.start())
+    await world.clock.advance(60)
+    await world.hear(world.wrote("Where is my order?\0"))
+    card = await card_of(world.store, "7")
+    assert (card.last_seen_at, card.addresses[0].last_wrote_at) == (world.clock.now(), world.clock.now())
+    found = await world.all(events.c.type, events.c.details)
+    assert found[-1] == ("wrote", {"text": "Where is my order?", "what": "text"})
+
+
+async def test_an_erased_client_who_starts_begins_anew(world: World) -> None:
+    await world.hear(world.start())
+    first = await card_of(world.store, "7")
+    await world.store.clients.erase(first.id, Actor("Olha"))
+    assert await world.store.clients.find_by_any("7") is None
+    await world.hear(world.start())
+    second = await card_of(world.store, "7")
+    assert second.id != first.id
+    await add(world.store, {"id": "c1", SHOP: "7"})
+    assert (await card_of(world.store, "c1")).id == second.id
+
+
+# --- leaving ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_stop_word_disables_the_channel_and_is_confirmed_once(world: World) -> None:
+    await world.hear(world.start())
+    card = await card_of(world.store, "7")
+    await world.hear(world.wrote("Стоп!"))
+    await world.hear(world.wrote("СТОП"))
+    assert world.replies == [(SHOP, "7", LANGUAGES["uk"].stopped)]
+    assert world.revoked == [(SHOP, card.addresses[0].id)]
+    assert await world.all(opt_outs.c.scope, opt_outs.c.source, opt_outs.c.ended_at) == [(SHOP, "keyword", None)]
+    assert await world.reached() == {"unsubscribed": 1}
+
+
+@pytest.mark.parametrize("come_back", ["start", "word"])
+async def test_a_start_brings_back(world: World, come_back: str) -> None:
+    await world.hear(world.start())
+    await world.hear(world.wrote("stop"))
+    await world.hear(world.start() if come_back == "start" else world.wrote("СТАРТ"))
+    assert await world.status() is AddressStatus.ENABLED
+    assert await world.all(opt_outs.c.ended_at) == [(world.clock.now(),)]
+    assert await world.reached() == {SHOP: 1}
+
+
+async def test_coming_back_on_one_channel_leaves_the_others_out(world: World) -> None:
+    await add(world.store, {"id": "c1", SHOP: "7", "tg-news": "77"})
+    await world.store.clients.opt_out((await card_of(world.store, "c1")).id, "all", Actor("Olha"))
+    await world.hear(world.start())
+    assert (await world.status("7"), await world.status("77")) == (AddressStatus.ENABLED, AddressStatus.UNSUBSCRIBED)
+    await add(world.store, {"id": "c1", "tg-news": "78"})
+    assert await world.status("78") is AddressStatus.UNSUBSCRIBED
+
+
+async def test_somebody_unknown_who_says_stop_can_t_be_subscribed_by_an_import(world: World) -> None:
+    await world.hear(world.wrote("STOP"))
+    await add(world.store, {"id": "c1", SHOP: "7"})
+    assert await world.status() is AddressStatus.UNSUBSCRIBED
+
+
+async def test_a_block_disables_and_its_end_enables_again(world: World) -> None:
+    await world.hear(world.start())
+    await world.hear(world.blocked())
+    assert await world.status() is AddressStatus.BLOCKED
+    assert len(world.revoked) == 1
+    await world.hear(world.start(explicit=False))
+    assert await world.status() is AddressStatus.ENABLED
+
+
+async def test_the_end_of_a_block_does_not_undo_a_stop(world: World) -> None:
+    await world.hear(world.start())
+    await world.hear(world.wrote("STOP"))
+    await world.hear(world.blocked())
+    await world.hear(world.start(explicit=False))
+    assert await world.status() is AddressStatus.UNSUBSCRIBED
+    await world.hear(world.start())
+    assert await world.status() is AddressStatus.ENABLED
+
+
+async def test_the_end_of_a_block_makes_no_client(world: World) -> None:
+    await world.hear(world.start(explicit=False))
+    assert await world.store.clients.total() == 0
+
+
+async def test_who_leaves_after_a_mailing_is_counted_there_once(world: World) -> None:
+    await world.hear(world.start())
+    delivery = await world.mailed()
+    await world.hear(world.wrote("STOP"))
+    assert (await world.counted())["unsubscribed"] == 1
+    assert await world.all(opt_outs.c.delivery_id) == [(delivery,)]
+    await world.hear(world.wrote("START"), world.wrote("STOP"))
+    assert (await world.counted())["unsubscribed"] == 1
+
+
+async def test_who_leaves_long_after_a_mailing_left_for_another_reason(world: World) -> None:
+    await world.hear(world.start())
+    await world.mailed()
+    await world.clock.advance(6 * 24 * 3600)
+    await world.hear(world.wrote("STOP"))
+    assert await world.counted() == {}
+
+
+WISHES: list[tuple[str, Wish | None]] = [
+    ("STOP", Wish.STOP),
+    (" «Стоп»!!! ", Wish.STOP),
+    ("CTOП", Wish.STOP),  # three letters of it are Latin
+    ("/stop", Wish.STOP),
+    ("ОТПИСАТЬСЯ 🙏", Wish.STOP),
+    ("Не  пишіть", Wish.STOP),
+    ("відпишіть.", Wish.STOP),
+    ("No más", Wish.STOP),
+    ("ARRÊT", Wish.STOP),
+    ("opt-out", Wish.STOP),
+    ("ＳＴＯＰ", Wish.STOP),
+    ("start", Wish.START),
+    ("Підписатися", Wish.START),
+    ("stop please", None),
+    ("Не пишите мне про погоду", None),
+    ("подписка", None),
+    ("stopp", None),
+    ("", None),
+    ("🙏", None),
+    ("stop " * 50, None),
+]
+
+
+@pytest.mark.parametrize(("text", "wish"), WISHES, ids=[repr(text[:20]) for text, _wish in WISHES])
+def test_only_a_whole_word_of_the_lists_is_a_wish(text: str, wish: Wish | None) -> None:
+    found = read_wish(text)
+    assert (found[0] if found else None) is wish
+
+
+def test_the_answer_is_in_the_client_s_language_or_that_of_the_word() -> None:
+    for language, expected in (("uk", "uk"), ("es-MX", "es"), ("de", "en"), (None, "en")):
+        found = read_wish("STOP", language)
+        assert found is not None
+        assert found[1] is LANGUAGES[expected]
+
+
+# --- presses ---------------------------------------------------------------------------------------------------------
+
+
+async def test_a_press_is_counted_as_client_and_as_press_and_answered(world: World) -> None:
+    await world.hear(world.start())
+    delivery = await world.mailed()
+    presses = [world.press(f"c{delivery}.0") for _time in range(2)]
+    for press in presses:
+        await world.hear(press)
+    assert await world.counted() == {"clicks:any": 2, "clicks:message": 2, "clicked:any": 1, "clicked:message": 1}
+    assert world.gateway.answered == [press.press_id for press in presses]
+    clicked = read_audience({"where": [{"mailing": 1, "outcome": "clicked"}]})
+    assert (await world.store.clients.count(clicked)).audience == 1
+
+
+async def test_a_repeated_press_is_answered_and_not_counted(world: World) -> None:
+    await world.hear(world.start())
+    press = world.press(f"c{await world.mailed()}.0")
+    await world.hear(press)
+    await world.hear(press)
+    assert (await world.counted())["clicks:any"] == 1
+    assert len(world.gateway.answered) == 2
+
+
+@pytest.mark.parametrize("data", ["c{foreign}.0", "c{own}.7", "c999.0", "c99999999999999999999.0", "nonsense", ""])
+async def test_a_forged_press_counts_nothing_and_is_answered(world: World, data: str) -> None:
+    await world.hear(world.start(), world.start("8"))
+    foreign, own = await world.mailed("8", external_id=None), await world.mailed(external_id=None)
+    await world.hear(world.press(data.format(foreign=foreign, own=own)))
+    assert await world.counted() == {}
+    assert len(world.gateway.answered) == 1
+
+
+async def test_a_button_that_says_stop_is_a_stop(world: World) -> None:
+    await world.hear(world.start())
+    await world.hear(world.press(f"c{await world.mailed()}.1"))
+    assert await world.status() is AddressStatus.UNSUBSCRIBED
+    assert world.replies == [(SHOP, "7", LANGUAGES["uk"].stopped)]
+    assert await world.counted() == {
+        "clicks:any": 1, "clicks:message": 1, "clicked:any": 1, "clicked:message": 1, "unsubscribed": 1,
+    }  # fmt: skip
+
+
+async def test_a_press_settles_an_unknown_delivery(world: World) -> None:
+    await world.hear(world.start())
+    delivery = await world.mailed(state="unknown", external_id=None)
+    await world.hear(world.press(f"c{delivery}.0"))
+    assert await world.all(deliveries.c.state) == [("sent",)]
+    counted = await world.counted()
+    assert (counted["sent"], counted["unknown"]) == (1, -1)
+
+
+# --- phones, moves ---------------------------------------------------------------------------------------------------
+
+
+def phone_of(world: World, phone: str = "+380501234567") -> SharedPhone:
+    return SharedPhone("7", world.clock.now(), world.key(), phone)
+
+
+async def test_a_shared_phone_goes_on_the_card(world: World) -> None:
+    await world.hear(world.start())
+    await world.hear(phone_of(world))
+    assert (await card_of(world.store, "+380501234567")).id == (await card_of(world.store, "7")).id
+
+
+async def test_a_shared_phone_finds_the_imported_card(world: World) -> None:
+    await add(world.store, {"id": "c1", "first_name": "Hanna", "phone": "+380501234567", "tags": "vip"})
+    await world.hear(world.start(payload="promo"))
+    await world.hear(phone_of(world))
+    card = await card_of(world.store, "7")
+    assert (card.external_id, card.first_name, card.main_channel, card.tags) == ("c1", "Hanna", SHOP, ("vip",))
+    assert card.last_seen_at == world.clock.now()
+    assert await world.reached() == {SHOP: 1}
+
+
+async def test_a_chat_that_moved_is_written_to_under_its_new_id(world: World) -> None:
+    await world.hear(world.start())
+    await world.hear(Moved("7", "-1007", world.clock.now(), world.key()))
+    assert (await card_of(world.store, "-1007")).addresses[0].status is AddressStatus.ENABLED
+
+
+# --- receipts --------------------------------------------------------------------------------------------------------
+
+D, R, F = ReceiptState.DELIVERED, ReceiptState.READ, ReceiptState.FAILED
+ORDERS: list[tuple[list[ReceiptState], str, str, dict[str, int]]] = [
+    ([D], "sent", "delivered", {"delivered": 1}),
+    ([D, D, R, R], "sent", "read", {"delivered": 1, "read": 1}),
+    ([R], "sent", "read", {"delivered": 1, "read": 1}),
+    ([R, D], "sent", "read", {"delivered": 1, "read": 1}),
+    ([F], "sent", "failed", {"sent": -1, "failed": 1, "failed:131026": 1}),
+    ([D, F], "sent", "delivered", {"delivered": 1}),
+    ([F, D], "sent", "failed", {"sent": -1, "failed": 1, "failed:131026": 1}),
+    ([D], "unknown", "delivered", {"unknown": -1, "sent": 1, "delivered": 1}),
+    ([F], "unknown", "failed", {"unknown": -1, "failed": 1, "failed:131026": 1}),
+    ([D], "skipped", "skipped", {}),
+]
+
+
+@pytest.mark.parametrize(("states", "before", "after", "moved"), ORDERS)
+async def test_receipts_move_forward_only(
+    world: World, states: list[ReceiptState], before: str, after: str, moved: dict[str, int]
+) -> None:
+    await world.hear(world.start())
+    await world.mailed(state=before)
+    for state in states:
+        await world.hear(world.receipt(state, code="131026" if state is F else ""))
+    assert await world.all(deliveries.c.state) == [(after,)]
+    assert await world.counted() == moved
+
+
+async def test_a_repeated_receipt_is_kept_once(world: World) -> None:
+    await world.hear(world.start())
+    await world.mailed()
+    receipt = world.receipt(D)
+    await world.hear(receipt, receipt)
+    await world.hear(receipt)
+    assert len(await world.all(receipts.c.id)) == 1
+    assert (await world.counted())["delivered"] == 1
+
+
+@pytest.mark.parametrize("named", ["by its id", "by our reference"])
+async def test_a_receipt_before_its_part_waits_for_it(world: World, named: str) -> None:
+    await world.hear(world.start())
+    delivery = await world.mailed(external_id=None)
+    reference = f"{delivery}.1.0"
+    early = world.receipt(R, "m1") if named == "by its id" else world.receipt(R, None, reference=reference)
+    await world.hear(early)
+    assert await world.counted() == {}
+    async with world.store.database.writing() as connection:
+        part = {"delivery_id": delivery, "attempt": 1, "position": 0, "channel": SHOP, "external_id": "m1"}
+        await connection.execute(insert(parts).values(**part, accepted_at=NOW))
+        await apply_early_receipts(connection, {(SHOP, "m1")}, {(SHOP, reference)})
+    assert await world.counted() == {"delivered": 1, "read": 1}
+    now = world.clock.now()
+    assert await world.all(parts.c.delivered_at, parts.c.read_at) == [(now, now)]
+    assert await world.all(receipts.c.applied_at) == [(now,)]
+
+
+async def test_a_receipt_of_nothing_that_we_sent_is_kept_and_harmless(world: World) -> None:
+    await world.hear(world.receipt(D, "nobody", reference="x.y.z"), world.receipt(D, None, reference="1.2.99999999"))
+    assert await world.counted() == {}
+    assert len(await world.all(receipts.c.id)) == 2
+
+
+async def test_everything_of_one_request_is_committed_or_nothing(world: World) -> None:
+    await world.hear(world.start())
+    broken: Any = Receipt(D, "m1", None, "no time at all", "k")  # type: ignore[arg-type]
+    with pytest.raises(Exception):  # noqa: B017, PT011  # whatever the database says
+        await world.hear(world.wrote("STOP"), broken)
+    assert await world.status() is AddressStatus.ENABLED
+    assert (world.replies, world.revoked) == ([], [])
+
+
+async def test_a_late_word_does_not_turn_the_clock_back(world: World) -> None:
+    await world.hear(world.start())
+    late = Wrote("7", world.clock.now() - timedelta(hours=1), world.key(), "Hi")
+    await world.hear(late)
+    seen: datetime | None = (await card_of(world.store, "7")).last_seen_at
+    assert seen == world.clock.now()
+
+
+async def test_a_client_of_two_addresses_leaves_the_channel_with_both(world: World) -> None:
+    await add(world.store, {"id": "c1", SHOP: "7"})
+    await add(world.store, {"id": "c1", SHOP: "8"})
+    await world.hear(world.wrote("STOP", "8"))
+    assert (await world.status("7"), await world.status("8")) == (AddressStatus.UNSUBSCRIBED,) * 2
+    assert len(world.revoked) == 2
+
+
+async def test_the_status_on_the_card_follows_its_address(world: World) -> None:
+    await add(world.store, {"id": "c1", SHOP: "7"})
+    assert await world.reached() == {SHOP: 1}
+    await world.hear(world.blocked())
+    assert await world.reached() == {"blocked": 1}
