@@ -18,8 +18,8 @@ def run_until_signal(work: Callable[[asyncio.Event], Awaitable[None]]) -> None:
         task = asyncio.current_task()
 
         def end() -> None:
-            if not ended.is_set() and task is not None:
-                loop.call_later(GIVE_UP_S, task.cancel)
+            if task is not None:  # who asks a second time does not want to wait
+                loop.call_later(0 if ended.is_set() else GIVE_UP_S, task.cancel)
             ended.set()
 
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -29,6 +29,8 @@ def words_of(error: BaseException) -> Told:
             return Told(str(error), FAILED)
         case GatewayError():
             return Told(f"The messenger answered: {error.words or type(error).__name__}.", FAILED)
+        case ConnectionError():  # of the storage's server: messengers fail in their own words
+            return Told(f"The storage does not answer: {error}.\nSee url in [storage], and whether it runs.", FAILED)
         case OSError():
             about = f"{error.filename}: " if error.filename else ""
             return Told(f"{about}{error.strerror or type(error).__name__}.", FAILED)
@@ -44,4 +46,4 @@ def words_of(error: BaseException) -> Told:
 
 
 def _ended(words: str) -> str:
-    return words if words.endswith((".", "?")) else f"{words}."
+    return words if words.endswith((".", "?", "…")) else f"{words}."

@@ -110,6 +110,8 @@ def take_options(arguments: Sequence[str], named: str | None) -> tuple[Options, 
 
 
 def _usage(error: Exception) -> str:
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return str(error)
     words = " ".join(str(error.format_message()).split()) if hasattr(error, "format_message") else str(error)
     context = getattr(error, "ctx", None)
     path = context.command_path if context is not None else "carillon"

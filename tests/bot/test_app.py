@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,7 +77,9 @@ class House:
     async def running(self, *arguments: str) -> AsyncIterator["Running"]:
         """`carillon run`, from its readiness to its end; whatever it logged is read on the way."""
         process = await self._start("run", *arguments)
-        reading = asyncio.gather(process.stdout.read(), process.stderr.read())  # type: ignore[union-attr]
+        assert process.stdout is not None
+        assert process.stderr is not None
+        reading = asyncio.gather(process.stdout.read(), process.stderr.read())
         async with ClientSession() as session:
             running = Running(self, process, session, reading)
             try:
@@ -95,7 +97,7 @@ class Running:
     house: House
     process: asyncio.subprocess.Process
     session: ClientSession
-    reading: "asyncio.Future[Sequence[bytes]]"
+    reading: "asyncio.Future[tuple[bytes, bytes]]"
 
     async def until_ready(self, within_s: float = 40.0) -> dict[str, Any]:
         async with asyncio.timeout(within_s):
@@ -319,3 +321,19 @@ async def test_the_console_prints_a_link_that_opens_once(
         out, _ = await running.reading
 
     assert f"Olha opens the console once with {house.url}/?key=" in out.decode()
+
+
+async def test_the_admin_bot_answers_its_people_and_turns_others_away(
+    tmp_path: Path, telegram: TelegramSimulator, shop: SimulatedBot
+) -> None:
+    admin = telegram.add_bot("2:ADMIN", username="acme_admin_bot", is_admin=True)
+    admin.add_client(1001, "Olha")
+    admin.add_client(1002, "Stranger")
+    bot = f'[[bots]]\nkind = "telegram"\ntoken = "2:ADMIN"\napi_base = "{telegram.url}"\n'
+    house = house_of(tmp_path, telegram, more=bot)
+    async with house.running() as running:
+        admin.client(1001).start()
+        admin.client(1002).start()
+        await admin.client(1001).receives(1, "Olha", 30)
+        await admin.client(1002).receives(1, "Sorry", 30)
+        assert (await running.until_ready())["bots"] == {"telegram": "ok"}

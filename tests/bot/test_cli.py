@@ -6,7 +6,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -14,27 +18,43 @@ from bot.cli.context import Wrong
 from bot.cli.main import take_options
 
 CARILLON = Path(sys.executable).parent / "carillon"
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("CARILLON")}
 PEOPLE = '[[people]]\nname = "Olha"\nrole = "owner"\ntelegram = 1001\n'
 CHANNEL = '[[channels]]\nid = "tg-shop"\nkind = "telegram"\ntoken = "2:SHOP"\napi_base = "http://127.0.0.1:9"\n'
 
 
-def carillon(
-    *arguments: str, folder: Path, environment: Mapping[str, str] | None = None, answers: str = ""
-) -> subprocess.CompletedProcess[str]:
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("CARILLON")}
-    return subprocess.run(
-        [CARILLON, *arguments],
-        cwd=folder,
-        env=plain | dict(environment or {}),
-        input=answers,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+@dataclass(frozen=True)
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def process(*arguments: str, folder: Path) -> Done:
+    """The command in a process of its own."""
+    done = subprocess.run(
+        [CARILLON, *arguments], cwd=folder, env=ENVIRONMENT, capture_output=True, text=True, timeout=60, check=False
     )
+    return Done(done.returncode, done.stdout, done.stderr)
 
 
-def refusal(done: subprocess.CompletedProcess[str], code: int) -> str:
+def carillon(*arguments: str, folder: Path, environment: Mapping[str, str] | None = None, answers: str = "") -> Done:
+    """The command in this process, which spares the imports."""
+    from bot.cli.main import run
+
+    out, err = StringIO(), StringIO()
+    with (
+        patch.dict(os.environ, {**ENVIRONMENT, **(environment or {})}, clear=True),
+        patch.object(sys, "stdin", StringIO(answers)),
+        chdir(folder),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        code = run(arguments)
+    return Done(code, out.getvalue(), err.getvalue())
+
+
+def refusal(done: Done, code: int) -> str:
     """What was said on stderr: one or two plain lines, and nothing on stdout."""
     assert done.returncode == code, done.stderr
     assert done.stdout == ""
@@ -47,26 +67,11 @@ def test_help_lists_every_command_in_under_a_second(tmp_path: Path) -> None:
     took_s = []
     for _ in range(3):
         began = time.perf_counter()
-        done = carillon("--help", folder=tmp_path)
+        done = process("--help", folder=tmp_path)
         took_s.append(time.perf_counter() - began)
 
     assert done.returncode == 0
-    for command in [
-        "demo",
-        "run",
-        "check",
-        "init",
-        "sandbox",
-        "stats",
-        "stop",
-        "go",
-        "mailing",
-        "clients",
-        "segment",
-        "channels",
-        "people",
-        "db",
-    ]:
+    for command in (*ALONE, *GROUPS):
         assert f"  {command} " in done.stdout
     assert min(took_s) < 1.0
 
@@ -79,18 +84,19 @@ def test_nothing_heavy_is_imported_for_help(tmp_path: Path) -> None:
     assert done.stdout.strip() == "[]"
 
 
-COMMANDS = [
-    *(["demo"], ["run"], ["check"], ["init"], ["sandbox"], ["stats"], ["stop"], ["go"]),
-    *(
-        ["mailing", name]
-        for name in ["create", "list", "show", "launch", "pause", "resume", "cancel", "copy", "delete"]
+ALONE = ("demo", "run", "check", "init", "sandbox", "stats", "stop", "go")
+GROUPS = {
+    "mailing": (
+        *("create", "list", "show", "launch", "pause", "resume", "cancel", "copy", "delete"),
+        *("preview", "failed", "why", "unknown", "watch"),
     ),
-    *(["mailing", name] for name in ["preview", "failed", "why", "unknown", "watch"]),
-    *(["clients", name] for name in ["import", "list", "show", "erase", "export"]),
-    *(["segment", name] for name in ["list", "show", "count", "save", "delete"]),
-    *(["channels", "topup"], ["people", "list"], ["people", "invite"], ["people", "test-alert"]),
-    *(["db", "upgrade"], ["db", "backup"]),
-]
+    "clients": ("import", "list", "show", "erase", "export"),
+    "segment": ("list", "show", "count", "save", "delete"),
+    "channels": ("list", "topup"),
+    "people": ("list", "invite", "test-alert"),
+    "db": ("upgrade", "backup"),
+}
+COMMANDS = [[name] for name in ALONE] + [[group, name] for group, names in GROUPS.items() for name in names]
 
 
 def test_every_command_has_help_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
@@ -134,7 +140,7 @@ def test_the_environment_names_the_configuration_unless_an_option_does() -> None
         (["mailing", "show"], "Missing argument 'ID'.\nSee `carillon mailing show --help`.\n"),
         (
             ["mailing", "show", "x"],
-            "Invalid value for 'ID': 'x' is not a valid int.\nSee `carillon mailing show --help`.\n",
+            "Invalid value for 'ID': Input should be a valid integer",
         ),
         (["mailing", "list", "--lmit", "3"], "No such option: --lmit"),
         (["run", "--only", "web,motor"], "--only knows web, engine, bot; “motor” is none of them.\n"),
@@ -146,6 +152,19 @@ def test_the_environment_names_the_configuration_unless_an_option_does() -> None
 )
 def test_wrong_usage_is_told_in_plain_words_with_2(arguments: list[str], words: str, tmp_path: Path) -> None:
     assert refusal(carillon(*arguments, folder=tmp_path), 2).startswith(words)
+
+
+@pytest.mark.parametrize(("arguments", "code"), [(["people", "list"], 2), (["fly"], 2), (["--help"], 0), ([], 2)])
+def test_a_process_ends_with_the_code(arguments: list[str], code: int, tmp_path: Path) -> None:
+    assert process(*arguments, folder=tmp_path).returncode == code
+
+
+@pytest.mark.parametrize("group", [[], *([name] for name in GROUPS)])
+def test_a_group_alone_shows_what_it_has(group: list[str], tmp_path: Path) -> None:
+    done = carillon(*group, folder=tmp_path)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "\nCommands:\n" in done.stderr
 
 
 @pytest.mark.parametrize("command", [["check"], ["run"], ["mailing", "list"], ["people", "list"], ["db", "upgrade"]])
@@ -214,3 +233,144 @@ def test_init_refuses_an_answer_that_can_not_be_and_writes_nothing(tmp_path: Pat
     assert done.returncode == 2
     assert "no time zone is called “Europe/Kiew”" in done.stderr
     assert not (tmp_path / "config.toml").exists()
+
+
+@pytest.mark.parametrize(
+    ("url", "code", "words"),
+    [
+        ("mysql://x/y", 2, "storage.url begins with “mysql”; Carillon keeps its data in sqlite:// or postgresql://.\n"),
+        ("nonsense", 2, "storage.url is no URL; write sqlite:///data/carillon.db or postgresql://…\n"),
+        ("postgresql://u:hush@127.0.0.1:9/c", 1, "The storage does not answer: "),
+        ("sqlite:///config.toml", 1, "The storage refused: file is not a database.\n"),
+    ],
+)
+def test_a_storage_that_can_not_be_used_is_told(url: str, code: int, words: str, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(f'[storage]\nurl = "{url}"\n')
+
+    said = refusal(carillon("mailing", "list", folder=tmp_path), code)
+
+    assert said.startswith(words)
+    assert "hush" not in said
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A folder with a configuration, three clients and a mailing file."""
+    (tmp_path / "config.toml").write_text(PEOPLE + CHANNEL)
+    (tmp_path / "clients.csv").write_text("id,first_name,tags,tg-shop\nc-1,Ann,vip,7001\nc-2,Bob,,7002\nc-3,Eve,vip,\n")
+    (tmp_path / "sale.toml").write_text('name = "Sale"\n[message]\ntext = "Hi {{ client.first_name }}"\n')
+    done = carillon("clients", "import", "clients.csv", "--json", folder=tmp_path)
+    assert json.loads(done.stdout) == {"added": 3, "updated": 0, "rejected": []}
+    return tmp_path
+
+
+def test_clients_are_imported_listed_shown_exported_and_erased(shop: Path) -> None:
+    again = carillon("clients", "import", "clients.csv", "--dry-run", folder=shop)
+    listed = json.loads(carillon("clients", "list", "--json", folder=shop).stdout)
+    shown = carillon("clients", "show", "c-1", folder=shop).stdout
+    exported = carillon("clients", "export", "--file", "all.json", folder=shop)
+    erased = carillon("clients", "erase", "c-2", "--yes", "--json", folder=shop)
+
+    assert again.stdout == "0 would be added, 3 would be updated, 0 rejected.\n"
+    assert [client["external_id"] for client in listed] == ["c-1", "c-2", "c-3"]
+    assert "Ann" in shown
+    assert "7001" in shown
+    assert (exported.returncode, exported.stdout) == (0, "")
+    assert len((shop / "all.json").read_text().splitlines()) == 3
+    assert json.loads(erased.stdout) == {"id": listed[1]["id"], "erased": True}
+    assert refusal(carillon("clients", "show", "c-2", folder=shop), 1) == "There is no client “c-2”.\n"
+
+
+def test_a_mailing_is_created_shown_previewed_copied_and_deleted(shop: Path) -> None:
+    made = json.loads(carillon("mailing", "create", "sale.toml", "--json", folder=shop).stdout)
+    number = str(made["id"])
+    preview = json.loads(carillon("mailing", "preview", number, "--client", "c-2", "--json", folder=shop).stdout)
+    copied = json.loads(carillon("mailing", "copy", number, "--json", folder=shop).stdout)
+    deleted = carillon("mailing", "delete", str(copied["id"]), folder=shop)
+    figures = json.loads(carillon("mailing", "show", number, "--json", folder=shop).stdout)
+
+    assert made == {"id": made["id"], "status": "draft"}
+    assert [part["text"] for part in preview["parts"]] == ["Hi Bob"]
+    assert deleted.stdout == f"Mailing {copied['id']} is deleted.\n"
+    assert (figures["status"], figures["delivered"], figures["planned"]) == ("draft", None, 0)
+    assert refusal(carillon("mailing", "pause", number, folder=shop), 1)
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ('name = "Sale"\nspede = 3\n[message]\ntext = "Hi"\n', "speed"),
+        ('name = "Sale"\n[message]\ntext = "Hi {{ client.naem }}"\n', "naem"),
+        ('name = "Sale"\nchannels = ["tg-shpo"]\nrouting = "chosen"\n[message]\ntext = "Hi"\n', "tg-shop"),
+        ('name = "Sale"\nstart = "2020-01-01T10:00"\n[message]\ntext = "Hi"\n', "2020"),
+        ('name = "Sale"\n[message]\npictures = ["none.jpg"]\n', "none.jpg"),
+        ('name = "Sale"\nrouting = "cascade"\n[message]\ntext = "Hi"\n', "isn't built yet"),
+        ('name = "Sale', "sale.toml"),
+    ],
+)
+def test_a_wrong_mailing_file_is_told_and_leaves_nothing(source: str, words: str, shop: Path) -> None:
+    (shop / "sale.toml").write_text(source)
+
+    said = refusal(carillon("mailing", "create", "sale.toml", "--launch", folder=shop), 1)
+
+    assert words in said
+    assert json.loads(carillon("mailing", "list", "--json", folder=shop).stdout) == []
+
+
+def test_a_mailing_to_nobody_is_not_launched_and_leaves_nothing(shop: Path) -> None:
+    sale = shop / "sale.toml"
+    sale.write_text(sale.read_text() + '[audience]\nwhere = [{ field = "tag", is = "nobody" }]\n')
+
+    assert "Nobody matches" in refusal(carillon("mailing", "create", "sale.toml", "--launch", folder=shop), 1)
+    assert json.loads(carillon("mailing", "list", "--json", folder=shop).stdout) == []
+
+
+def test_a_segment_is_saved_counted_and_deleted(shop: Path) -> None:
+    saved = carillon("segment", "save", "vip", "--tag", "vip", "--json", folder=shop)
+    count = json.loads(carillon("segment", "count", "vip", "--json", folder=shop).stdout)
+    listed = json.loads(carillon("segment", "list", "--json", folder=shop).stdout)
+    deleted = carillon("segment", "delete", "vip", "--yes", folder=shop)
+
+    assert json.loads(saved.stdout) == {"name": "vip", "count": 2}
+    assert (count["audience"], count["planned"], count["left_out"]) == (2, 1, {"no_address": 1})
+    assert [segment["name"] for segment in listed] == ["vip"]
+    assert deleted.stdout == "“vip” is deleted.\n"
+
+
+def test_the_kill_switch_refuses_a_launch_until_it_is_lifted(shop: Path) -> None:
+    number = str(json.loads(carillon("mailing", "create", "sale.toml", "--json", folder=shop).stdout)["id"])
+    assert json.loads(carillon("stop", "--json", folder=shop).stdout) == {"stopped": True}
+
+    assert "kill switch" in refusal(carillon("mailing", "launch", number, folder=shop), 1)
+    assert carillon("go", folder=shop).returncode == 0
+    assert json.loads(carillon("mailing", "launch", number, "--json", folder=shop).stdout)["status"] == "sending"
+
+
+def test_numbers_are_written_as_picture_sheet_and_table(shop: Path) -> None:
+    carillon("mailing", "create", "sale.toml", folder=shop)
+    done = carillon("stats", "--png", "a.png", "--csv", "a.csv", "--xlsx", "a.xlsx", "--json", folder=shop)
+
+    assert json.loads(done.stdout)["mailings"][0]["name"] == "Sale"
+    assert (shop / "a.png").read_bytes().startswith(b"\x89PNG")
+    assert "Sale" in (shop / "a.csv").read_text("utf-8-sig")
+    assert (shop / "a.xlsx").read_bytes().startswith(b"PK")
+
+
+def test_a_backup_is_a_storage_and_writes_over_nothing(shop: Path) -> None:
+    first = carillon("db", "backup", "copy.db", folder=shop)
+    (shop / "other.toml").write_text('[storage]\nurl = "sqlite:///copy.db"\n' + CHANNEL)
+
+    assert first.returncode == 0
+    assert (shop / "copy.db").stat().st_mode & 0o777 == 0o600
+    assert len(json.loads(carillon("clients", "list", "--json", "--config", "other.toml", folder=shop).stdout)) == 3
+    assert "exists already" in refusal(carillon("db", "backup", "copy.db", folder=shop), 1)
+
+
+def test_a_channel_without_a_package_is_not_topped_up(shop: Path) -> None:
+    assert "has no package" in refusal(carillon("channels", "topup", "tg-shop", "5", folder=shop), 1)
+
+
+def test_erasing_asks_where_somebody_sits_and_refuses_where_nobody_does(shop: Path) -> None:
+    said = refusal(carillon("clients", "erase", "c-1", folder=shop), 2)
+
+    assert said == "Forget Ann for good?\nNobody can answer here; add --yes.\n"
