@@ -9,6 +9,7 @@ from gateways.base import ChannelBroken, Gateway, GatewayError, Heard, PollsUpda
 log = logging.getLogger(__name__)
 
 PAUSES_S = (1.0, 2.0, 5.0, 10.0, 30.0)  # after failures in a row; the last one repeats
+MOST_PATIENCE_S = 30.0
 BROKEN_PAUSE_S = 60.0  # until a refused token is tried again
 
 Take = Callable[[str, Heard], Awaitable[None]]
@@ -79,13 +80,22 @@ class Webhooks:
         if not isinstance(gateway, SetsWebhook):
             return
         try:
-            await gateway.set_webhook(url)
+            await _patiently(gateway, url)
         except GatewayError as error:
             self.problems[channel] = error.words or type(error).__name__
             log.warning("a webhook could not be set", extra={"channel": channel, "code": error.code})
         else:
             self.problems.pop(channel, None)
             log.info("a webhook is set", extra={"channel": channel})
+
+
+async def _patiently(gateway: SetsWebhook, url: str) -> None:
+    """Set it, once more where the platform asks us to wait a little. Raises GatewayError."""
+    try:
+        await gateway.set_webhook(url)
+    except Throttled as error:
+        await asyncio.sleep(min(error.retry_after_s, MOST_PATIENCE_S))
+        await gateway.set_webhook(url)
 
 
 def _pause_s(failures: int) -> float:

@@ -156,7 +156,9 @@ def preview(
     ] = None,
     channel: Annotated[str | None, typer.Option(help="As this channel would send it.")] = None,
 ) -> None:
-    """The message as a client would get it, and what a messenger can't show of it.
+    """The message as a client would get it.
+
+    What a messenger can't show of it is told below.
 
     Example: `carillon mailing preview 7 --client c-1017`"""
     options = Options.of(context)
@@ -214,7 +216,9 @@ def unknown(
     mailing_id: Id,
     repeat: Annotated[bool, typer.Option("--repeat", help="Send them again; some may then have it twice.")] = False,
 ) -> None:
-    """Those who may or may not have got it, and the decision to send again.
+    """Those who may or may not have got it.
+
+    It is a person's decision to send to them again.
 
     Example: `carillon mailing unknown 7 --repeat`"""
     options = Options.of(context)
