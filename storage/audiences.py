@@ -18,7 +18,7 @@ from storage.records import Routing
 from storage.schema import clients
 
 READERS = min(os.cpu_count() or 1, 4)
-_IN_SPAN = 100_000  # client ids that one statement looks at
+_IN_SPAN = 250_000  # client ids that one statement looks at; its answer is some megabytes of text
 
 
 @dataclass(frozen=True, slots=True)
