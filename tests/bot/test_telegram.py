@@ -160,6 +160,22 @@ async def test_a_file_that_can_not_be_fetched_is_a_sentence(
     await olha.receives(containing="price.pdf is larger than 20 MB")
 
 
+@pytest.mark.parametrize("missing", ["setMyCommands", "deleteWebhook"])
+async def test_a_server_that_lacks_what_is_a_comfort_only_is_worked_with(
+    shop: Desk, telegram: TelegramSimulator, olha: SimulatedClient, tmp_path: Path, missing: str
+) -> None:
+    telegram.faults.add("refuse", code=404, words="Not Found: method not found", method=missing, chance=1.0)
+    surface = surface_on(shop, telegram, tmp_path)
+    task = asyncio.create_task(surface.run())
+    try:
+        olha.start()
+        await olha.receives(containing="Hello, Olha!")
+        assert surface.problem is None
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
 async def test_a_stranger_gets_one_sentence(surface: TelegramSurface, telegram: TelegramSimulator) -> None:
     stranger = telegram.add_client(telegram.bot(TOKEN), 4242, "Mallory")
     stranger.start()

@@ -18,7 +18,6 @@ from aiogram.client.telegram import TelegramAPIServer
 from aiogram.exceptions import (
     ClientDecodeError,
     TelegramAPIError,
-    TelegramBadRequest,
     TelegramConflictError,
     TelegramNetworkError,
     TelegramNotFound,
@@ -174,7 +173,7 @@ class TelegramSurface:
         """Learn our name, set the webhook or take it away, say which commands there are; until Telegram agrees."""
         await self._until_done(self._introduce)
         if self._polls:
-            await self._until_done(lambda: self._bot.delete_webhook(drop_pending_updates=False))
+            await self._until_done(self._remove_webhook)
         else:
             await self._until_done(self._set_webhook)
 
@@ -182,8 +181,14 @@ class TelegramSurface:
         self._username = (await self._bot.get_me()).username or ""
         try:
             await self._bot.set_my_commands([BotCommand(command="help", description="help")])
-        except TelegramBadRequest as error:
-            log.warning("the commands could not be set", extra={"error": error.message})
+        except (TelegramAPIError, ClientDecodeError) as error:  # a menu is a comfort; the bot works without it
+            log.warning("the commands could not be set", extra={"error": type(error).__name__})
+
+    async def _remove_webhook(self) -> None:
+        try:
+            await self._bot.delete_webhook(drop_pending_updates=False)
+        except TelegramNotFound:  # a server without webhooks polls well
+            log.info("the server knows no webhooks", extra={"surface": SURFACE})
 
     async def _set_webhook(self) -> None:
         await self._bot.set_webhook(
