@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from functools import lru_cache
+from types import NoneType
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -231,16 +232,24 @@ def _one_zone(zones: tuple[str, ...], today: date) -> str | None:
     return known[-1] if len(offsets) == 1 else None
 
 
-def as_cells(client: Mapping[str, Any]) -> dict[str, str]:
-    """A client that a program sent, as a row of a file: names to texts, lists with semicolons."""
-    cells: dict[str, str] = {}
-    for name, value in client.items():
-        if value is None:
-            continue
-        if isinstance(value, Mapping):
-            cells |= as_cells(value)
-        elif isinstance(value, Sequence) and not isinstance(value, str):
-            cells[name] = ";".join(str(one) for one in value)
-        else:
-            cells[name] = str(value).lower() if isinstance(value, bool) else str(value)
+def as_cells(client: Mapping[str, Any], channels: Collection[str]) -> dict[str, str]:
+    """A client that a program sent, as a row of a file: names to texts, lists with semicolons.
+
+    Raises Invalid where an address is on no channel of ours, or an attribute is called as something else is."""
+    cells = {name: _as_cell(value) for name, value in client.items() if not isinstance(value, Mapping | NoneType)}
+    for channel, address in (client.get("addresses") or {}).items():
+        if channel not in channels:
+            raise Invalid(_("“{channel}” is no channel; there is {known}"), channel=channel, known=", ".join(channels))
+        cells[channel] = _as_cell(address)
+    for name, value in (client.get("attributes") or {}).items():
+        if name in KNOWN_COLUMNS or name in channels:
+            raise Invalid(_("“{name}” can't be an attribute's name"), name=name)
+        if value is not None:
+            cells[name] = _as_cell(value)
     return cells
+
+
+def _as_cell(value: Any) -> str:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ";".join(str(one) for one in value)
+    return str(value).lower() if isinstance(value, bool) else str(value)

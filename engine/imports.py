@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -88,13 +88,22 @@ async def upsert_clients(
     clock: Clock | None = None,
 ) -> ImportOutcome:
     """The same for clients that a program sent: `addresses` by channel, `attributes` by name; rows count from 1."""
-    cells = [as_cells(row) for row in rows]
-    own = dict.fromkeys(name for row in cells for name in row if name not in KNOWN_COLUMNS and name not in channels)
+    numbered = [_numbered(number, row, channels) for number, row in enumerate(rows, start=1)]
+    own = dict.fromkeys(
+        name for _row, cells in numbered for name in cells if name not in KNOWN_COLUMNS and name not in channels
+    )
     slots = await store.attributes.slots_for(tuple(own))
     task = _Import(store, RowReader(channels, region), slots, clock or SystemClock(), dry_run=False)
-    async for _piece in task.run((FileRow(number, ["-"]), row) for number, row in enumerate(cells, start=1)):
+    async for _piece in task.run(numbered):
         pass
     return task.outcome
+
+
+def _numbered(number: int, row: Mapping[str, Any], channels: Sequence[str]) -> "Numbered":
+    try:
+        return FileRow(number, ()), as_cells(row, channels)
+    except Invalid as error:
+        return FileRow(number, (), str(error)), {}
 
 
 Numbered = tuple[FileRow, Mapping[str, str]]
@@ -111,7 +120,7 @@ class _Import:
         self._size = 4 * LEAST_IN_PIECE
         self._seen: set[int] = set()  # of a dry run: what the rows before would have added
 
-    async def run(self, rows: Iterable[Numbered]) -> Any:
+    async def run(self, rows: Iterable[Numbered]) -> AsyncIterator[int]:
         """Take all rows; gives out the number of each piece when it is committed."""
         source = iter(rows)
         while piece := list(itertools.islice(source, self._size)):

@@ -1,5 +1,6 @@
 """Clients from CSV and XLSX files: what is taken, what is rejected and why, what an import never does."""
 
+import asyncio
 import csv
 import io
 from collections.abc import Sequence
@@ -10,9 +11,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from engine.audience import read_audience
 from engine.client_rows import timezone_of, typed
 from engine.errors import Invalid
-from engine.imports import ImportOutcome, Progress, Rejected, import_clients
+from engine.imports import ImportOutcome, Progress, Rejected, import_clients, upsert_clients
 from gateways.base import AddressStatus
 from storage.addresses import AddressChange, change_addresses
 from storage.matching import Value
@@ -397,3 +399,42 @@ async def test_what_a_file_wrote_is_what_keeping_in_step_would_write(store: Stor
         await keep_in_step(connection, list(await connection.scalars(select(clients.c.id))))
         after = [sorted_marks(row) for row in await connection.execute(wanted)]
     assert before == after
+
+
+async def test_a_program_s_clients_are_checked_as_a_file_s_rows_are(store: Store) -> None:
+    outcome = await upsert_clients(
+        store,
+        [
+            {
+                "id": "a",
+                "addresses": {"tg-shop": "1"},
+                "tags": ["x", "y"],
+                "attributes": {"n": 5, "ok": True, "no": None},
+            },
+            {"id": "b", "addresses": {"tg-shp": "1"}},
+            {"id": "c", "attributes": {"tg-shop": "1"}},
+            {"name": "Ann"},
+            {"id": "a", "attributes": {"n": "00123"}},
+        ],
+        channels=CHANNELS,
+    )
+    assert counts(outcome) == (1, 1, 3)
+    assert outcome.rejected == [
+        Rejected(2, "“tg-shp” is no channel; there is tg-shop, tg-news"),
+        Rejected(3, "“tg-shop” can't be an attribute's name"),
+        Rejected(4, "it has neither an id nor an address"),
+    ]
+    card = await card_of(store, "a")
+    assert (card.tags, card.attributes) == (("x", "y"), {"n": "00123", "ok": "true"})
+
+
+async def test_pieces_let_others_write_in_between(store: Store, tmp_path: Path) -> None:
+    """Nobody waits for the lock longer than a piece lasts: another writer gets its turn many times."""
+    rows = "".join(f"c{number},{number}\n" for number in range(2000))
+    importing = asyncio.create_task(imported(store, tmp_path, f"id,tg-shop\n{rows}"))
+    turns = 0
+    while not importing.done():
+        await store.segments.save("s", read_audience({}), NOW)
+        turns += 1
+    assert (await importing).added == 2000
+    assert turns >= 5
