@@ -1,6 +1,7 @@
 """A consistent copy of the storage, taken while others write to it."""
 
 import asyncio
+import errno
 import os
 import shutil
 import sqlite3
@@ -17,19 +18,28 @@ async def back_up(database: Database, file: Path) -> int:
 
     SQLite gives a database that can be used as it is, PostgreSQL what pg_restore reads. The file appears when it is
     whole. Raises FileExistsError, UnusableStorage."""
-    if file.exists():
-        raise FileExistsError(17, "it exists already; a backup writes over nothing", str(file))
-    unfinished = file.with_name(f".{file.name}.unfinished")
-    unfinished.unlink(missing_ok=True)
-    unfinished.touch(mode=0o600)  # it holds everything that we know of clients
+    unfinished = await asyncio.to_thread(_begin, file)
     try:
         if database.dialect == "sqlite":
             await asyncio.to_thread(_copy_sqlite, str(database.url.database), unfinished)
         else:
             await _dump_postgresql(database.url, unfinished)
-        os.link(unfinished, file)  # and not a rename, which would write over one that appeared meanwhile
+        return await asyncio.to_thread(_finish, unfinished, file)
     finally:
-        unfinished.unlink(missing_ok=True)
+        await asyncio.to_thread(unfinished.unlink, missing_ok=True)
+
+
+def _begin(file: Path) -> Path:
+    if file.exists():
+        raise FileExistsError(errno.EEXIST, "it exists already; a backup writes over nothing", str(file))
+    unfinished = file.with_name(f".{file.name}.unfinished")
+    unfinished.unlink(missing_ok=True)
+    unfinished.touch(mode=0o600)  # it holds everything that we know of clients
+    return unfinished
+
+
+def _finish(unfinished: Path, file: Path) -> int:
+    os.link(unfinished, file)  # and not a rename, which would write over one that appeared meanwhile
     return file.stat().st_size
 
 

@@ -211,8 +211,8 @@ def test_a_missing_variable_is_told_with_key_and_name() -> None:
     source = SHOP.replace("2:SHOP", "${TG_TOKEN}")
 
     assert problem_with(source, environment={}) == (
-        "config.toml, line 4: “token” in [[channels]] “tg-shop” takes the environment variable TG_TOKEN, which is not set; "
-        "set it and repeat."
+        "config.toml, line 4: “token” in [[channels]] “tg-shop” takes the environment variable TG_TOKEN, "
+        "which is not set; set it and repeat."
     )
 
 
