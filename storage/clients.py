@@ -3,9 +3,10 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, bindparam, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateways.base import AddressStatus
@@ -56,14 +57,23 @@ async def values_for(connection: AsyncConnection, client_ids: Collection[int]) -
 
     `id` is the client's id in the user's own system, `tags` a list of names; attributes stand by name: numbers as
     numbers, dates as ISO text."""
-    slots = {row.name: row.slot for row in await connection.execute(select(attributes.c.name, attributes.c.slot))}
-    columns: list[ColumnElement[Any]] = [clients.c.id, clients.c.external_id, clients.c.tags]
-    columns += [clients.c[name] for name in _CARD_COLUMNS]
-    columns += [clients.c[f"{kind}_{slot}"] for slot in slots.values() for kind in ("text", "number")]
-    rows = (await connection.execute(select(*columns).where(clients.c.id.in_(client_ids)))).all()
+    slots = {row.name: row.slot for row in await connection.execute(_SLOTS)}
+    rows = (await connection.execute(_cards_with(tuple(slots.values())), {"ids": list(client_ids)})).all()
     tag_ids = {int(tag) for row in rows for tag in row[2].split(",") if tag}
     names = await _tag_names(connection, tag_ids)
     return {row[0]: _values(row, slots, names) for row in rows}
+
+
+_SLOTS = select(attributes.c.name, attributes.c.slot)
+
+
+@lru_cache(maxsize=64)
+def _cards_with(slots: tuple[int, ...]) -> Select[Any]:
+    """Built once, because every claim of every lane asks it."""
+    columns: list[ColumnElement[Any]] = [clients.c.id, clients.c.external_id, clients.c.tags]
+    columns += [clients.c[name] for name in _CARD_COLUMNS]
+    columns += [clients.c[f"{kind}_{slot}"] for slot in slots for kind in ("text", "number")]
+    return select(*columns).where(clients.c.id.in_(bindparam("ids", expanding=True)))
 
 
 def _values(row: Sequence[Any], slots: Mapping[str, int], tag_names: Mapping[int, str]) -> Mapping[str, Any]:
@@ -99,7 +109,7 @@ async def _tag_names(connection: AsyncConnection, tag_ids: Collection[int]) -> M
 
 async def cards_for(connection: AsyncConnection, client_ids: Sequence[int]) -> list[ClientCard]:
     """The cards as people see them, in the order of the ids; one that is not there is left out."""
-    slots = {row.name: row.slot for row in await connection.execute(select(attributes.c.name, attributes.c.slot))}
+    slots = {row.name: row.slot for row in await connection.execute(_SLOTS)}
     rows = {
         row.id: row._mapping for row in await connection.execute(select(clients).where(clients.c.id.in_(client_ids)))
     }

@@ -14,6 +14,7 @@ from typing import Any
 from engine.clock import Clock
 from engine.lane.ending import Ending
 from engine.lane.feeder import Feeder
+from engine.lane.noting import NotingPause
 from engine.lane.state import Job, LaneReport, LaneState, LaneStep
 from engine.retry import pause_before_try
 from engine.settings import ChannelSettings
@@ -223,8 +224,7 @@ class Lane:
     # --- sending ---
 
     async def _send_first(self, outgoing: Outgoing, done: "asyncio.Future[Accepted]") -> None:
-        self.state.pacer.record(self._clock.monotonic())
-        outcome = (await self.gateway.send([outgoing]))[0]
+        outcome = await self._write(outgoing)
         if isinstance(outcome, ChannelBroken):
             await self._ending.break_channel(outcome.words)
         elif isinstance(outcome, Throttled):
@@ -264,8 +264,7 @@ class Lane:
         while True:
             if position:
                 await self._another_slot()
-            self.state.pacer.record(self._clock.monotonic())
-            outcome = (await self.gateway.send([outgoing]))[0]
+            outcome = await self._write(outgoing)
             tries += not isinstance(outcome, Throttled)
             if not position or tries >= self._tries or not isinstance(outcome, Throttled | Unavailable):
                 return outcome
@@ -273,6 +272,13 @@ class Lane:
                 await self._ending.throttle(outcome.retry_after_s)
             else:
                 await self._clock.sleep(pause_before_try(tries))
+
+    async def _write(self, outgoing: Outgoing) -> Accepted | GatewayError:
+        outcomes = await NotingPause(self.gateway.send([outgoing]), self._record_start)
+        return outcomes[0]
+
+    def _record_start(self) -> None:
+        self.state.pacer.record(self._clock.monotonic())
 
     async def _another_slot(self) -> None:
         waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
