@@ -64,13 +64,14 @@ class Database:
     def _create_engine(self) -> AsyncEngine:
         if self.dialect != "sqlite":
             return create_async_engine(
-                self.url, pool_size=10, max_overflow=5, pool_pre_ping=True, json_serializer=_json, echo=False
+                self.url, pool_size=10, max_overflow=5, pool_pre_ping=True, json_serializer=_json, hide_parameters=True
             )
         if self.url.database and self.url.database != ":memory:":
             Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
         engine = create_async_engine(
             self.url,
             json_serializer=_json,
+            hide_parameters=True,  # an error's words must hold nothing of clients
             pool_size=8,
             max_overflow=2,
             connect_args={"timeout": _BUSY_S},
@@ -83,6 +84,7 @@ class Database:
         engine = create_engine(
             self.url.set(drivername="sqlite"),
             json_serializer=_json,
+            hide_parameters=True,
             # Two threads use it, never both at once: the loop's and the one that locks and commits.
             connect_args={"timeout": 0, "check_same_thread": False},
             poolclass=StaticPool,
