@@ -62,7 +62,8 @@ class LiveCards:
         self._clock = clock
         self._team_chats = team_chats or {}
         self._pauses = {name: _Pause() for name in surfaces}
-        self._edited_at: dict[int, float] = {}
+        self._changed: dict[int, tuple[str | None, float]] = {}  # what a card shows, and since when as far as we know
+        self._has_looked = False
         self._told: set[tuple[int, str, str]] = set()
 
     async def run(self) -> None:
@@ -80,6 +81,7 @@ class LiveCards:
         await self._together(
             self._keep_cards(name, [one for one in cards if one.surface == name]) for name in self._surfaces
         )
+        self._has_looked = True
         await self._announce(await self._operations.notices())
 
     async def _together(self, work: Iterable[Any]) -> None:
@@ -95,8 +97,19 @@ class LiveCards:
         for one in cards:
             if self._is_paused(surface):
                 return
-            if self._clock.monotonic() - self._edited_at.get(one.id, float("-inf")) >= EDIT_EVERY_S:
+            if self._is_due(one):
                 await self._keep(one, is_newest=newest[one.chat, one.mailing_id] == one.id)
+
+    def _is_due(self, one: Card) -> bool:
+        """Whether it stood unchanged for as long as it must; the answer to a press changes it too."""
+        now_s = self._clock.monotonic()
+        shown, since_s = self._changed.get(one.id, (None, now_s))
+        if one.id not in self._changed and not self._has_looked:
+            since_s = float("-inf")  # from before a restart
+        elif shown != one.shown:
+            since_s = now_s
+        self._changed[one.id] = (one.shown, since_s)
+        return now_s - since_s >= EDIT_EVERY_S
 
     async def _keep(self, one: Card, *, is_newest: bool) -> None:
         t = self._texts(one.surface, one.account)
@@ -126,12 +139,12 @@ class LiveCards:
             self._pause(one.surface, error)
             return False
         self._pauses[one.surface].failures = 0
-        self._edited_at[one.id] = self._clock.monotonic()
+        self._changed[one.id] = (shown_hash(screen), self._clock.monotonic())
         await self._store.conversations.card_shown(one.id, message_id, shown_hash(screen))
         return True
 
     async def _close(self, one: Card) -> None:
-        self._edited_at.pop(one.id, None)
+        self._changed.pop(one.id, None)
         await self._store.conversations.close_card(one.id)
 
     # --- notices ---

@@ -17,7 +17,7 @@ from engine.plan import channels_of
 from engine.schedule import resolve_start
 from engine.settings import CHANGEABLE_UNTIL_S, EngineSettings, QuotaPer
 from engine.statistics import CapabilitiesOf, render_figures, seconds_for
-from gateways.base import Account, ChannelBroken, GatewayError, Outgoing
+from gateways.base import Account, AddressGone, ChannelBroken, GatewayError, Outgoing
 from gateways.message import content_hash
 from storage import settling
 from storage.clients import AudienceCount
@@ -203,6 +203,12 @@ class Operations:
         try:
             for outgoing in preview.outgoing:
                 await self._engine.send_now(channel, replace(outgoing, address=address, reference=""))
+        except AddressGone as error:
+            raise Invalid(
+                _("{channel} can't write to that account: open the channel there, press Start, test again ({words})."),
+                channel=channel,
+                words=error.words or error.code,
+            ) from error
         except GatewayError as error:
             raise Invalid(
                 _("{channel} did not take the test: {words}"), channel=channel, words=error.words or error.code

@@ -18,6 +18,7 @@ _DASH = re.compile(r"\s+[-–—]\s+|\s*(?:=>|→)\s*")
 _BARE_LINK = re.compile(r"(?:https?://|tg://)\S+", re.IGNORECASE)
 _DOMAIN = re.compile(r"(?:[\w-]+\.)+[a-z]{2,}(?:/\S*)?", re.IGNORECASE)
 _SENTENCE = re.compile(r"[.!?…]+(?:\s+|$)|\n+")
+_LEFT_GAP = re.compile(r"[ ,]*\0(?=\s*[,.:;!?…])")  # "Hello \0," without the name that stood there
 _NAME_LENGTH = 40  # characters: a name must fit a button and a line of a list
 MAX_LABEL = 64  # characters; each kind's own limit is checked when the message is fitted
 
@@ -143,7 +144,8 @@ def _first_words(text: str) -> str:
         marked = _TAG.sub("", marked)
     sentences = [words for words in (" ".join(one.split()) for one in _SENTENCE.split(marked)) if words]
     best = next((words for words in sentences if "\0" not in words and " " in words), "")
-    best = (best or next(iter(sentences), "")).replace("\0", "").strip(" ,.:;-–—")
+    best = _LEFT_GAP.sub("", best or next(iter(sentences), ""))
+    best = " ".join(best.replace("\0", "").split()).strip(" ,.:;-–—")
     return best if len(best) <= _NAME_LENGTH else best[:_NAME_LENGTH].rsplit(" ", 1)[0].rstrip(" ,") + "…"
 
 

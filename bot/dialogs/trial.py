@@ -80,7 +80,7 @@ async def _send_test(talk: Talk, mailing: Mailing, channel: str, address: str) -
     try:
         await talk.operations.send_test(mailing.id, channel, address, talk.actor)
     except Invalid as error:
-        note = t("⚠ The test did not arrive by {channel}: {why}", channel=channel, why=t.error(error))
+        note = t("⚠ {why}", why=t.error(error))
         return [compose.message_card(talk, mailing, note)]
     note = t("✓ The test is sent to you by {channel}. It counts in no statistics.", channel=channel)
     return [compose.message_card(talk, mailing, note)]

@@ -97,6 +97,30 @@ async def test_a_card_is_edited_every_three_seconds_and_only_when_it_changed(sho
     assert len(wall.edited) <= shown + 1
 
 
+async def test_a_card_that_a_press_has_changed_rests_three_seconds_as_well(shop: Desk) -> None:
+    wall = Wall()
+    cards = cards_on(shop, wall)
+    await cards.tick()
+    chat = await launched(shop)
+    await cards.tick()
+    await shop.clock.advance(2.9)
+    await cards.tick()
+    assert wall.edited == []
+    await shop.clock.advance(0.2)
+    await cards.tick()
+    assert [card for card, _text in wall.edited] == [chat.card().id]
+    await chat.press("Slower")
+    await count(shop, sent=3, waiting=-3)
+    await shop.clock.advance(2.9)
+    await cards.tick()
+    await shop.clock.advance(2.9)
+    await cards.tick()
+    assert len(wall.edited) == 1
+    await shop.clock.advance(0.2)
+    await cards.tick()
+    assert "sent 3" in wall.edited[1][1]
+
+
 async def test_a_card_goes_on_after_a_restart_and_ends_with_the_mailing(shop: Desk) -> None:
     await launched(shop)
     first, second = Wall(), Wall()
