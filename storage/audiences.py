@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 
-from sqlalchemy import ColumnElement, func, select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateways.base import AddressStatus
@@ -74,7 +74,7 @@ async def first_reachable(database: Database, audience: Audience) -> int | None:
     """The id of a client who would get it; of one who matches at all, where nobody can be reached."""
     async with database.read() as connection:
         query = await audience.compile(connection)
-        matching = select(clients.c.id).where(query.matching).order_by(clients.c.id).limit(1)
+        matching = select(clients.c.id).select_from(query.source).where(query.matching).order_by(clients.c.id).limit(1)
         found: int | None = await connection.scalar(matching.where(query.left_out.is_(None)))
         return found if found is not None else await connection.scalar(matching)
 
@@ -87,39 +87,35 @@ async def why_left_out(database: Database, client_id: int, audience: Audience) -
     async with database.read() as connection:
         query = await audience.compile(connection)
         row = (
-            await connection.execute(select(query.left_out).where(clients.c.id == client_id, query.matching))
+            await connection.execute(
+                select(query.left_out).select_from(query.source).where(clients.c.id == client_id, query.matching)
+            )
         ).one_or_none()
         return NOT_IN_AUDIENCE if row is None else row[0]
 
 
-Way = tuple[str, str]  # channel and status of its address, or "" and the reason for being left out
-
-
-async def _count_in_groups(database: Database, audience: Audience) -> Counter[Way]:
+async def _count_in_groups(database: Database, audience: Audience) -> Counter[str]:
     async with database.read() as connection:
         # A million ids are to be hashed in memory; compiling a statement that takes a second does not pay.
         await connection.execute(text("SET LOCAL work_mem = '128MB'"))
         await connection.execute(text("SET LOCAL jit = off"))
         query = await audience.compile(connection)
-        channel, status = (column.label(name) for column, name in zip(_way(query, audience), ("c", "s"), strict=True))
+        way = query.way.label("way")
         found = await connection.execute(
-            select(channel, status, func.count()).select_from(clients).where(query.matching).group_by(channel, status)
+            select(way, func.count()).select_from(query.source).where(query.matching).group_by(way)
         )
-        return Counter({(channel, status): amount for channel, status, amount in found})
+        return Counter({row[0]: row[1] for row in found})
 
 
-async def _count_spans(database: Database, audience: Audience, spans: Sequence[Span]) -> Counter[Way]:
+async def _count_spans(database: Database, audience: Audience, spans: Sequence[Span]) -> Counter[str]:
     """SQLite would sort all rows to group them: the ways come as one text, and are counted here."""
-    counted: Counter[Way] = Counter()
+    counted: Counter[str] = Counter()
     async with database.read() as connection:
         for span in spans:
             query = await audience.compile(connection, span)
-            channel, status = _way(query, audience)
-            ways = func.aggregate_strings(channel + "=" + status, "|")
-            joined = await connection.scalar(select(ways).select_from(clients).where(query.matching))
-            for way, amount in Counter(joined.split("|") if joined else ()).items():
-                channel_name, _, told = way.partition("=")
-                counted[channel_name, told] += amount
+            ways = select(func.aggregate_strings(query.way, "|")).select_from(query.source).where(query.matching)
+            joined = await connection.scalar(ways)
+            counted.update(joined.split("|") if joined else ())
     return counted
 
 
@@ -128,32 +124,23 @@ async def _spans(connection: AsyncConnection) -> list[Span]:
     return [] if first is None else [(start, start + _IN_SPAN - 1) for start in range(first, last + 1, _IN_SPAN)]
 
 
-def _way(query: AudienceQuery, audience: Audience) -> tuple[ColumnElement[str], ColumnElement[str]]:
-    """Which way the client would go, from the card alone where the main channel decides: see `_reason`."""
-    if audience.routing == Routing.MAIN:
-        return func.coalesce(clients.c.main_channel, ""), clients.c.main_status
-    return func.coalesce(query.channel, ""), func.coalesce(query.left_out, AddressStatus.ENABLED.value)
-
-
-def _added(counted: Sequence[Counter[Way]], audience: Audience) -> AudienceCount:
+def _added(counted: Sequence[Counter[str]], audience: Audience) -> AudienceCount:
     by_channel: Counter[str] = Counter()
     left_out: Counter[str] = Counter()
-    for ways in counted:
-        for (channel, status), amount in ways.items():
-            if reason := _reason(channel, status, audience):
-                left_out[reason] += amount
-            else:
-                by_channel[channel] += amount
+    for way, amount in sum(counted, Counter()).items():
+        channel, _, status = way.rpartition("=")
+        if reason := _reason(channel, status, audience):
+            left_out[reason] += amount
+        else:
+            by_channel[channel] += amount
     planned = by_channel.total()
     return AudienceCount(planned + left_out.total(), planned, dict(by_channel), dict(left_out))
 
 
 def _reason(channel: str, status: str, audience: Audience) -> str | None:
-    """What `AudienceQuery.left_out` says, of the main channel and its status."""
-    if status == AddressStatus.ENABLED and channel in audience.known_channels:
-        return None
-    if audience.routing != Routing.MAIN:
-        return status
-    if channel and channel not in audience.known_channels:
+    """What `AudienceQuery.left_out` says of this way."""
+    if audience.routing == Routing.MAIN and channel and channel not in audience.known_channels:
         return NO_CHANNEL
-    return NO_ADDRESS if status == "none" else status
+    if status == "none":
+        return NO_ADDRESS
+    return None if status == AddressStatus.ENABLED else status

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, and_, case, exists, false, literal, null, or_, select, true
+from sqlalchemy import ColumnElement, FromClause, Null, Text, and_, case, false, func, literal, null, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateways.base import AddressStatus
@@ -84,15 +84,18 @@ class AudienceFilter:
 
 @dataclass(frozen=True, slots=True)
 class AudienceQuery:
-    """Expressions over `schema.clients`, for any SELECT from that table.
+    """Expressions for any SELECT from `source`, which has a row for each client.
 
     `left_out` is the reason why a matching client can't be planned, NULL where it can; `channel` and `address_id` are
-    where it would be sent, NULL where it can't."""
+    where it would be sent, NULL where it can't. `way` tells the same in one text for counting: see `_way_of_main` and
+    `_Arm`."""
 
+    source: FromClause
     matching: ColumnElement[bool]
     channel: ColumnElement[str | None]
     address_id: ColumnElement[int | None]
     left_out: ColumnElement[str | None]
+    way: ColumnElement[str]
 
 
 NO_ADDRESS = "no_address"
@@ -127,17 +130,33 @@ async def compile_audience(
     terms = await _with_segments(connection, audience)
     fields = await load_fields(connection, _field_names(terms), at=at, zone=zone, span=span)
     step_ids = await _steps_of(connection, _mailings(terms))
+    own = {step_id: deliveries.alias(f"of_step_{step_id}") for ids in step_ids.values() for step_id in ids}
     matching = and_(
         fields.within(clients.c.id),
         clients.c.merged_into.is_(None),
         clients.c.erased_at.is_(None),
-        *(_term(term, fields, step_ids) for term in terms),
+        *(_term(term, fields, step_ids, own) for term in terms),
     )
-    channel, left_out = _route(fields, Routing(routing), [name for name in channels if name in known_channels])
-    if routing == Routing.MAIN:
+    source = _source(own, is_sqlite=fields.is_sqlite)
+    if Routing(routing) is Routing.MAIN:
         channel, left_out = _main_route(known_channels)
-        return AudienceQuery(matching, channel, case((left_out.is_(None), clients.c.main_address_id)), left_out)
-    return AudienceQuery(matching, channel, _address_on(channel), left_out)
+        address_id = case((left_out.is_(None), clients.c.main_address_id))
+        return AudienceQuery(source, matching, channel, address_id, left_out, _way_of_main())
+    arms = _arms(fields, Routing(routing), [name for name in channels if name in known_channels])
+    channel = case(*((arm.when, arm.channel) for arm in arms), else_=null())
+    left_out = case(*((arm.when, arm.left_out) for arm in arms), else_=literal(NO_ADDRESS))
+    way = case(*((arm.when, arm.way()) for arm in arms), else_=literal(f"={NO_ADDRESS}"))
+    return AudienceQuery(source, matching, channel, _address_on(channel), left_out, way)
+
+
+def _source(own: Mapping[int, FromClause], *, is_sqlite: bool) -> FromClause:
+    """The cards, each beside its deliveries of the steps that the filter asks for."""
+    source: FromClause = clients
+    for step_id, its in own.items():
+        same = its.c.id == delivery_id(step_id, clients.c.id)
+        # PostgreSQL hashes the deliveries: only those of the step. SQLite finds each by its id.
+        source = source.outerjoin(its, same if is_sqlite else and_(its.c.step_id == step_id, same))
+    return source
 
 
 async def _with_segments(
@@ -169,40 +188,35 @@ async def _steps_of(connection: AsyncConnection, mailings: Collection[int]) -> M
     return found
 
 
-def _term(term: Term, fields: Fields, step_ids: Mapping[int, Sequence[int]]) -> ColumnElement[bool]:
+def _term(
+    term: Term, fields: Fields, step_ids: Mapping[int, Sequence[int]], own: Mapping[int, FromClause]
+) -> ColumnElement[bool]:
     match term:
         case AnyOf(conditions=inner):
-            return or_(false(), *(_term(one, fields, step_ids) for one in inner))
+            return or_(false(), *(_term(one, fields, step_ids, own) for one in inner))
         case AllOf(conditions=inner):
-            return and_(true(), *(_term(one, fields, step_ids) for one in inner))
+            return and_(true(), *(_term(one, fields, step_ids, own) for one in inner))
         case MailingOutcome():
-            happened = _happened(term, fields, step_ids[term.mailing])
+            happened = _happened(term, fields, step_ids[term.mailing], own)
             return ~happened if term.is_not else happened
         case Condition():
             return fields.compare(term.field, term.comparison, term.value)
 
 
-def _happened(term: MailingOutcome, fields: Fields, step_ids: Sequence[int]) -> ColumnElement[bool]:
+def _happened(
+    term: MailingOutcome, fields: Fields, step_ids: Sequence[int], own: Mapping[int, FromClause]
+) -> ColumnElement[bool]:
+    """Never NULL, also where the client has no delivery."""
     states = _REACHED.get(term.outcome)
-    if states is None:
-        return clients.c.id.in_(
-            select(reactions.c.client_id).where(
-                reactions.c.step_id.in_(step_ids),
-                reactions.c.kind == str(term.outcome),
-                fields.within(reactions.c.client_id),
-            )
+    if states is not None:
+        arms = [(own[step_id].c.state == str(state), true()) for step_id in step_ids for state in states]
+        return case(*arms, else_=false())
+    return clients.c.id.in_(
+        select(reactions.c.client_id).where(
+            reactions.c.step_id.in_(step_ids),
+            reactions.c.kind == str(term.outcome),
+            fields.within(reactions.c.client_id),
         )
-    return or_(*(_ended_as(step_id, states) for step_id in step_ids))
-
-
-def _ended_as(step_id: int, states: Sequence[DeliveryState]) -> ColumnElement[bool]:
-    return (
-        exists()
-        .where(
-            deliveries.c.id == delivery_id(step_id, clients.c.id),
-            deliveries.c.state.in_([str(state) for state in states]),
-        )
-        .correlate(clients)
     )
 
 
@@ -225,32 +239,44 @@ def _main_left_out(is_known: ColumnElement[bool]) -> ColumnElement[str | None]:
     )
 
 
-def _route(
-    fields: Fields, routing: Routing, listed: Sequence[str]
-) -> tuple[ColumnElement[str | None], ColumnElement[str | None]]:
-    """The first listed channel that can be used, as the card's `reach` tells."""
-    if not listed:
-        return case((false(), clients.c.main_channel)), literal(NO_ADDRESS)
-    ends_it = routing == Routing.CASCADE  # an opt-out on the way ends a cascade, blocked or gone does not
-    whens: list[tuple[ColumnElement[bool], Any]] = []
+def _way_of_main() -> ColumnElement[str]:
+    """The main channel and its status, as "tg-shop=enabled"; which of them can be used is told by whoever counts."""
+    return func.coalesce(clients.c.main_channel, "") + "=" + clients.c.main_status
+
+
+@dataclass(frozen=True, slots=True)
+class _Arm:
+    """Where it holds, the client is sent by this channel, or left out for this reason."""
+
+    when: ColumnElement[bool]
+    channel: ColumnElement[Any]
+    left_out: ColumnElement[Any]
+
+    def way(self) -> ColumnElement[Any]:
+        """ "tg-shop=enabled", or "=blocked" for who is left out."""
+        if isinstance(self.left_out, Null):
+            return self.channel + f"={AddressStatus.ENABLED.value}"
+        return literal("=") + self.left_out
+
+
+def _arms(fields: Fields, routing: Routing, listed: Sequence[str]) -> list[_Arm]:
+    """The first listed channel that can be used, as the card's `reach` tells; the first arm that holds decides."""
+    arms: list[_Arm] = []
     if routing == Routing.CHOSEN:
         on_main = clients.c.main_channel.in_(listed)
-        usable = clients.c.main_status == AddressStatus.ENABLED
-        whens += [(and_(on_main, usable), clients.c.main_channel), (on_main, null())]
-    for name in listed:
-        whens.append((fields.reaches(name, AddressStatus.ENABLED), literal(name, Text)))
-        if ends_it:
-            whens.append((fields.reaches(name, AddressStatus.UNSUBSCRIBED), null()))
-    channel: ColumnElement[str | None] = case(*whens, else_=null())
-    reasons: list[tuple[ColumnElement[bool], Any]] = [(channel.is_not(None), null())]
-    if routing == Routing.CHOSEN:
         told = case((clients.c.main_status == "none", literal(NO_ADDRESS)), else_=clients.c.main_status)
-        reasons.append((clients.c.main_channel.in_(listed), told))
-    reasons += [
-        (or_(*(fields.reaches(name, status) for name in listed)), literal(str(status)))
+        arms.append(_Arm(and_(on_main, clients.c.main_status == AddressStatus.ENABLED), clients.c.main_channel, null()))
+        arms.append(_Arm(on_main, null(), told))
+    for name in listed:
+        arms.append(_Arm(fields.reaches(name, AddressStatus.ENABLED), literal(name, Text), null()))
+        if routing == Routing.CASCADE:  # an opt-out on the way ends a cascade, blocked or gone does not
+            out = AddressStatus.UNSUBSCRIBED
+            arms.append(_Arm(fields.reaches(name, out), null(), literal(out.value)))
+    arms += [
+        _Arm(or_(false(), *(fields.reaches(name, status) for name in listed)), null(), literal(status.value))
         for status in (AddressStatus.UNSUBSCRIBED, AddressStatus.BLOCKED, AddressStatus.GONE)
     ]
-    return channel, case(*reasons, else_=literal(NO_ADDRESS))
+    return arms
 
 
 def _address_on(channel: ColumnElement[str | None]) -> ColumnElement[int | None]:

@@ -88,7 +88,8 @@ def _insert(package: Package, query: AudienceQuery, inside: ColumnElement[bool])
         query.address_id,
         literal(DeliveryState.PLANNED.value),
         _due_at(package),
-    ).where(inside, query.left_out.is_(None))
+    )
+    chosen = chosen.select_from(query.source).where(inside, query.left_out.is_(None))
     # The mark lets each client be looked at once; (step, client) is unique besides, as it is the id.
     names = ["id", "step_id", "client_id", "channel", "address_id", "state", "due_at"]
     return insert(deliveries).from_select(names, chosen)
@@ -112,7 +113,7 @@ async def _count(
     deltas: dict[CounterKey, int] = defaultdict(int)
     channel, left_out = query.channel.label("channel"), query.left_out.label("left_out")
     found = await connection.execute(
-        select(channel, left_out, func.count()).where(inside).select_from(clients).group_by(channel, left_out)
+        select(channel, left_out, func.count()).where(inside).select_from(query.source).group_by(channel, left_out)
     )
     planned = 0
     for reached, reason, amount in found:

@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
 from engine.audience import read_audience
 from gateways.base import AddressStatus
@@ -27,9 +27,8 @@ async def matching(store: Store, *where: dict[str, Any], at: datetime = NOW) -> 
     audience = audiences.Audience(read_audience({"where": list(where)}), known_channels=CHANNELS, at=at)
     async with store.database.read() as connection:
         query = await audience.compile(connection)
-        found = await connection.scalars(
-            clients.select().with_only_columns(clients.c.external_id).where(query.matching).order_by(clients.c.id)
-        )
+        wanted = select(clients.c.external_id).select_from(query.source).where(query.matching)
+        found = await connection.scalars(wanted.order_by(clients.c.id))
         names = "".join(found)
     counted = await store.clients.count(audience.filter, known_channels=CHANNELS, at=at)
     assert counted.audience == len(names)
@@ -286,7 +285,7 @@ async def test_the_address_of_the_way_is_the_enabled_one(people: Store) -> None:
         ):
             audience = audiences.Audience(read_audience({}), routing, channels, CHANNELS, NOW)
             query = await audience.compile(connection)
-            found = clients.select().with_only_columns(query.address_id).where(clients.c.id == card.id)
+            found = select(query.address_id).select_from(query.source).where(clients.c.id == card.id)
             assert await connection.scalar(found) == expected
 
 
