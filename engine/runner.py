@@ -304,7 +304,7 @@ class Engine:
         now = self._clock.now()
         if step.start_at is None or step.start_at > now:
             return
-        if step.timezone != "client" and now - step.start_at > timedelta(seconds=LATE_START_S):
+        if now - step.start_at > timedelta(seconds=LATE_START_S):
             late_min = int((now - step.start_at).total_seconds() // 60)
             await self._pause(step.mailing_id, "late_start", f"its start was {late_min} minutes ago", Status.SCHEDULED)
             return

@@ -79,7 +79,6 @@ class ActiveStep:
     mailing_id: int
     status: Status
     start: str
-    timezone: str | None
     start_at: datetime | None
     speed: float | None
     planned_all: bool
@@ -171,7 +170,6 @@ class Mailings:
                     mailing_id=row.mailing_id,
                     status=Status(row.status),
                     start=row.start,
-                    timezone=row.timezone,
                     start_at=row.start_at,
                     speed=row.speed,
                     planned_all=row.planned_all,
