@@ -1,6 +1,7 @@
 """A whole Carillon as a person runs it: a folder, a configuration, the program in its own process, the command line."""
 
 import asyncio
+import io
 import json
 import os
 import signal
@@ -8,15 +9,20 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+from sqlalchemy import select
 
+from bot.cli.main import run as run_command
+from bot.config import load
+from bot.desk import Desk, open_desk
 from gateways.simulator.telegram.bots import SimulatedBot
 from gateways.simulator.telegram.clients import ClientState
 from gateways.simulator.telegram.server import TelegramSimulator
+from storage.schema import runs
 
 TOKEN = "555000111:AAsimulated-token-of-the-shop"
 ADMIN_TOKEN = "555000222:AAsimulated-token-of-the-admin"
@@ -26,41 +32,52 @@ COMMAND = [str(Path(sys.executable).with_name("carillon"))]
 
 
 class Carillon:
-    """`start` runs the program, `cli` a command beside it."""
+    """`start` runs the program, `cli` a command beside it; `desk` is the storage as a command has it open."""
 
     def __init__(self, folder: Path, simulator: TelegramSimulator, storage_url: str, **options: Any) -> None:
         self.folder = folder
         self.simulator = simulator
-        self.port = _free_port()
+        self.port = free_port()
         self.process: asyncio.subprocess.Process | None = None
         self.log = folder / "run.log"
-        (folder / "config.toml").write_text(_config(simulator.url, storage_url, self.port, **options))
+        self.config = folder / "config.toml"
+        self.config.write_text(_config(simulator.url, storage_url, self.port, **options))
+        self.desk: Desk
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
 
     # --- the program ---
 
-    async def start(self, *, only: str = "", ready: bool = True) -> None:
+    async def start(self, *, only: str = "") -> None:
+        """Run it until it is ready; `only="engine"` spares the seconds that reading updates takes to import."""
         command = [*COMMAND, "run", *(["--only", only] if only else [])]
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 *command, cwd=self.folder, stdout=log, stderr=log, env=_environment()
             )
-        if ready:
-            await self.until_ready()
+        await until(self._holds_storage if only == "engine" else self._answers, 90, "the program to be ready")
 
-    async def until_ready(self, timeout_s: float = 60) -> None:
-        async def answers() -> bool:
-            if self.process is not None and self.process.returncode is not None:
-                raise AssertionError(f"carillon run ended with {self.process.returncode}: {self.said()}")
-            try:
-                async with (
-                    aiohttp.ClientSession() as session,
-                    session.get(f"http://127.0.0.1:{self.port}/ready") as answer,
-                ):
-                    return answer.status == 200
-            except aiohttp.ClientError:
-                return False
+    async def _holds_storage(self) -> bool:
+        process = self._living()
+        async with self.desk.store.database.read() as connection:
+            found = await connection.scalar(select(runs.c.id).where(runs.c.pid == process.pid))
+        return found is not None
 
-        await until(answers, timeout_s, "the program to be ready")
+    async def _answers(self) -> bool:
+        self._living()
+        try:
+            async with aiohttp.ClientSession() as session, session.get(f"{self.url}/ready") as answer:
+                return answer.status == 200
+        except aiohttp.ClientError:
+            return False
+
+    def _living(self) -> asyncio.subprocess.Process:
+        assert self.process is not None
+        if self.process.returncode is not None:
+            raise AssertionError(f"carillon run ended with {self.process.returncode}: {self.said()}")
+        return self.process
 
     async def kill(self) -> None:
         """As the power cut would."""
@@ -86,31 +103,19 @@ class Carillon:
     # --- beside it ---
 
     async def cli(self, *arguments: str, code: int = 0) -> Any:
-        """Run a command with --json; its document."""
-        process = await asyncio.create_subprocess_exec(
-            *COMMAND,
-            *arguments,
-            "--json",
-            cwd=self.folder,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=_environment(),
-        )
-        out, err = await process.communicate()
-        assert process.returncode == code, f"{arguments} ended with {process.returncode}: {err.decode()}{out.decode()}"
-        assert b"Traceback" not in err
-        return json.loads(out) if out.strip() else None
+        """A command with --json, as another process would run it: its document, or what it said where it failed."""
+        out, err = io.StringIO(), io.StringIO()
+        with redirect_stdout(out), redirect_stderr(err):
+            ended = await asyncio.to_thread(run_command, [*arguments, "--json", "--config", str(self.config)])
+        assert ended == code, f"{arguments} ended with {ended}: {err.getvalue()}{out.getvalue()}"
+        assert "Traceback" not in err.getvalue()
+        if code:
+            return err.getvalue()
+        return json.loads(out.getvalue()) if out.getvalue().strip() else None
 
     async def figures(self, mailing_id: int) -> Mapping[str, Any]:
-        """CONTRACT.md section 6, as the API gives it while the program runs, else as the command line does."""
-        if self.process is None or self.process.returncode is not None:
-            return dict(await self.cli("mailing", "show", str(mailing_id)))
-        async with (
-            aiohttp.ClientSession(headers={"Authorization": f"Bearer {API_TOKEN}"}) as session,
-            session.get(f"http://127.0.0.1:{self.port}/api/v1/mailings/{mailing_id}") as answer,
-        ):
-            assert answer.status == 200, await answer.text()
-            return dict(await answer.json())
+        """CONTRACT.md section 6."""
+        return await self.desk.operations.figures(mailing_id)
 
     async def until_status(self, mailing_id: int, *statuses: str, timeout_s: float = 60) -> Mapping[str, Any]:
         seen: Mapping[str, Any] = {}
@@ -135,19 +140,34 @@ class Carillon:
         await until(reached, timeout_s, f"{count} to be sent", lambda: f"{seen}")
         return seen
 
-    async def import_clients(self, count: int, channel: str = "tg-shop", first: int = FIRST_CLIENT) -> None:
-        rows = "".join(f"c{n},Name{n},vip,{n}\n" for n in range(first, first + count))
+    async def import_clients(
+        self, count: int, channel: str = "tg-shop", first: int = FIRST_CLIENT, tags: str = "vip"
+    ) -> None:
+        rows = "".join(f"c{n},Name{n},{tags},{n}\n" for n in range(first, first + count))
         file = self.folder / f"clients-{channel}-{first}.csv"
         file.write_text(f"id,first_name,tags,{channel}\n{rows}")
         assert (await self.cli("clients", "import", str(file)))["added"] == count
 
-    async def create(self, name: str = "Spring sale", *, launch: bool = True, **fields: Any) -> int:
-        lines = [f"name = {json.dumps(name)}", *(f"{key} = {json.dumps(value)}" for key, value in fields.items())]
-        lines += ["[message]", 'text = "Hi {{ client.first_name }}!"']
-        file = self.folder / f"{name}.toml"
-        file.write_text("\n".join(lines))
-        made = await self.cli("mailing", "create", str(file), *(["--launch"] if launch else []))
+    async def create(
+        self,
+        name: str = "Spring sale",
+        *,
+        launch: bool = True,
+        text: str = "Hi {{ client.first_name }}!",
+        **fields: Any,
+    ) -> int:
+        made = await self.cli("mailing", "create", self.mailing_file(name, text, **fields), *_launch(launch))
         return int(made["id"])
+
+    def mailing_file(self, name: str, text: str, **fields: Any) -> str:
+        lines = [f"name = {json.dumps(name)}", *(f"{key} = {json.dumps(value)}" for key, value in fields.items())]
+        file = self.folder / f"{name}.toml"
+        file.write_text("\n".join([*lines, "[message]", f"text = {json.dumps(text)}"]))
+        return str(file)
+
+
+def _launch(launch: bool) -> list[str]:
+    return ["--launch"] if launch else []
 
 
 def assert_adds_up(figures: Mapping[str, Any]) -> None:
@@ -174,12 +194,14 @@ async def carillon(folder: Path, storage_url: str, **options: Any) -> AsyncItera
     shop.everyone = ClientState.ACTIVE
     simulator.add_bot(ADMIN_TOKEN, username="admin_demo_bot", first_name="Admin", is_admin=True)
     made = Carillon(folder, simulator, storage_url, **options)
-    try:
-        yield made
-    finally:
-        if made.process is not None:
-            await made.kill()
-        await simulator.stop()
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(simulator.stop)
+        made.desk = await stack.enter_async_context(open_desk(load(made.config)))
+        try:
+            yield made
+        finally:
+            if made.process is not None:
+                await made.kill()
 
 
 def shop_of(made: Carillon) -> SimulatedBot:
@@ -238,7 +260,7 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONWARNINGS": "default"}
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
