@@ -57,8 +57,8 @@ class Programs:
 
 
 @pytest.fixture
-async def api(storage_url: str, tmp_path: Path) -> AsyncIterator[Programs]:
-    config = read(CONFIG.replace("{url}", storage_url), tmp_path / "config.toml", {})
+async def api(made_storage_url: str, tmp_path: Path) -> AsyncIterator[Programs]:
+    config = read(CONFIG.replace("{url}", made_storage_url), tmp_path / "config.toml", {})
     async with open_desk(config) as desk:
         app = web.Application()
         Api(desk).add_to(app)

@@ -19,7 +19,7 @@ from gateways.telegram.capabilities import TELEGRAM
 from storage.counters import add_counters
 from storage.database import Database
 from storage.quotas import DayQuota, PackageQuota
-from storage.schema import addresses, clients, counters, deliveries, mailings, metadata, steps
+from storage.schema import addresses, clients, counters, deliveries, mailings, steps
 from storage.writer import Writer
 
 Answer = Accepted | GatewayError
@@ -226,8 +226,6 @@ async def world(url: str) -> AsyncIterator[World]:
     writer = Writer(database)
     async with asyncio.TaskGroup() as tasks:
         writing = tasks.create_task(writer.run())
-        async with database.writing() as connection:
-            await connection.run_sync(metadata.create_all)
         made = World(database, writer)
         running = tasks.create_task(made.lane.run())
         try:

@@ -22,8 +22,8 @@ from tests.engine.lanes import World, world
 
 
 @pytest.fixture
-async def lane_world(storage_url: str) -> AsyncIterator[World]:
-    async with world(storage_url) as made:
+async def lane_world(made_storage_url: str) -> AsyncIterator[World]:
+    async with world(made_storage_url) as made:
         yield made
 
 
