@@ -113,6 +113,16 @@ class Carillon:
             return err.getvalue()
         return json.loads(out.getvalue()) if out.getvalue().strip() else None
 
+    async def run_to_its_end(self, *arguments: str, code: int) -> str:
+        """A command as a process of its own; what it said on stderr."""
+        process = await asyncio.create_subprocess_exec(
+            *COMMAND, *arguments, cwd=self.folder, stderr=asyncio.subprocess.PIPE, env=_environment()
+        )
+        _, said = await process.communicate()
+        assert process.returncode == code, f"{arguments} ended with {process.returncode}: {said.decode()}"
+        assert b"Traceback" not in said
+        return said.decode()
+
     async def figures(self, mailing_id: int) -> Mapping[str, Any]:
         """CONTRACT.md section 6."""
         return await self.desk.operations.figures(mailing_id)
@@ -214,6 +224,7 @@ def _config(
     port: int,
     *,
     rate: float = 25.0,
+    app_more: str = "",
     channel_more: str = "",
     sending_more: str = "",
     bots: str = "",
@@ -222,6 +233,7 @@ def _config(
 [app]
 timezone = "Europe/Kyiv"
 data_dir = "data"
+{app_more.format(url=f"http://127.0.0.1:{port}")}
 
 [storage]
 url = "{storage_url}"
