@@ -1,7 +1,6 @@
 """A mailing from the command line to the clients, through what can happen on the way."""
 
 import asyncio
-import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 
 from gateways.simulator.telegram.ledger import most_in_window
 from tests.flows.carillon import FIRST_CLIENT, TOKEN, Carillon, assert_adds_up, carillon, shop_of
+from tests.flows.torture import torture
 
 pytestmark = pytest.mark.timeout(240)
 RATE = 200.0
@@ -37,31 +37,18 @@ async def test_everybody_gets_it_once_and_the_figures_add_up(storage_url: str, t
 
 
 async def test_kill_9_at_random_moments_loses_nobody_and_repeats_nobody(running: Carillon) -> None:
-    latency_s = 0.05
-    running.simulator.faults.latency_s = latency_s
-    await running.import_clients(1500)
-    await running.start(only="engine")
-    mailing = await running.create()
-    unknown = 0
-    rng = random.Random(7)
-    for _ in range(5):
-        before = len(running.simulator.accepted_at(TOKEN))
-        await running.until_sent(mailing, before + 20)
-        await asyncio.sleep(rng.uniform(0, 0.3))
-        await running.kill()
-        await running.start(only="engine")
-        figures = await running.figures(mailing)
-        assert_adds_up(figures)
-        assert figures["unknown"] - unknown <= RATE * (latency_s + 0.1)
-        unknown = figures["unknown"]
-        if figures["status"] == "sent":
-            break
-    figures = await running.until_status(mailing, "sent")
-    accepted = running.simulator.accepted_by_chat(TOKEN)
-    assert max(accepted.values()) == 1
-    assert figures["sent"] + figures["unknown"] == 1500
-    assert figures["sent"] <= len(accepted) <= 1500
-    assert len(await running.cli("mailing", "unknown", str(mailing))) == figures["unknown"]
+    done = await torture(running, kills=5, rate=RATE)
+    assert done.kills == 5
+    assert (done.lost, done.twice) == (0, 0)
+    assert max(done.unknown) <= done.bound
+
+
+async def test_kill_9_with_postgresql_loses_nobody_and_repeats_nobody(postgres_database: str, tmp_path: Path) -> None:
+    async with carillon(tmp_path, postgres_database, rate=RATE) as running:
+        done = await torture(running, kills=2, rate=RATE, seed=11)
+    assert done.kills == 2
+    assert (done.lost, done.twice) == (0, 0)
+    assert max(done.unknown) <= done.bound
 
 
 async def test_sigterm_leaves_nothing_unknown(running: Carillon) -> None:
