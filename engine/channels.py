@@ -1,0 +1,176 @@
+"""The lanes of an engine, one for each channel: built, checked, kept running, drained; and what they report of it."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from engine.clock import Clock
+from engine.lane.lane import Lane
+from engine.lane.state import LaneReport
+from engine.settings import ChannelSettings, EngineSettings, QuotaPer
+from gateways.base import ChannelBroken, Gateway, GatewayError
+from storage import settling
+from storage.mailings import NewNotice
+from storage.quotas import DayQuota, PackageQuota
+from storage.store import Store
+
+log = logging.getLogger(__name__)
+
+LANE_RESTART_S = 5.0
+
+
+class Channels:
+    """`fell_over` is told of a lane that has to be given its steps again."""
+
+    def __init__(
+        self,
+        store: Store,
+        gateways: Mapping[str, Gateway],
+        settings: EngineSettings,
+        clock: Clock,
+        *,
+        nudge: Callable[[], None],
+        fell_over: Callable[[Lane], Awaitable[None]],
+    ) -> None:
+        self.lanes: dict[str, Lane] = {}
+        self.alive: dict[str, bool] = {}  # a lane whose task fell over is not, until it runs again
+        self._store = store
+        self._gateways = gateways
+        self._settings = settings
+        self._clock = clock
+        self._nudge = nudge
+        self._fell_over = fell_over
+        self._tasks: list[asyncio.Task[None]] = []
+        self._closing = False
+
+    async def open(self, run_id: int, report: LaneReport, tasks: asyncio.TaskGroup) -> None:
+        """Build the lanes of this run and set them going; each asks its platform first who we are."""
+        states = await self._store.mailings.channel_states()
+        for channel, gateway in self._gateways.items():
+            lane = self._build(self._settings.channels[channel], gateway, run_id, report)
+            state = states.get(channel)
+            # It stays broken until the platform has said otherwise.
+            lane.state.broken = state.reason if state is not None and state.broken_at is not None else None
+            self.lanes[channel] = lane
+            self._tasks.append(tasks.create_task(self._keep(channel), name=f"lane {channel}"))
+
+    async def drain(self) -> None:
+        """Begin no new sends; what is in flight gets `drain_s` to end."""
+        self._closing = True
+        for lane in self.lanes.values():
+            await lane.close()
+        pending = [task for task in self._tasks if not task.done()]
+        if pending:
+            await asyncio.wait(pending, timeout=self._settings.drain_s)
+        for task in self._tasks:
+            task.cancel()
+
+    def halt(self, halted: bool) -> None:
+        """The kill switch."""
+        for lane in self.lanes.values():
+            lane.state.halted = halted
+            lane.state.wake()
+
+    async def notice_mended(self) -> None:
+        """A person has mended a channel, in this process or another: its lane starts again."""
+        if not any(lane.state.broken for lane in self.lanes.values()):
+            return
+        states = await self._store.mailings.channel_states()
+        for channel, lane in self.lanes.items():
+            state = states.get(channel)
+            if lane.state.broken is not None and (state is None or state.broken_at is None):
+                lane.mend()
+
+    def why_blocked(self, step_id: int, channel: str) -> tuple[str, str] | None:
+        """Why a channel will not send what waits on it, once nothing of it is in flight; None while it will."""
+        lane = self.lanes.get(channel)
+        if lane is None:
+            return "channel_missing", f"{channel} stands in no configuration any more"
+        if lane.state.in_flight:
+            return None
+        if lane.state.broken is not None:
+            return "channel_broken", f"{channel}: {lane.state.broken}"
+        if lane.used_up(step_id) and not lane.in_hand(step_id):
+            return "quota", f"the quota of {channel} is used up"
+        return None
+
+    # --- what lanes report of their channel ---
+
+    async def broken(self, channel: str, words: str) -> None:
+        now = self._clock.now()
+        await self._store.mailings.set_channel(channel, {"broken_at": now, "reason": words})
+        await self._store.mailings.notify(NewNotice("channel_broken", now, None, {"channel": channel, "words": words}))
+        self._nudge()
+
+    async def down(self, channel: str, since: datetime | None) -> None:
+        await self._store.mailings.set_channel(channel, {"down_since": since})
+        log.warning("a platform is away" if since else "a platform is back", extra={"channel": channel})
+
+    async def throttled(self, channel: str, until: datetime) -> None:
+        await self._store.mailings.set_channel(channel, {"throttled_until": until})
+
+    # --- inside ---
+
+    def _build(self, channel: ChannelSettings, gateway: Gateway, run_id: int, report: LaneReport) -> Lane:
+        return Lane(
+            channel,
+            gateway,
+            writer=self._store.writer,
+            clock=self._clock,
+            report=report,
+            run_id=run_id,
+            tries=self._settings.tries,
+            quota=self._quota_of(channel),
+        )
+
+    def _quota_of(self, channel: ChannelSettings) -> Callable[[], DayQuota | PackageQuota | None]:
+        quota = channel.quota
+        if quota is None:
+            return lambda: None
+        if quota.per is QuotaPer.PACKAGE:
+            return lambda: PackageQuota(quota.messages)
+        zone = ZoneInfo(self._settings.timezone)
+        return lambda: DayQuota(quota.messages, self._clock.now().astimezone(zone).date().isoformat())
+
+    async def _keep(self, channel: str) -> None:
+        """Run a lane; one that falls over through a fault of ours is cleaned up after and started again."""
+        lane = self.lanes[channel]
+        await self._check(channel)
+        while not self._closing:
+            self.alive[channel] = True
+            try:
+                await lane.run()
+            except Exception:
+                self.alive[channel] = False
+                log.exception("a lane fell over", extra={"channel": channel})
+                await self._clean_up_after(lane)
+            else:
+                break
+        self.alive[channel] = False
+
+    async def _clean_up_after(self, lane: Lane) -> None:
+        await self._clock.sleep(LANE_RESTART_S)
+        try:
+            await self._fell_over(lane)
+            await self._store.writer.write(settling.recover, settling.Recovery(self._clock.now(), lane.channel.id))
+        except Exception:
+            log.exception("what a lane left can't be settled yet", extra={"channel": lane.channel.id})
+        self._nudge()
+
+    async def _check(self, channel: str) -> None:
+        """Ask the platform who we are; a channel whose token is refused does not start, the others do."""
+        lane = self.lanes[channel]
+        try:
+            account = await lane.gateway.check()
+        except ChannelBroken as error:
+            lane.state.broken = error.words
+            await self.broken(channel, error.words)
+        except GatewayError as error:
+            log.warning("a platform does not answer", extra={"channel": channel, "code": error.code})
+        else:
+            lane.mend()
+            values = {"account_id": account.external_id, "account_name": account.name, "link": account.link}
+            mended = {"broken_at": None, "reason": None, "down_since": None}
+            await self._store.mailings.set_channel(channel, values | mended)

@@ -1,0 +1,66 @@
+"""What the engine itself does to a mailing: start, finish, interrupt, pause; each with its audit and its notice."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from engine.clock import Clock
+from storage.mailings import Audited, Move, NewNotice
+from storage.records import ENGINE, Actor, Status
+from storage.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    store: Store
+    clock: Clock
+
+    async def start(self, mailing_id: int, launched_by: Actor | None) -> None:
+        """A scheduled one begins."""
+        values = {"status": Status.SENDING.value, "started_at": self.clock.now()}
+        await self._move(mailing_id, Status.SCHEDULED, values, "start", "started", launched_by)
+
+    async def finish(self, mailing_id: int, launched_by: Actor | None) -> None:
+        values = {
+            "status": Status.SENT.value,
+            "finished_at": self.clock.now(),
+            "reason": None,
+            "reason_words": None,
+        }
+        await self._move(mailing_id, Status.SENDING, values, "finish", "finished", launched_by)
+
+    async def interrupt(self, mailing_id: int, reason: str, words: str) -> None:
+        """Stop until a person resumes or cancels, and tell who launched it."""
+        values = {"status": Status.INTERRUPTED.value, "reason": reason, "reason_words": words}
+        by = await self._launched_by(mailing_id)
+        await self._move(mailing_id, Status.SENDING, values, "interrupt", "interrupted", by)
+
+    async def pause(self, mailing_id: int, reason: str, words: str, status: Status = Status.SENDING) -> None:
+        """Wait for a person's decision, and ask for it."""
+        values = {"status": Status.PAUSED.value, "reason": reason, "reason_words": words}
+        await self._move(mailing_id, status, values, "pause", "paused", await self._launched_by(mailing_id))
+
+    async def _launched_by(self, mailing_id: int) -> Actor | None:
+        mailing = await self.store.mailings.find(mailing_id)
+        return mailing.launched_by if mailing is not None else None
+
+    async def _move(
+        self,
+        mailing_id: int,
+        from_status: Status,
+        values: Mapping[str, Any],
+        verb: str,
+        notice: str,
+        launched_by: Actor | None,
+    ) -> None:
+        now = self.clock.now()
+        why = {"reason": values["reason"], "words": values["reason_words"]} if values.get("reason") else {}
+        await self.store.mailings.move(
+            Move(
+                mailing_id=mailing_id,
+                from_statuses=(from_status,),
+                values=values,
+                audited=Audited(now, ENGINE, verb, details=why),
+                notice=NewNotice(notice, now, launched_by, why),
+            )
+        )

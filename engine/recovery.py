@@ -1,0 +1,31 @@
+"""What an engine settles before it begins: rows that a dead run had in hand, and what sent before a long silence."""
+
+import logging
+from datetime import timedelta
+
+from engine.clock import Clock
+from engine.moves import Moves
+from engine.settings import SILENCE_S
+from storage import settling
+from storage.records import Status
+from storage.store import Store
+
+log = logging.getLogger(__name__)
+
+
+async def recover(store: Store, clock: Clock) -> None:
+    """Nothing stays in the hand of a run that is over: claimed goes back, started is unknown."""
+    recovered = await store.writer.write(settling.recover, settling.Recovery(clock.now()))
+    if recovered.planned or recovered.unknown:
+        figures = {"planned": recovered.planned, "unknown": recovered.unknown}
+        log.warning("deliveries of an ended run were settled", extra=figures)
+
+
+async def guard_long_silence(store: Store, moves: Moves, clock: Clock) -> None:
+    """After a long outage or a restored backup, what was sending asks a person before it goes on."""
+    last, now = await store.runs.last_heartbeat(), clock.now()
+    if last is None or now - last <= timedelta(seconds=SILENCE_S):
+        return
+    words = f"Carillon did not run from {last:%Y-%m-%d %H:%M} to {now:%Y-%m-%d %H:%M} UTC"
+    for mailing in await store.mailings.with_status([Status.SENDING]):
+        await moves.pause(mailing.id, "long_silence", words)

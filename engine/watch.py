@@ -1,0 +1,74 @@
+"""Watches a mailing while it is sent: how fast it goes, and whether too much of it fails."""
+
+from collections import deque
+from collections.abc import Mapping
+
+from engine.clock import Clock
+from engine.settings import InterruptAt
+from storage.store import Store
+
+RATE_OVER_S = 5.0  # the rate that people see is reckoned over so long
+RATE_EVERY_S = 1.0
+# Failures that say something about the client and nothing about us.
+NORMAL_FAILURES = frozenset(
+    {
+        "blocked",
+        "not_found",
+        "deactivated",
+        "never_subscribed",
+        "gone",
+        "unsubscribed",
+        "outside_window",
+        "bot",
+        "kicked",
+    }
+)
+
+
+class Watch:
+    """Over one step, from the moment at which it is launched or resumed: what failed before says nothing then."""
+
+    def __init__(self, step_id: int, store: Store, clock: Clock, limits: InterruptAt) -> None:
+        self._step_id = step_id
+        self._store = store
+        self._clock = clock
+        self._limits = limits
+        self._counted_from: Mapping[str, int] | None = None
+        self._seen: deque[tuple[float, int]] = deque()  # how many had ended, and when it was looked
+
+    async def look(self) -> tuple[str, str] | None:
+        """Keep the rate for whoever asks from another process; why the mailing is to be interrupted, if it is."""
+        outcomes = await self._outcomes()
+        if self._counted_from is None:
+            self._counted_from = outcomes
+        await self._keep_rate(outcomes)
+        return self._too_many_failures({name: n - self._counted_from.get(name, 0) for name, n in outcomes.items()})
+
+    async def _outcomes(self) -> Mapping[str, int]:
+        sums: dict[str, int] = {}
+        for (_, name), amount in (await self._store.deliveries.counters([self._step_id]))[self._step_id].items():
+            sums[name] = sums.get(name, 0) + amount
+        return sums
+
+    async def _keep_rate(self, outcomes: Mapping[str, int]) -> None:
+        now, seen = self._clock.monotonic(), self._seen
+        if seen and now - seen[-1][0] < RATE_EVERY_S:
+            return
+        seen.append((now, sum(outcomes.get(name, 0) for name in ("sent", "failed", "unknown"))))
+        while now - seen[0][0] > RATE_OVER_S:
+            seen.popleft()
+        if len(seen) > 1:
+            rate = (seen[-1][1] - seen[0][1]) / (seen[-1][0] - seen[0][0])
+            await self._store.mailings.set_rate(self._step_id, max(rate, 0.0), self._clock.now())
+
+    def _too_many_failures(self, since: Mapping[str, int]) -> tuple[str, str] | None:
+        limits, failed = self._limits, since.get("failed", 0)
+        normal = sum(since.get(f"failed:{reason}", 0) for reason in NORMAL_FAILURES)
+        ended = since.get("sent", 0) + failed + since.get("unknown", 0)
+        if ended < limits.after or not ended:
+            return None
+        if (failed - normal) / ended > limits.failed_share:
+            return "failures", f"{failed - normal} of the last {ended} failed"
+        if limits.gone_share is not None and normal / ended > limits.gone_share:
+            return "gone", f"{normal} of the last {ended} addresses are blocked or gone"
+        return None
