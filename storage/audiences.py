@@ -10,11 +10,11 @@ from datetime import UTC, datetime, tzinfo
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateways.base import AddressStatus
 from storage.database import Database, now
 from storage.fields import Span
-from storage.filters import NO_ADDRESS, NO_CHANNEL, AudienceFilter, AudienceQuery, compile_audience
+from storage.filters import AudienceFilter, AudienceQuery, compile_audience
 from storage.records import Routing
+from storage.routing import Way
 from storage.schema import clients
 
 READERS = min(os.cpu_count() or 1, 4)
@@ -60,14 +60,14 @@ async def count_audience(database: Database, audience: Audience) -> AudienceCoun
 
     A reader of SQLite uses one core, so a large base is shared out among several."""
     if database.dialect != "sqlite":
-        return _added([await _count_in_groups(database, audience)], audience)
+        return _added([await _count_in_groups(database, audience)])
     async with database.read() as connection:
         await audience.compile(connection)  # a filter that can't be is refused once, before the readers begin
         spans = await _spans(connection)
     async with asyncio.TaskGroup() as tasks:
         shares = [spans[place::READERS] for place in range(READERS)]
         counted = [tasks.create_task(_count_spans(database, audience, share)) for share in shares if share]
-    return _added([task.result() for task in counted], audience)
+    return _added([task.result() for task in counted])
 
 
 async def first_reachable(database: Database, audience: Audience) -> int | None:
@@ -94,28 +94,32 @@ async def why_left_out(database: Database, client_id: int, audience: Audience) -
         return NOT_IN_AUDIENCE if row is None else row[0]
 
 
-async def _count_in_groups(database: Database, audience: Audience) -> Counter[str]:
+async def _count_in_groups(database: Database, audience: Audience) -> Counter[Way]:
     async with database.read() as connection:
         # A million ids are to be hashed in memory; compiling a statement that takes a second does not pay.
         await connection.execute(text("SET LOCAL work_mem = '128MB'"))
         await connection.execute(text("SET LOCAL jit = off"))
         query = await audience.compile(connection)
-        way = query.way.label("way")
+        code = query.route.code.label("code")
         found = await connection.execute(
-            select(way, func.count()).select_from(query.source).where(query.matching).group_by(way)
+            select(code, func.count()).select_from(query.source).where(query.matching).group_by(code)
         )
-        return Counter({row[0]: row[1] for row in found})
+        counted: Counter[Way] = Counter()
+        for letter, amount in found:
+            counted[query.route.ways[letter]] += amount
+        return counted
 
 
-async def _count_spans(database: Database, audience: Audience, spans: Sequence[Span]) -> Counter[str]:
-    """SQLite would sort all rows to group them: the ways come as one text, and are counted here."""
-    counted: Counter[str] = Counter()
+async def _count_spans(database: Database, audience: Audience, spans: Sequence[Span]) -> Counter[Way]:
+    """SQLite would sort all rows to group them: their letters come as one text, and are counted here."""
+    counted: Counter[Way] = Counter()
     async with database.read() as connection:
         for span in spans:
             query = await audience.compile(connection, span)
-            ways = select(func.aggregate_strings(query.way, "|")).select_from(query.source).where(query.matching)
-            joined = await connection.scalar(ways)
-            counted.update(joined.split("|") if joined else ())
+            codes = func.aggregate_strings(query.route.code, "")
+            letters = await connection.scalar(select(codes).select_from(query.source).where(query.matching)) or ""
+            for code, way in query.route.ways.items():
+                counted[way] += letters.count(code)
     return counted
 
 
@@ -124,23 +128,13 @@ async def _spans(connection: AsyncConnection) -> list[Span]:
     return [] if first is None else [(start, start + _IN_SPAN - 1) for start in range(first, last + 1, _IN_SPAN)]
 
 
-def _added(counted: Sequence[Counter[str]], audience: Audience) -> AudienceCount:
+def _added(counted: Sequence[Counter[Way]]) -> AudienceCount:
     by_channel: Counter[str] = Counter()
     left_out: Counter[str] = Counter()
-    for way, amount in sum(counted, Counter()).items():
-        channel, _, status = way.rpartition("=")
-        if reason := _reason(channel, status, audience):
+    for (channel, reason), amount in sum(counted, Counter[Way]()).items():
+        if reason is not None:
             left_out[reason] += amount
-        else:
+        elif channel is not None:
             by_channel[channel] += amount
     planned = by_channel.total()
     return AudienceCount(planned + left_out.total(), planned, dict(by_channel), dict(left_out))
-
-
-def _reason(channel: str, status: str, audience: Audience) -> str | None:
-    """What `AudienceQuery.left_out` says of this way."""
-    if audience.routing == Routing.MAIN and channel and channel not in audience.known_channels:
-        return NO_CHANNEL
-    if status == "none":
-        return NO_ADDRESS
-    return None if status == AddressStatus.ENABLED else status

@@ -6,14 +6,14 @@ from datetime import UTC, datetime, tzinfo
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Null, Text, and_, case, false, func, literal, null, or_, select, true
+from sqlalchemy import ColumnElement, FromClause, and_, case, false, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateways.base import AddressStatus
 from storage.errors import Invalid, _
 from storage.fields import Fields, Span, load_fields
 from storage.records import DeliveryState, Routing
-from storage.schema import addresses, clients, deliveries, delivery_id, reactions, segments, steps
+from storage.routing import Route, route
+from storage.schema import clients, deliveries, delivery_id, reactions, segments, steps
 
 MAX_VALUES = 1000  # of one `in`; a longer list belongs into a tag
 MAX_DEPTH = 8  # of any, all and segments in one another
@@ -84,22 +84,24 @@ class AudienceFilter:
 
 @dataclass(frozen=True, slots=True)
 class AudienceQuery:
-    """Expressions for any SELECT from `source`, which has a row for each client.
-
-    `left_out` is the reason why a matching client can't be planned, NULL where it can; `channel` and `address_id` are
-    where it would be sent, NULL where it can't. `way` tells the same in one text for counting: see `_way_of_main` and
-    `_Arm`."""
+    """Expressions for any SELECT from `source`, which has a row for each client: who matches, and by which way."""
 
     source: FromClause
     matching: ColumnElement[bool]
-    channel: ColumnElement[str | None]
-    address_id: ColumnElement[int | None]
-    left_out: ColumnElement[str | None]
-    way: ColumnElement[str]
+    route: Route
 
+    @property
+    def channel(self) -> ColumnElement[str | None]:
+        return self.route.channel
 
-NO_ADDRESS = "no_address"
-NO_CHANNEL = "no_channel"  # the main channel stands in no configuration any more
+    @property
+    def address_id(self) -> ColumnElement[int | None]:
+        return self.route.address_id
+
+    @property
+    def left_out(self) -> ColumnElement[str | None]:
+        return self.route.left_out
+
 
 _REACHED: Mapping[MailingResult, tuple[DeliveryState, ...]] = {
     MailingResult.SENT: (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.READ),
@@ -138,15 +140,7 @@ async def compile_audience(
         *(_term(term, fields, step_ids, own) for term in terms),
     )
     source = _source(own, is_sqlite=fields.is_sqlite)
-    if Routing(routing) is Routing.MAIN:
-        channel, left_out = _main_route(known_channels)
-        address_id = case((left_out.is_(None), clients.c.main_address_id))
-        return AudienceQuery(source, matching, channel, address_id, left_out, _way_of_main())
-    arms = _arms(fields, Routing(routing), [name for name in channels if name in known_channels])
-    channel = case(*((arm.when, arm.channel) for arm in arms), else_=null())
-    left_out = case(*((arm.when, arm.left_out) for arm in arms), else_=literal(NO_ADDRESS))
-    way = case(*((arm.when, arm.way()) for arm in arms), else_=literal(f"={NO_ADDRESS}"))
-    return AudienceQuery(source, matching, channel, _address_on(channel), left_out, way)
+    return AudienceQuery(source, matching, route(fields, Routing(routing), channels, known_channels))
 
 
 def _source(own: Mapping[int, FromClause], *, is_sqlite: bool) -> FromClause:
@@ -217,80 +211,6 @@ def _happened(
             reactions.c.kind == str(term.outcome),
             fields.within(reactions.c.client_id),
         )
-    )
-
-
-# --- routing ---------------------------------------------------------------------------------------------------------
-
-
-def _main_route(known_channels: Sequence[str]) -> tuple[ColumnElement[str | None], ColumnElement[str | None]]:
-    left_out = _main_left_out(clients.c.main_channel.in_(known_channels))
-    return case((left_out.is_(None), clients.c.main_channel)), left_out
-
-
-def _main_left_out(is_known: ColumnElement[bool]) -> ColumnElement[str | None]:
-    status = clients.c.main_status
-    return case(
-        (clients.c.main_channel.is_(None), literal(NO_ADDRESS)),
-        (~is_known, literal(NO_CHANNEL)),
-        (status == AddressStatus.ENABLED, null()),
-        (status == "none", literal(NO_ADDRESS)),
-        else_=status,
-    )
-
-
-def _way_of_main() -> ColumnElement[str]:
-    """The main channel and its status, as "tg-shop=enabled"; which of them can be used is told by whoever counts."""
-    return func.coalesce(clients.c.main_channel, "") + "=" + clients.c.main_status
-
-
-@dataclass(frozen=True, slots=True)
-class _Arm:
-    """Where it holds, the client is sent by this channel, or left out for this reason."""
-
-    when: ColumnElement[bool]
-    channel: ColumnElement[Any]
-    left_out: ColumnElement[Any]
-
-    def way(self) -> ColumnElement[Any]:
-        """ "tg-shop=enabled", or "=blocked" for who is left out."""
-        if isinstance(self.left_out, Null):
-            return self.channel + f"={AddressStatus.ENABLED.value}"
-        return literal("=") + self.left_out
-
-
-def _arms(fields: Fields, routing: Routing, listed: Sequence[str]) -> list[_Arm]:
-    """The first listed channel that can be used, as the card's `reach` tells; the first arm that holds decides."""
-    arms: list[_Arm] = []
-    if routing == Routing.CHOSEN:
-        on_main = clients.c.main_channel.in_(listed)
-        told = case((clients.c.main_status == "none", literal(NO_ADDRESS)), else_=clients.c.main_status)
-        arms.append(_Arm(and_(on_main, clients.c.main_status == AddressStatus.ENABLED), clients.c.main_channel, null()))
-        arms.append(_Arm(on_main, null(), told))
-    for name in listed:
-        arms.append(_Arm(fields.reaches(name, AddressStatus.ENABLED), literal(name, Text), null()))
-        if routing == Routing.CASCADE:  # an opt-out on the way ends a cascade, blocked or gone does not
-            out = AddressStatus.UNSUBSCRIBED
-            arms.append(_Arm(fields.reaches(name, out), null(), literal(out.value)))
-    arms += [
-        _Arm(or_(false(), *(fields.reaches(name, status) for name in listed)), null(), literal(status.value))
-        for status in (AddressStatus.UNSUBSCRIBED, AddressStatus.BLOCKED, AddressStatus.GONE)
-    ]
-    return arms
-
-
-def _address_on(channel: ColumnElement[str | None]) -> ColumnElement[int | None]:
-    return (
-        select(addresses.c.id)
-        .where(
-            addresses.c.client_id == clients.c.id,
-            addresses.c.channel == channel,
-            addresses.c.status == AddressStatus.ENABLED,
-        )
-        .order_by(addresses.c.id)
-        .limit(1)
-        .correlate(clients)
-        .scalar_subquery()
     )
 
 
