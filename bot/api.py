@@ -160,7 +160,7 @@ class Api:
 
         name, data = request.match_info["name"], _audience(body)
         audience = read_audience(data, await self._desk.store.clients.known_fields())
-        count = await self._operations.count_audience(data)
+        count = await self._operations.checker.count_audience(data)
         now = self._desk.clock.now()
         await self._desk.store.segments.save(name, audience, now)
         await self._desk.store.segments.remember_count(name, count.audience, now)
@@ -173,7 +173,7 @@ class Api:
     async def _count(self, _request: web.Request, body: models.CountIn) -> Any:
         if body.routing not in ("main", "chosen"):
             raise Invalid("routing is main or chosen, not “{routing}”.", routing=body.routing)
-        count = await self._operations.count_audience(_audience(body.audience), body.routing, body.channels)
+        count = await self._operations.checker.count_audience(_audience(body.audience), body.routing, body.channels)
         return _counted(count)
 
     # --- mailings ---

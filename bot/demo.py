@@ -10,7 +10,6 @@ from re import sub
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from engine.imports import import_clients
 from rich.console import Console
 from rich.markup import escape
 
@@ -23,6 +22,7 @@ from bot.ports import free_port
 from bot.screens import Attachment, Command, Event, Press, Said, Screen
 from bot.surfaces.console.phones import TelegramPhones
 from bot.watch import watch_mailing
+from engine.imports import import_clients
 from gateways.base import PartKind
 from gateways.simulator.telegram.server import TelegramSimulator
 from storage.timelines import Timelines
@@ -137,7 +137,7 @@ async def _prepare(service: Service, folder: Path, out: Console, shop: "Simulate
     leaving = unsubscribe_some(shop, seed=clients)
     async with asyncio.timeout(STOPS_WITHIN_S):
         while True:
-            count = await service.desk.operations.count_audience({})
+            count = await service.desk.operations.checker.count_audience({})
             if count.left_out.get("unsubscribed", 0) >= leaving:
                 break
             await asyncio.sleep(0.1)

@@ -8,7 +8,7 @@ from gateways.message import Buy, Link, Reply
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from engine.operations import Preview
+    from engine.check import Preview
 
 
 def preview_document(preview: "Preview") -> dict[str, Any]:

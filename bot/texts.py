@@ -120,7 +120,7 @@ class Texts:
 
     def reasons(self, amounts: Mapping[str, int]) -> Html:
         """How many for each reason, the most first."""
-        most_first = sorted(amounts.items(), key=lambda item: -item[1])
+        most_first = sorted(amounts.items(), key=lambda item: (-item[1], item[0]))
         return self.listed([Html(f"{self.number(n)} {self.reason(reason)}") for reason, n in most_first if n])
 
     def ago(self, at: datetime, now: datetime) -> Html:

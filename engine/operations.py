@@ -1,6 +1,6 @@
 """The one door: every verb that a person or a program has, with its right, its guard and its audit."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -8,19 +8,15 @@ from zoneinfo import ZoneInfo
 
 from engine.access import require
 from engine.audience import read_audience
+from engine.check import CheckCard, Checker, Preview
 from engine.clock import Clock
 from engine.errors import Invalid, NotFound, Refused, Stale, _
-from engine.fit import Loss, fit
-from engine.media import Media
-from engine.personalise import Personaliser, TemplateFailed
 from engine.plan import channels_of
-from engine.schedule import resolve_start
 from engine.settings import CHANGEABLE_UNTIL_S, EngineSettings, QuotaPer
-from engine.statistics import CapabilitiesOf, render_figures, seconds_for
-from gateways.base import Account, AddressGone, ChannelBroken, GatewayError, Outgoing
+from engine.statistics import CapabilitiesOf, render_figures
+from gateways.base import Account, AddressGone, ChannelBroken, GatewayError
 from gateways.message import content_hash
 from storage import settling
-from storage.clients import AudienceCount
 from storage.deliveries import DeliveryRow
 from storage.mailings import Audited, Move, Moved, plain_mailing, plain_step
 from storage.records import Actor, ClientCard, DeliveryState, Draft, Mailing, Notice, Status
@@ -33,32 +29,6 @@ CheckChannel = Callable[[str], Awaitable[Account]]
 """Asks a channel's platform who we are. Raises GatewayError."""
 
 _STARTED = (Status.SENDING, Status.PAUSED, Status.INTERRUPTED)
-
-
-@dataclass(frozen=True, slots=True)
-class CheckCard:
-    """What a person should know before the launch. `problems` forbid it, `warnings` do not."""
-
-    mailing: Mailing
-    count: AudienceCount
-    losses: Mapping[str, tuple[Loss, ...]]  # by kind of messenger
-    starts_at: datetime
-    start_note: str | None
-    duration_s: float
-    ends_at: datetime
-    problems: tuple[Invalid, ...]
-    warnings: tuple[Invalid, ...]
-    package_left: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What one client would get on one channel. `client` is None where the audience is empty."""
-
-    client: ClientCard | None
-    channel: str
-    outgoing: tuple[Outgoing, ...]
-    losses: tuple[Loss, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +66,7 @@ class Operations:
         self.store = store
         self.settings = settings
         self._clock = clock
+        self.checker = Checker(store, settings, clock, capabilities_of)
         self._capabilities_of = capabilities_of
         self._check_channel = check_channel
         self._engine = engine
@@ -128,7 +99,7 @@ class Operations:
         values = plain_step(draft)
         if mailing.status is Status.SCHEDULED:
             self._require_changeable(mailing)
-            values |= {"start_at": self._start_at(draft)[0], "content_hash": content_hash(draft.message)}
+            values |= {"start_at": self.checker.start_at(draft)[0], "content_hash": content_hash(draft.message)}
             await self._require_launchable(replace(mailing, draft=draft))
         await self._move(
             mailing,
@@ -160,43 +131,17 @@ class Operations:
 
     # --- looking before ---
 
-    async def count_audience(
-        self, audience: Mapping[str, Any], routing: Any = "main", channels: Sequence[str] = ()
-    ) -> AudienceCount:
-        """How many match now, how many of them can be reached, by channel; and why the others can't."""
-        return await self.store.clients.count(
-            read_audience(audience),
-            routing,
-            channels,
-            tuple(self.settings.channels),
-            at=self._clock.now(),
-            zone=ZoneInfo(self.settings.timezone),
-        )
-
     async def check(self, mailing_id: int) -> CheckCard:
-        return await self._check(await self.get(mailing_id))
+        return await self.checker.check(await self.get(mailing_id))
 
     async def preview(self, mailing_id: int, *, client: str | None = None, channel: str | None = None) -> Preview:
         """The message as one client gets it: the one named, or one of the audience."""
-        return await self.preview_draft((await self.get(mailing_id)).draft, client=client, channel=channel)
-
-    async def preview_draft(self, draft: Draft, *, client: str | None = None, channel: str | None = None) -> Preview:
-        card = await self._preview_client(draft, client)
-        channel = channel or self._preview_channel(draft, card)
-        capabilities = self._capabilities_of(self._channel(channel).kind)
-        fitted = fit(draft.message, capabilities, Media(self.settings.data_dir).sizes(draft.message))
-        personaliser = Personaliser(fitted.parts, capabilities, await self.store.clients.known_fields())
-        values = await self.store.clients.values_of(card.id) if card is not None else {}
-        try:
-            outgoing = personaliser.render(values, address="", delivery_id=0, attempt=0, details={})
-        except TemplateFailed as error:
-            raise Invalid(_("For this client the message can't be made: {words}"), words=str(error)) from error
-        return Preview(card, channel, tuple(outgoing), fitted.losses)
+        return await self.checker.preview((await self.get(mailing_id)).draft, client=client, channel=channel)
 
     async def send_test(self, mailing_id: int, channel: str, address: str, by: Actor) -> None:
         """Send the message to one address that is no client's, ahead of all bulk, with a real client's values."""
         require(by, "test")
-        self._channel(channel)
+        self.checker.channel(channel)
         if self._engine is None:
             raise Refused(_("A test needs the engine, and it does not run in this process."))
         preview = await self.preview(mailing_id, channel=channel)
@@ -229,7 +174,7 @@ class Operations:
         if mailing.status is not Status.DRAFT:
             raise Refused(_("“{name}” is {status} already."), name=mailing.draft.name, status=mailing.status.value)
         await self._require_launchable(mailing)
-        start_at, _note = self._start_at(mailing.draft)
+        start_at, _note = self.checker.start_at(mailing.draft)
         now = self._clock.now()
         values: dict[str, Any] = {
             "start_at": start_at,
@@ -305,7 +250,7 @@ class Operations:
         """Messages/second per channel, from the next slot on."""
         require(by, "speed")
         mailing = await self.get(mailing_id)
-        self._require_speed(speed)
+        self.checker.require_speed(speed)
         audited = self._audited(by, "speed", details={"speed": speed})
         statuses = (Status.DRAFT, Status.SCHEDULED, *_STARTED)
         await self._move(mailing, statuses, {}, audited, mailing_values={"speed": float(speed)})
@@ -353,20 +298,13 @@ class Operations:
     async def topup(self, channel: str, amount: int, by: Actor) -> int:
         """Add to a channel's package; returns its balance."""
         require(by, "topup")
-        quota = self._channel(channel).quota
+        quota = self.checker.channel(channel).quota
         if quota is None or quota.per is not QuotaPer.PACKAGE:
             raise Invalid(_('{channel} has no package; its quota would be {{ …, per = "package" }}.'), channel=channel)
         if not 0 < amount <= 1_000_000_000:
             raise Invalid(_("A package is topped up by a number above 0."))
-        await self.package_left(channel)
+        await self.checker.package_left(channel)
         return await self.store.mailings.top_up(channel, amount, self._audited(by, "topup", subject=channel))
-
-    async def package_left(self, channel: str) -> int | None:
-        """The balance of a channel's package; None where it has none."""
-        quota = self._channel(channel).quota
-        if quota is None or quota.per is not QuotaPer.PACKAGE:
-            return None
-        return await self.store.mailings.package_left(channel, quota.messages)
 
     # --- statistics ---
 
@@ -429,13 +367,6 @@ class Operations:
         if self._engine is not None:
             self._engine.nudge()
 
-    def _channel(self, channel: str) -> Any:
-        found = self.settings.channels.get(channel)
-        if found is None:
-            known = ", ".join(self.settings.channels) or "none"
-            raise NotFound(_("There is no channel “{channel}”; there is {known}."), channel=channel, known=known)
-        return found
-
     async def _move(
         self,
         mailing: Mailing,
@@ -495,7 +426,7 @@ class Operations:
             mailing_values={"launched_by": str(by)},
         )
         await self._sweep_all(mailing, DeliveryState.CANCELLED, DeliveryState.PLANNED, (Status.PAUSED,))
-        start_at, _note = self._start_at(mailing.draft)
+        start_at, _note = self.checker.start_at(mailing.draft)
         now = self._clock.now()
         later = mailing.started_at is None and mailing.draft.start != "now" and start_at > now
         values: dict[str, Any] = {
@@ -543,129 +474,10 @@ class Operations:
                 _("“{name}” starts in less than 5 minutes; it can only be cancelled now."), name=mailing.draft.name
             )
 
-    def _require_speed(self, speed: float) -> None:
-        ceiling = max((channel.max_rate for channel in self.settings.channels.values()), default=25.0)
-        if not 0 < speed <= ceiling:
-            raise Invalid(
-                _("A speed is between 1 and {ceiling:g} messages/second; this one is {speed:g}."),
-                ceiling=ceiling,
-                speed=speed,
-            )
-
     async def _require_launchable(self, mailing: Mailing, *, again: bool = False) -> None:
-        card = await self._check(mailing, again=again)
+        card = await self.checker.check(mailing, again=again)
         if card.problems:
             raise card.problems[0]
-
-    def _start_at(self, draft: Draft) -> tuple[datetime, str | None]:
-        """When it starts, and what is to be said of that time. Raises Invalid for a date in the past."""
-        now = self._clock.now()
-        start = resolve_start(draft.start, draft.timezone or self.settings.timezone, now)
-        return start.at, start.note
-
-    async def _check(self, mailing: Mailing, *, again: bool = False) -> CheckCard:
-        draft = mailing.draft
-        problems: list[Invalid] = []
-        warnings: list[Invalid] = []
-        now = self._clock.now()
-        starts_at, note = now, None
-        try:
-            starts_at, note = (now, None) if again else self._start_at(draft)
-        except Invalid as error:
-            problems.append(error)
-        count = AudienceCount()
-        try:
-            for channel in draft.channels:
-                self._channel(channel)
-            count = await self.count_audience(draft.audience, draft.routing, draft.channels)
-        except Invalid as error:
-            problems.append(error)
-        if not again and not problems and count.planned == 0:
-            problems.append(_nobody(count))
-        losses = await self._fit_all(draft, count, problems)
-        if draft.speed is not None:
-            try:
-                self._require_speed(draft.speed)
-            except Invalid as error:
-                problems.append(error)
-        package_left = await self._check_packages(count, problems)
-        duration_s = max(
-            (seconds_for(channel, n, draft.speed, self.settings) for channel, n in count.by_channel.items()),
-            default=0.0,
-        )
-        return CheckCard(
-            mailing=mailing,
-            count=count,
-            losses=losses,
-            starts_at=starts_at,
-            start_note=note,
-            duration_s=duration_s,
-            ends_at=starts_at + timedelta(seconds=duration_s),
-            problems=tuple(problems),
-            warnings=tuple(warnings),
-            package_left=package_left,
-        )
-
-    async def _fit_all(
-        self, draft: Draft, count: AudienceCount, problems: list[Invalid]
-    ) -> dict[str, tuple[Loss, ...]]:
-        """Fit the message to each kind that it will go to, and try its templates."""
-        channels = list(count.by_channel) or [*draft.channels] or list(self.settings.channels)
-        kinds = {self.settings.channels[channel].kind for channel in channels if channel in self.settings.channels}
-        known_fields = await self.store.clients.known_fields()
-        losses: dict[str, tuple[Loss, ...]] = {}
-        for kind in sorted(kinds):
-            capabilities = self._capabilities_of(kind)
-            try:
-                sizes = Media(self.settings.data_dir).sizes(draft.message)
-                fitted = fit(draft.message, capabilities, sizes)
-                Personaliser(fitted.parts, capabilities, known_fields)
-            except Invalid as error:
-                problems.append(error)
-            else:
-                losses[kind] = fitted.losses
-        return losses
-
-    async def _check_packages(self, count: AudienceCount, problems: list[Invalid]) -> dict[str, int]:
-        left: dict[str, int] = {}
-        for channel, planned in count.by_channel.items():
-            balance = await self.package_left(channel) if channel in self.settings.channels else None
-            if balance is None:
-                continue
-            left[channel] = balance
-            if balance < planned:
-                problems.append(
-                    Refused(
-                        _("The package of {channel} has {left} messages left, this mailing needs {needed}; top it up."),
-                        channel=channel,
-                        left=balance,
-                        needed=planned,
-                    )
-                )
-        return left
-
-    async def _preview_client(self, draft: Draft, client: str | None) -> ClientCard | None:
-        if client is None:
-            return await self.store.clients.sample(
-                read_audience(draft.audience),
-                draft.routing,
-                draft.channels,
-                tuple(self.settings.channels),
-                at=self._clock.now(),
-                zone=ZoneInfo(self.settings.timezone),
-            )
-        card = await self.store.clients.find_by_any(client)
-        if card is None:
-            raise NotFound(_("There is no client “{client}”."), client=client)
-        return card
-
-    def _preview_channel(self, draft: Draft, card: ClientCard | None) -> str:
-        usable = draft.channels or tuple(self.settings.channels)
-        if card is not None and card.main_channel in usable and card.main_channel in self.settings.channels:
-            return card.main_channel
-        if not usable:
-            raise Invalid(_("No channel is configured yet; add a [[channels]] table."))
-        return usable[0]
 
     async def _why_not_planned(self, mailing: Mailing, card: ClientCard) -> str:
         if mailing.status in (Status.DRAFT, Status.SCHEDULED):
@@ -687,15 +499,6 @@ def _require_name(draft: Draft) -> None:
         raise Invalid(_("A mailing needs a name."))
     if len(draft.name) > 200:
         raise Invalid(_("A mailing's name has at most 200 characters; this one has {length}."), length=len(draft.name))
-
-
-def _nobody(count: AudienceCount) -> Invalid:
-    if not count.audience:
-        return Invalid(_("Nobody matches this audience."))
-    reasons = ", ".join(f"{reason} {amount}" for reason, amount in sorted(count.left_out.items()))
-    return Invalid(
-        _("{audience} match and none of them can be reached: {reasons}."), audience=count.audience, reasons=reasons
-    )
 
 
 def _summary(mailing: Mailing, counters: Mapping[tuple[str, str], int]) -> Summary:

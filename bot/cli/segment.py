@@ -65,7 +65,7 @@ def count(context: typer.Context, name: Name) -> None:
     async def work() -> "AudienceCount":
         async with desk_of(options) as desk:
             await desk.store.segments.get(name)
-            counted = await desk.operations.count_audience({"segment": name})
+            counted = await desk.operations.checker.count_audience({"segment": name})
             await desk.store.segments.remember_count(name, counted.audience, desk.clock.now())
             return counted
 
@@ -102,7 +102,7 @@ def save(
 
         async with desk_of(options) as desk:
             audience = read_audience(data, await desk.store.clients.known_fields())
-            counted = await desk.operations.count_audience(data)  # what can't be counted is not saved
+            counted = await desk.operations.checker.count_audience(data)  # what can't be counted is not saved
             now = desk.clock.now()
             await desk.store.segments.save(name, audience, now)
             await desk.store.segments.remember_count(name, counted.audience, now)

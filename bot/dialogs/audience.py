@@ -84,7 +84,7 @@ def said_audience(talk: Talk, audience: Any) -> Html:
 async def _counted(talk: Talk, mailing: Mailing) -> str:
     draft = mailing.draft
     try:
-        count = await talk.operations.count_audience(draft.audience, draft.routing, draft.channels)
+        count = await talk.operations.checker.count_audience(draft.audience, draft.routing, draft.channels)
     except Invalid as error:
         return talk.t("⚠ {why}", why=talk.t.error(error))
     return counted(talk, count)

@@ -18,8 +18,8 @@ from bot.dialogs.talk import (
     primary,
 )
 from bot.screens import Screen, with_note
+from engine.check import CheckCard
 from engine.errors import Invalid, Refused
-from engine.operations import CheckCard
 from storage.records import Mailing, Status
 
 

@@ -88,7 +88,7 @@ def said_start(talk: Talk, mailing: Mailing) -> str:
 
 async def _lasts(talk: Talk, mailing: Mailing, speed: float) -> str | None:
     try:
-        count = await talk.operations.count_audience(
+        count = await talk.operations.checker.count_audience(
             mailing.draft.audience, mailing.draft.routing, mailing.draft.channels
         )
     except Invalid as error:

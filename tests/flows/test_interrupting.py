@@ -176,7 +176,7 @@ async def test_a_package_is_checked_before_the_start_and_topped_up(storage_url: 
         assert (await made.desk.operations.check(draft)).package_left == {"tg-shop": 150}
         await made.cli("mailing", "launch", str(draft))
         assert (await made.until_status(draft, "sent"))["sent"] == 100
-        assert await made.desk.operations.package_left("tg-shop") == 50
+        assert await made.desk.operations.checker.package_left("tg-shop") == 50
         # Used up by another on the way: interrupted, topped up, resumed.
         await made.cli("channels", "topup", "tg-shop", "50")
         second = await made.create("Second", speed=20.0)

@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import func, select
 
 from gateways.simulator.telegram.ledger import most_in_window
+from storage.schema import deliveries
 from tests.flows.carillon import FIRST_CLIENT, TOKEN, Carillon, assert_adds_up, carillon, shop_of
 from tests.flows.torture import torture
 
@@ -51,23 +53,23 @@ async def test_kill_9_with_postgresql_loses_nobody_and_repeats_nobody(postgres_d
     assert max(done.unknown) <= done.bound
 
 
-async def test_sigterm_leaves_nothing_unknown(running: Carillon) -> None:
-    running.simulator.faults.latency_s = 1.0
-    await running.import_clients(600)
+async def test_sigterm_leaves_nothing_unknown_where_the_platform_is_slow(running: Carillon) -> None:
+    running.simulator.faults.latency_s = 5.0
+    await running.import_clients(400)
     await running.start(only="engine")
-    mailing = await running.create()
-    await running.until_sent(mailing, 50)
+    mailing = await running.create(speed=50.0)
+    await running.until_sent(mailing, 20)
     code, took_s = await running.terminate()
     assert code == 0
     assert took_s < 10
     figures = await running.figures(mailing)
     assert_adds_up(figures)
     assert figures["unknown"] == 0
-    assert figures["sent"] == len(running.simulator.accepted_at(TOKEN))
+    assert figures["sent"] == len(running.simulator.accepted_at(TOKEN)) >= 200
     running.simulator.faults.latency_s = 0.0
     await running.start(only="engine")
     figures = await running.until_status(mailing, "sent")
-    assert figures["sent"] == 600
+    assert figures["sent"] == 400
     assert max(running.simulator.accepted_by_chat(TOKEN).values()) == 1
 
 
@@ -144,19 +146,22 @@ async def test_a_token_revoked_in_mid_mailing_interrupts_and_goes_on_when_mended
     assert max(running.simulator.accepted_by_chat(TOKEN).values()) == 1
 
 
-async def test_an_outage_loses_nobody(running: Carillon) -> None:
-    await running.import_clients(800)
+@pytest.mark.timeout(300)
+async def test_an_outage_of_a_minute_loses_nobody_and_uses_no_tries_up(running: Carillon) -> None:
+    await running.import_clients(400)
     await running.start(only="engine")
     mailing = await running.create()
     await running.until_sent(mailing, 50)
     async with running.simulator.outage():
-        await asyncio.sleep(8)
+        await asyncio.sleep(60)
         assert (await running.figures(mailing))["status"] == "sending"
-    figures = await running.until_status(mailing, "sent", timeout_s=90)
+    figures = await running.until_status(mailing, "sent", timeout_s=180)
     assert figures["failed"] == 0
-    assert figures["sent"] + figures["unknown"] == 800
-    assert figures["unknown"] <= RATE * 0.2
+    assert figures["sent"] + figures["unknown"] == 400
+    assert figures["unknown"] <= RATE * 0.2  # what was on its way when the connections were cut
     assert max(running.simulator.accepted_by_chat(TOKEN).values()) == 1
+    async with running.desk.store.database.read() as connection:
+        assert await connection.scalar(select(func.max(deliveries.c.tries))) == 1
 
 
 async def test_a_storm_of_throttles_costs_no_tries(running: Carillon) -> None:

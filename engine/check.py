@@ -1,0 +1,226 @@
+"""What a person should see before a launch: the count, what is lost on the way, problems, and the message itself."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from engine.audience import read_audience
+from engine.clock import Clock
+from engine.errors import Invalid, NotFound, Refused, _
+from engine.fit import Loss, fit
+from engine.media import Media
+from engine.personalise import Personaliser, TemplateFailed
+from engine.schedule import resolve_start
+from engine.settings import ChannelSettings, EngineSettings, QuotaPer
+from engine.statistics import CapabilitiesOf, seconds_for
+from gateways.base import Outgoing
+from storage.clients import AudienceCount
+from storage.records import ClientCard, Draft, Mailing
+from storage.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class CheckCard:
+    """What a person should know before the launch. `problems` forbid it, `warnings` do not."""
+
+    mailing: Mailing
+    count: AudienceCount
+    losses: Mapping[str, tuple[Loss, ...]]  # by kind of messenger
+    starts_at: datetime
+    start_note: str | None
+    duration_s: float
+    ends_at: datetime
+    problems: tuple[Invalid, ...]
+    warnings: tuple[Invalid, ...]
+    package_left: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What one client would get on one channel. `client` is None where the audience is empty."""
+
+    client: ClientCard | None
+    channel: str
+    outgoing: tuple[Outgoing, ...]
+    losses: tuple[Loss, ...]
+
+
+class Checker:
+    """Looks, and changes nothing. Every method may raise Invalid and its kinds."""
+
+    def __init__(self, store: Store, settings: EngineSettings, clock: Clock, capabilities_of: CapabilitiesOf) -> None:
+        self._store = store
+        self._settings = settings
+        self._clock = clock
+        self._capabilities_of = capabilities_of
+
+    async def count_audience(
+        self, audience: Mapping[str, Any], routing: Any = "main", channels: Sequence[str] = ()
+    ) -> AudienceCount:
+        """How many match now, how many of them can be reached, by channel; and why the others can't."""
+        return await self._store.clients.count(
+            read_audience(audience),
+            routing,
+            channels,
+            tuple(self._settings.channels),
+            at=self._clock.now(),
+            zone=ZoneInfo(self._settings.timezone),
+        )
+
+    async def check(self, mailing: Mailing, *, again: bool = False) -> CheckCard:
+        draft = mailing.draft
+        problems: list[Invalid] = []
+        warnings: list[Invalid] = []
+        now = self._clock.now()
+        starts_at, note = now, None
+        try:
+            starts_at, note = (now, None) if again else self.start_at(draft)
+        except Invalid as error:
+            problems.append(error)
+        count = AudienceCount()
+        try:
+            for channel in draft.channels:
+                self.channel(channel)
+            count = await self.count_audience(draft.audience, draft.routing, draft.channels)
+        except Invalid as error:
+            problems.append(error)
+        if not again and not problems and count.planned == 0:
+            problems.append(_nobody(count))
+        losses = await self._fit_all(draft, count, problems)
+        if draft.speed is not None:
+            try:
+                self.require_speed(draft.speed)
+            except Invalid as error:
+                problems.append(error)
+        package_left = await self._check_packages(count, problems)
+        duration_s = max(
+            (seconds_for(channel, n, draft.speed, self._settings) for channel, n in count.by_channel.items()),
+            default=0.0,
+        )
+        return CheckCard(
+            mailing=mailing,
+            count=count,
+            losses=losses,
+            starts_at=starts_at,
+            start_note=note,
+            duration_s=duration_s,
+            ends_at=starts_at + timedelta(seconds=duration_s),
+            problems=tuple(problems),
+            warnings=tuple(warnings),
+            package_left=package_left,
+        )
+
+    async def _fit_all(
+        self, draft: Draft, count: AudienceCount, problems: list[Invalid]
+    ) -> dict[str, tuple[Loss, ...]]:
+        """Fit the message to each kind that it will go to, and try its templates."""
+        channels = list(count.by_channel) or [*draft.channels] or list(self._settings.channels)
+        kinds = {self._settings.channels[channel].kind for channel in channels if channel in self._settings.channels}
+        known_fields = await self._store.clients.known_fields()
+        losses: dict[str, tuple[Loss, ...]] = {}
+        for kind in sorted(kinds):
+            capabilities = self._capabilities_of(kind)
+            try:
+                sizes = Media(self._settings.data_dir).sizes(draft.message)
+                fitted = fit(draft.message, capabilities, sizes)
+                Personaliser(fitted.parts, capabilities, known_fields)
+            except Invalid as error:
+                problems.append(error)
+            else:
+                losses[kind] = fitted.losses
+        return losses
+
+    async def _check_packages(self, count: AudienceCount, problems: list[Invalid]) -> dict[str, int]:
+        left: dict[str, int] = {}
+        for channel, planned in count.by_channel.items():
+            balance = await self.package_left(channel) if channel in self._settings.channels else None
+            if balance is None:
+                continue
+            left[channel] = balance
+            if balance < planned:
+                problems.append(
+                    Refused(
+                        _("The package of {channel} has {left} messages left, this mailing needs {needed}; top it up."),
+                        channel=channel,
+                        left=balance,
+                        needed=planned,
+                    )
+                )
+        return left
+
+    async def _preview_client(self, draft: Draft, client: str | None) -> ClientCard | None:
+        if client is None:
+            return await self._store.clients.sample(
+                read_audience(draft.audience),
+                draft.routing,
+                draft.channels,
+                tuple(self._settings.channels),
+                at=self._clock.now(),
+                zone=ZoneInfo(self._settings.timezone),
+            )
+        card = await self._store.clients.find_by_any(client)
+        if card is None:
+            raise NotFound(_("There is no client “{client}”."), client=client)
+        return card
+
+    def _preview_channel(self, draft: Draft, card: ClientCard | None) -> str:
+        usable = draft.channels or tuple(self._settings.channels)
+        if card is not None and card.main_channel in usable and card.main_channel in self._settings.channels:
+            return card.main_channel
+        if not usable:
+            raise Invalid(_("No channel is configured yet; add a [[channels]] table."))
+        return usable[0]
+
+    async def preview(self, draft: Draft, *, client: str | None = None, channel: str | None = None) -> Preview:
+        card = await self._preview_client(draft, client)
+        channel = channel or self._preview_channel(draft, card)
+        capabilities = self._capabilities_of(self.channel(channel).kind)
+        fitted = fit(draft.message, capabilities, Media(self._settings.data_dir).sizes(draft.message))
+        personaliser = Personaliser(fitted.parts, capabilities, await self._store.clients.known_fields())
+        values = await self._store.clients.values_of(card.id) if card is not None else {}
+        try:
+            outgoing = personaliser.render(values, address="", delivery_id=0, attempt=0, details={})
+        except TemplateFailed as error:
+            raise Invalid(_("For this client the message can't be made: {words}"), words=str(error)) from error
+        return Preview(card, channel, tuple(outgoing), fitted.losses)
+
+    async def package_left(self, channel: str) -> int | None:
+        """The balance of a channel's package; None where it has none."""
+        quota = self.channel(channel).quota
+        if quota is None or quota.per is not QuotaPer.PACKAGE:
+            return None
+        return await self._store.mailings.package_left(channel, quota.messages)
+
+    def start_at(self, draft: Draft) -> tuple[datetime, str | None]:
+        """When it starts, and what is to be said of that time. Raises Invalid for a date in the past."""
+        now = self._clock.now()
+        start = resolve_start(draft.start, draft.timezone or self._settings.timezone, now)
+        return start.at, start.note
+
+    def require_speed(self, speed: float) -> None:
+        ceiling = max((channel.max_rate for channel in self._settings.channels.values()), default=25.0)
+        if not 0 < speed <= ceiling:
+            raise Invalid(
+                _("A speed is between 1 and {ceiling:g} messages/second; this one is {speed:g}."),
+                ceiling=ceiling,
+                speed=speed,
+            )
+
+    def channel(self, channel: str) -> ChannelSettings:
+        """Raises NotFound with those that there are."""
+        found = self._settings.channels.get(channel)
+        if found is None:
+            known = ", ".join(self._settings.channels) or "none"
+            raise NotFound(_("There is no channel “{channel}”; there is {known}."), channel=channel, known=known)
+        return found
+
+
+def _nobody(count: AudienceCount) -> Invalid:
+    if not count.audience:
+        return Invalid(_("Nobody matches this audience."))
+    reasons = ", ".join(f"{reason} {amount}" for reason, amount in sorted(count.left_out.items()))
+    return Invalid(
+        _("{audience} match and none of them can be reached: {reasons}."), audience=count.audience, reasons=reasons
+    )
