@@ -1,6 +1,6 @@
 """The one door: every verb that a person or a program has, with its right, its guard and its audit."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -100,7 +100,7 @@ class Operations:
         if mailing.status is Status.SCHEDULED:
             self._require_changeable(mailing)
             values |= {"start_at": self.checker.start_at(draft)[0], "content_hash": content_hash(draft.message)}
-            await self._require_launchable(replace(mailing, draft=draft))
+            await self._require_launchable(replace(mailing, draft=draft), by)
         await self._move(
             mailing,
             (mailing.status,),
@@ -173,7 +173,7 @@ class Operations:
             return await self._launch_again(mailing, by, revision)
         if mailing.status is not Status.DRAFT:
             raise Refused(_("“{name}” is {status} already."), name=mailing.draft.name, status=mailing.status.value)
-        await self._require_launchable(mailing)
+        await self._require_launchable(mailing, by)
         start_at, _note = self.checker.start_at(mailing.draft)
         now = self._clock.now()
         values: dict[str, Any] = {
@@ -213,7 +213,8 @@ class Operations:
                 name=mailing.draft.name,
                 status=mailing.status.value,
             )
-        await self._mend_channels(mailing, by)
+        if still := await self._mend(await self._channels_to_go(mailing), by):
+            raise still[0]
         await self._sweep_all(mailing, DeliveryState.CANCELLED, DeliveryState.PLANNED, (mailing.status,))
         now = self._clock.now()
         values: dict[str, Any] = {"status": Status.SENDING.value, "reason": None, "reason_words": None}
@@ -414,7 +415,7 @@ class Operations:
 
     async def _launch_again(self, mailing: Mailing, by: Actor, revision: int | None) -> Mailing:
         """Through `paused`, so that a kill in between leaves something that a person can resume."""
-        await self._require_launchable(mailing, again=True)
+        await self._require_launchable(mailing, by, again=True)
         audited = self._audited(by, "launch_again")
         waits = {"status": Status.PAUSED.value, "reason": "launching", "reason_words": None, "finished_at": None}
         await self._move(
@@ -439,26 +440,33 @@ class Operations:
         await self._move(mailing, (Status.PAUSED,), values, audited)
         return await self.get(mailing.id)
 
-    async def _mend_channels(self, mailing: Mailing, by: Actor) -> None:
+    async def _mend(self, channels: Collection[str], by: Actor) -> list[Refused]:
+        """Ask the platforms of broken channels again; those that are mended start, the others say why not."""
         states = await self.store.mailings.channel_states()
-        for channel in channels_of(mailing, list(self.settings.channels)):
+        still: list[Refused] = []
+        for channel in channels:
             state = states.get(channel)
             if state is None or state.broken_at is None:
                 continue
             try:
                 await self._check_channel(channel)
-            except ChannelBroken as error:
-                raise Refused(
-                    _("{channel} is still broken: {words}. Mend it, then resume."), channel=channel, words=error.words
-                ) from error
             except GatewayError as error:
-                raise Refused(
-                    _("{channel} does not answer just now: {words}. Try again soon."),
-                    channel=channel,
-                    words=error.words,
-                ) from error
-            audited = self._audited(by, "mend", subject=channel)
-            await self.store.mailings.set_channel(channel, {"broken_at": None, "reason": None}, audited)
+                words = error.words or error.code
+                if isinstance(error, ChannelBroken):
+                    sentence = _("{channel} is still broken: {words}. Mend it, then try again.")
+                else:
+                    sentence = _("{channel} does not answer just now: {words}. Try again soon.")
+                still.append(Refused(sentence, channel=channel, words=words))
+            else:
+                audited = self._audited(by, "mend", subject=channel)
+                await self.store.mailings.set_channel(channel, {"broken_at": None, "reason": None}, audited)
+        return still
+
+    async def _channels_to_go(self, mailing: Mailing) -> Collection[str]:
+        """Where the rest of the mailing goes."""
+        if mailing.planned_all:
+            return await self.store.deliveries.waiting_by_channel(mailing.step_id)
+        return channels_of(mailing, list(self.settings.channels))
 
     async def _require_not_stopped(self) -> None:
         by = await self.stopped()
@@ -474,10 +482,13 @@ class Operations:
                 _("“{name}” starts in less than 5 minutes; it can only be cancelled now."), name=mailing.draft.name
             )
 
-    async def _require_launchable(self, mailing: Mailing, *, again: bool = False) -> None:
+    async def _require_launchable(self, mailing: Mailing, by: Actor, *, again: bool = False) -> None:
         card = await self.checker.check(mailing, again=again)
         if card.problems:
             raise card.problems[0]
+        still = await self._mend(card.count.by_channel, by)
+        if still and len(still) == len(card.count.by_channel):  # with others that work, these finish first
+            raise still[0]
 
     async def _why_not_planned(self, mailing: Mailing, card: ClientCard) -> str:
         if mailing.status in (Status.DRAFT, Status.SCHEDULED):
