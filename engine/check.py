@@ -112,6 +112,14 @@ class Checker:
             package_left=package_left,
         )
 
+    async def require_sendable(self, draft: Draft) -> None:
+        """Raise what no launch would let pass, whoever is in the audience by then."""
+        await self.count_audience(draft.audience, draft.routing, draft.channels)
+        problems: list[Invalid] = []
+        await self._fit_all(draft, AudienceCount(), problems)
+        if problems:
+            raise problems[0]
+
     async def _fit_all(
         self, draft: Draft, count: AudienceCount, problems: list[Invalid]
     ) -> dict[str, tuple[Loss, ...]]:

@@ -73,7 +73,7 @@ def table(*columns: str, rows: Sequence[Sequence[object]], title: str | None = N
     from rich.markup import escape
     from rich.table import Table
 
-    made = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    made = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False, show_header=any(columns))
     for column in columns:
         made.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
@@ -137,9 +137,7 @@ def input_file(name: str) -> Path:
 
 
 def confirmed(question: str, *, yes: bool) -> None:
-    """Ask where a person sits; a script must say --yes."""
-    if yes:
+    """Ask where a person sits, who may have mistyped; a script has said what it wants."""
+    if yes or not sys.stdin.isatty():
         return
-    if not sys.stdin.isatty():
-        raise Wrong(f"{question}\nNobody can answer here; add --yes.")
     typer.confirm(question, abort=True, err=True)

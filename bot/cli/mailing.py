@@ -39,6 +39,7 @@ def create(
                 at=desk.clock.now(),
                 timezone=desk.settings.timezone,
             )
+            await desk.operations.checker.require_sendable(draft)  # a file is mended in the file, not in a draft
             mailing_id = await desk.operations.create(draft, me())
             if not launch:
                 return {"id": mailing_id, "status": "draft"}

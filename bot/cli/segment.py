@@ -110,7 +110,8 @@ def save(
 
     counted = run(work())
     document = {"name": name, "count": counted.audience}
-    options.emit(document, lambda out: out.print(f"“{name}” is saved; {counted.audience:,} clients are in it now."))
+    in_it = "1 client is" if counted.audience == 1 else f"{counted.audience:,} clients are"
+    options.emit(document, lambda out: out.print(f"“{name}” is saved; {in_it} in it now."))
 
 
 @app.command()

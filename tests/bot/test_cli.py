@@ -370,7 +370,18 @@ def test_a_channel_without_a_package_is_not_topped_up(shop: Path) -> None:
     assert "has no package" in refusal(carillon("channels", "topup", "tg-shop", "5", folder=shop), 1)
 
 
-def test_erasing_asks_where_somebody_sits_and_refuses_where_nobody_does(shop: Path) -> None:
-    said = refusal(carillon("clients", "erase", "c-1", folder=shop), 2)
+def test_erasing_asks_only_where_somebody_sits(shop: Path) -> None:
+    erased = carillon("clients", "erase", "c-1", "--json", folder=shop)
 
-    assert said == "Forget Ann for good?\nNobody can answer here; add --yes.\n"
+    assert erased.returncode == 0
+    assert json.loads(erased.stdout)["erased"] is True
+    assert "There is no client" in refusal(carillon("clients", "erase", "c-1", folder=shop), 1)
+
+
+def test_a_file_that_could_never_be_sent_makes_no_draft(shop: Path) -> None:
+    (shop / "long.toml").write_text(f'name = "Long"\n[message]\ntext = "{"x" * 5000}"\n')
+    (shop / "segment.toml").write_text('name = "S"\naudience = { segment = "nope" }\nmessage = { text = "Hi" }\n')
+
+    assert "5000 characters" in refusal(carillon("mailing", "create", "long.toml", folder=shop), 1)
+    assert "nope" in refusal(carillon("mailing", "create", "segment.toml", folder=shop), 1)
+    assert json.loads(carillon("mailing", "list", "--json", folder=shop).stdout) == []
