@@ -187,6 +187,9 @@ class Ending:
         tries = job.delivery.tries + works
         if tries < self._tries:
             await self._back(job, error, tries, pause_before_try(tries) if works else 0.0)
+            if works and self._state.down_since is not None:
+                # The lane went down while this try was being written: it was none.
+                await self._writer.write(settling.refund, settling.Refund((job.delivery.id,)))
             await self._count_away(job)
         elif await self._is_away():
             await self._back(job, error, job.delivery.tries, 0.0)
