@@ -16,7 +16,7 @@ from storage.records import Claimed, DeliveryState, Outcome
 from storage.writer import Writer
 
 CLAIM_AHEAD_S = 0.25  # of the lane's rate
-START_AHEAD_S = 0.08  # a delivery is marked as started at most so long before its slot; with the commit, 0.1 s
+START_AHEAD_S = 0.05  # a delivery is marked as started at most so long before its slot; with its commits, 0.1 s
 MAX_CLAIM = 500
 LOOK_AGAIN_S = 0.25  # where nothing was due
 
