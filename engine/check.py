@@ -16,8 +16,10 @@ from engine.schedule import resolve_start
 from engine.settings import ChannelSettings, EngineSettings, QuotaPer
 from engine.statistics import CapabilitiesOf, seconds_for
 from gateways.base import Outgoing
+from storage.audiences import Audience
 from storage.clients import AudienceCount
-from storage.records import ClientCard, Draft, Mailing
+from storage.filters import AudienceFilter
+from storage.records import ClientCard, Draft, Mailing, Routing
 from storage.store import Store
 
 
@@ -60,14 +62,16 @@ class Checker:
         self, audience: Mapping[str, Any], routing: Any = "main", channels: Sequence[str] = ()
     ) -> AudienceCount:
         """How many match now, how many of them can be reached, by channel; and why the others can't."""
-        return await self._store.clients.count(
-            read_audience(audience),
-            routing,
-            channels,
-            tuple(self._settings.channels),
-            at=self._clock.now(),
-            zone=ZoneInfo(self._settings.timezone),
-        )
+        chosen = Routing(routing)
+        return await self._store.clients.count(self._audience(read_audience(audience), chosen, tuple(channels)))
+
+    def audience_of(self, draft: Draft) -> Audience:
+        """Whom the draft would reach now, and by which way. Raises Invalid."""
+        return self._audience(read_audience(draft.audience), draft.routing, draft.channels)
+
+    def _audience(self, chosen: AudienceFilter, routing: Routing, channels: tuple[str, ...]) -> Audience:
+        zone = ZoneInfo(self._settings.timezone)
+        return Audience(chosen, routing, channels, tuple(self._settings.channels), self._clock.now(), zone)
 
     async def check(self, mailing: Mailing, *, again: bool = False) -> CheckCard:
         draft = mailing.draft
@@ -160,14 +164,7 @@ class Checker:
 
     async def _preview_client(self, draft: Draft, client: str | None) -> ClientCard | None:
         if client is None:
-            return await self._store.clients.sample(
-                read_audience(draft.audience),
-                draft.routing,
-                draft.channels,
-                tuple(self._settings.channels),
-                at=self._clock.now(),
-                zone=ZoneInfo(self._settings.timezone),
-            )
+            return await self._store.clients.sample(self.audience_of(draft))
         card = await self._store.clients.find_by_any(client)
         if card is None:
             raise NotFound(_("There is no client “{client}”."), client=client)

@@ -4,10 +4,8 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from engine.access import require
-from engine.audience import read_audience
 from engine.check import CheckCard, Checker, Preview
 from engine.clock import Clock
 from engine.errors import Invalid, NotFound, Refused, Stale, _
@@ -493,16 +491,8 @@ class Operations:
     async def _why_not_planned(self, mailing: Mailing, card: ClientCard) -> str:
         if mailing.status in (Status.DRAFT, Status.SCHEDULED):
             return "not_started"
-        count = await self.store.clients.why_left_out(
-            card.id,
-            read_audience(mailing.draft.audience),
-            mailing.draft.routing,
-            mailing.draft.channels,
-            tuple(self.settings.channels),
-            at=self._clock.now(),
-            zone=ZoneInfo(self.settings.timezone),
-        )
-        return count or "came_later"
+        reason = await self.store.clients.why_left_out(card.id, self.checker.audience_of(mailing.draft))
+        return reason or "came_later"
 
 
 def _require_name(draft: Draft) -> None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -16,9 +16,8 @@ from storage.database import Database, now
 from storage.erasing import Erasure, erase, export_client
 from storage.errors import NotFound, _
 from storage.fields import load_fields
-from storage.filters import AudienceFilter
 from storage.opting import OptOut, Revoked, opt_out
-from storage.records import Actor, AddressRecord, ClientCard, Routing
+from storage.records import Actor, AddressRecord, ClientCard
 from storage.schema import addresses, attributes, client_tags, clients, tags
 from storage.tagging import TagChange, as_tag, change_tags
 from storage.writer import Writer
@@ -228,50 +227,18 @@ class Clients:
         async with self._database.read() as connection:
             return int(await connection.scalar(select(func.count()).select_from(clients).where(_STANDING)) or 0)
 
-    async def count(
-        self,
-        audience: AudienceFilter,
-        routing: Routing | str = Routing.MAIN,
-        channels: Sequence[str] = (),
-        known_channels: Sequence[str] = (),
-        *,
-        at: datetime | None = None,
-        zone: tzinfo = UTC,
-    ) -> AudienceCount:
+    async def count(self, audience: Audience) -> AudienceCount:
         """How many match now, how many of them can be reached, by channel, and why the others can't."""
-        return await count_audience(
-            self._database, Audience(audience, Routing(routing), tuple(channels), tuple(known_channels), at, zone)
-        )
+        return await count_audience(self._database, audience)
 
-    async def sample(
-        self,
-        audience: AudienceFilter,
-        routing: Routing | str = Routing.MAIN,
-        channels: Sequence[str] = (),
-        known_channels: Sequence[str] = (),
-        *,
-        at: datetime | None = None,
-        zone: tzinfo = UTC,
-    ) -> ClientCard | None:
+    async def sample(self, audience: Audience) -> ClientCard | None:
         """A client of this audience, one who can be reached if there is any."""
-        audience_now = Audience(audience, Routing(routing), tuple(channels), tuple(known_channels), at, zone)
-        client_id = await first_reachable(self._database, audience_now)
+        client_id = await first_reachable(self._database, audience)
         return None if client_id is None else await self.get(client_id)
 
-    async def why_left_out(
-        self,
-        client_id: int,
-        audience: AudienceFilter,
-        routing: Routing | str = Routing.MAIN,
-        channels: Sequence[str] = (),
-        known_channels: Sequence[str] = (),
-        *,
-        at: datetime | None = None,
-        zone: tzinfo = UTC,
-    ) -> str | None:
+    async def why_left_out(self, client_id: int, audience: Audience) -> str | None:
         """The reason why this client would not be planned now ("not_in_audience", "blocked" …), or None."""
-        audience_now = Audience(audience, Routing(routing), tuple(channels), tuple(known_channels), at, zone)
-        return await why_left_out(self._database, client_id, audience_now)
+        return await why_left_out(self._database, client_id, audience)
 
     # --- fields, tags ---
 

@@ -30,6 +30,7 @@ from gateways.base import (
     Wrote,
 )
 from gateways.message import Message, Reply, Text, plain
+from storage.audiences import Audience
 from storage.receipts import apply_early_receipts
 from storage.records import Actor
 from storage.schema import (
@@ -129,7 +130,7 @@ class World:
 
     async def reached(self) -> dict[str, int]:
         """Whom a mailing would reach now, and who is left out."""
-        counted = await self.store.clients.count(read_audience({}), known_channels=CHANNELS)
+        counted = await self.store.clients.count(Audience(read_audience({}), known_channels=CHANNELS))
         return {**counted.by_channel, **counted.left_out}
 
     async def mailed(self, address: str = "7", state: str = "sent", *, external_id: str | None = "m1") -> int:
@@ -187,7 +188,7 @@ async def test_somebody_unknown_who_starts_becomes_a_client(world: World) -> Non
     assert await world.all(subscriptions.c.source) == [("promo_42",)]
     assert await world.reached() == {SHOP: 1}
     by_source = read_audience({"where": [{"field": "subscribed_to", "is": "promo_42"}]})
-    assert (await world.store.clients.count(by_source)).audience == 1
+    assert (await world.store.clients.count(Audience(by_source))).audience == 1
     assert world.replies == []
 
 
@@ -367,7 +368,7 @@ async def test_a_press_is_counted_as_client_and_as_press_and_answered(world: Wor
     assert await world.counted() == {"clicks:any": 2, "clicks:message": 2, "clicked:any": 1, "clicked:message": 1}
     assert world.gateway.answered == [press.press_id for press in presses]
     clicked = read_audience({"where": [{"mailing": 1, "outcome": "clicked"}]})
-    assert (await world.store.clients.count(clicked)).audience == 1
+    assert (await world.store.clients.count(Audience(clicked))).audience == 1
 
 
 async def test_a_repeated_press_is_answered_and_not_counted(world: World) -> None:

@@ -12,7 +12,7 @@ from engine.audience import read_audience
 from gateways.base import AddressStatus
 from storage import audiences
 from storage.addresses import AddressChange, change_addresses
-from storage.audiences import AudienceCount
+from storage.audiences import Audience, AudienceCount
 from storage.errors import Invalid
 from storage.records import Actor, Routing
 from storage.schema import clients, deliveries, mailings, reactions, steps
@@ -30,7 +30,7 @@ async def matching(store: Store, *where: dict[str, Any], at: datetime = NOW) -> 
         wanted = select(clients.c.external_id).select_from(query.source).where(query.matching)
         found = await connection.scalars(wanted.order_by(clients.c.id))
         names = "".join(found)
-    counted = await store.clients.count(audience.filter, known_channels=CHANNELS, at=at)
+    counted = await store.clients.count(Audience(audience.filter, known_channels=CHANNELS, at=at))
     assert counted.audience == len(names)
     return names
 
@@ -120,8 +120,8 @@ async def test_a_condition_finds_whom_it_means(people: Store, where: list[dict[s
 async def test_a_date_is_a_day_in_the_app_s_zone(store: Store) -> None:
     await add(store, {"id": "a"}, at=datetime(2026, 11, 20, 22, 30, tzinfo=UTC))
     audience = read_audience({"where": [{"field": "created_at", "is": "2026-11-21"}]})
-    assert (await store.clients.count(audience, at=NOW, zone=ZoneInfo("Europe/Kyiv"))).audience == 1
-    assert (await store.clients.count(audience, at=NOW, zone=UTC)).audience == 0
+    assert (await store.clients.count(Audience(audience, at=NOW, zone=ZoneInfo("Europe/Kyiv")))).audience == 1
+    assert (await store.clients.count(Audience(audience, at=NOW, zone=UTC))).audience == 0
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
@@ -146,7 +146,7 @@ async def test_what_makes_no_sense_is_refused_in_a_sentence(
     people: Store, condition: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(Invalid) as told:
-        await people.clients.count(read_audience({"where": [condition]}))
+        await people.clients.count(Audience(read_audience({"where": [condition]})))
     assert str(told.value) == words
 
 
@@ -170,15 +170,15 @@ async def test_a_segment_and_conditions_must_both_hold(people: Store) -> None:
     await people.segments.save(
         "new uk", read_audience({"segment": "new", "where": [{"field": "language", "is": "uk"}]}), NOW
     )
-    assert (await people.clients.count(read_audience({"segment": "new"}))).audience == 2
-    assert (await people.clients.count(read_audience({"segment": "new uk"}))).audience == 1
+    assert (await people.clients.count(Audience(read_audience({"segment": "new"})))).audience == 2
+    assert (await people.clients.count(Audience(read_audience({"segment": "new uk"})))).audience == 1
     audience = read_audience({"segment": "new", "where": [{"field": "ltv", "gt": 1000}]})
-    assert (await people.clients.count(audience)).audience == 1
+    assert (await people.clients.count(Audience(audience))).audience == 1
 
 
 async def test_a_segment_that_does_not_exist_is_named(people: Store) -> None:
     with pytest.raises(Invalid, match="There is no segment “vip”"):
-        await people.clients.count(read_audience({"segment": "vip"}))
+        await people.clients.count(Audience(read_audience({"segment": "vip"})))
 
 
 # --- mailings --------------------------------------------------------------------------------------------------------
@@ -236,31 +236,31 @@ async def test_the_main_channel_decides_and_everyone_left_out_has_a_reason(peopl
     await set_status(people, "a", "tg-shop", AddressStatus.BLOCKED)
     await set_status(people, "b", "tg-shop", AddressStatus.GONE)
     await people.clients.opt_out((await card_of(people, "e")).id, "tg-shop", BY)
-    counted = await people.clients.count(read_audience({}), Routing.MAIN, (), ("tg-shop",))
+    counted = await people.clients.count(Audience(read_audience({}), Routing.MAIN, (), ("tg-shop",)))
     assert counted == AudienceCount(
         audience=5,
         planned=0,
         by_channel={},
         left_out={"blocked": 1, "gone": 1, "unsubscribed": 1, "no_address": 1, "no_channel": 1},
     )
-    counted = await people.clients.count(read_audience({}), Routing.MAIN, (), CHANNELS)
+    counted = await people.clients.count(Audience(read_audience({}), Routing.MAIN, (), CHANNELS))
     assert counted.by_channel == {"tg-news": 1}
 
 
 async def test_chosen_takes_the_main_channel_if_it_is_listed_else_the_first_enabled(people: Store) -> None:
-    counted = await people.clients.count(read_audience({}), Routing.CHOSEN, ("tg-news", "tg-shop"), CHANNELS)
+    counted = await people.clients.count(Audience(read_audience({}), Routing.CHOSEN, ("tg-news", "tg-shop"), CHANNELS))
     assert (counted.by_channel, counted.left_out) == ({"tg-shop": 3, "tg-news": 1}, {"no_address": 1})
-    counted = await people.clients.count(read_audience({}), Routing.CHOSEN, ("tg-news",), CHANNELS)
+    counted = await people.clients.count(Audience(read_audience({}), Routing.CHOSEN, ("tg-news",), CHANNELS))
     assert (counted.by_channel, counted.left_out) == ({"tg-news": 2}, {"no_address": 3})
     await set_status(people, "b", "tg-news", AddressStatus.BLOCKED)
-    counted = await people.clients.count(read_audience({}), Routing.CHOSEN, ("tg-news",), CHANNELS)
+    counted = await people.clients.count(Audience(read_audience({}), Routing.CHOSEN, ("tg-news",), CHANNELS))
     assert (counted.by_channel, counted.left_out) == ({"tg-news": 1}, {"blocked": 1, "no_address": 3})
 
 
 async def test_chosen_does_not_fall_back_from_a_listed_main_channel(people: Store) -> None:
     await set_status(people, "b", "tg-shop", AddressStatus.BLOCKED)
     audience = read_audience({"where": [{"field": "id", "is": "b"}]})
-    counted = await people.clients.count(audience, Routing.CHOSEN, ("tg-shop", "tg-news"), CHANNELS)
+    counted = await people.clients.count(Audience(audience, Routing.CHOSEN, ("tg-shop", "tg-news"), CHANNELS))
     assert (counted.by_channel, counted.left_out) == ({}, {"blocked": 1})
 
 
@@ -268,9 +268,11 @@ async def test_a_cascade_goes_on_after_a_block_and_ends_at_an_opt_out(people: St
     audience = read_audience({"where": [{"field": "id", "is": "b"}]})
     order = ("tg-shop", "tg-news")
     await set_status(people, "b", "tg-shop", AddressStatus.BLOCKED)
-    assert (await people.clients.count(audience, Routing.CASCADE, order, CHANNELS)).by_channel == {"tg-news": 1}
+    assert (await people.clients.count(Audience(audience, Routing.CASCADE, order, CHANNELS))).by_channel == {
+        "tg-news": 1
+    }
     await people.clients.opt_out((await card_of(people, "b")).id, "tg-shop", BY)
-    counted = await people.clients.count(audience, Routing.CASCADE, order, CHANNELS)
+    counted = await people.clients.count(Audience(audience, Routing.CASCADE, order, CHANNELS))
     assert (counted.by_channel, counted.left_out) == ({}, {"unsubscribed": 1})
 
 
@@ -301,7 +303,9 @@ async def test_the_reason_for_one_client_is_told(people: Store) -> None:
 
     async def why(client: str, *where: dict[str, Any]) -> str | None:
         audience = read_audience({"where": list(where)})
-        return await people.clients.why_left_out((await card_of(people, client)).id, audience, known_channels=CHANNELS)
+        return await people.clients.why_left_out(
+            (await card_of(people, client)).id, Audience(audience, known_channels=CHANNELS)
+        )
 
     assert await why("a") == "blocked"
     assert await why("b") is None
@@ -310,14 +314,14 @@ async def test_the_reason_for_one_client_is_told(people: Store) -> None:
 
 async def test_a_sample_is_somebody_who_can_be_reached(people: Store) -> None:
     await set_status(people, "a", "tg-shop", AddressStatus.BLOCKED)
-    sample = await people.clients.sample(read_audience({}), known_channels=CHANNELS)
+    sample = await people.clients.sample(Audience(read_audience({}), known_channels=CHANNELS))
     assert sample is not None
     assert sample.external_id == "b"
     alone = read_audience({"where": [{"field": "id", "is": "a"}]})
-    unreachable = await people.clients.sample(alone, known_channels=CHANNELS)
+    unreachable = await people.clients.sample(Audience(alone, known_channels=CHANNELS))
     assert unreachable is not None
     nobody = read_audience({"where": [{"field": "id", "is": "zz"}]})
-    assert await people.clients.sample(nobody, known_channels=CHANNELS) is None
+    assert await people.clients.sample(Audience(nobody, known_channels=CHANNELS)) is None
 
 
 async def test_a_base_that_is_shared_out_among_readers_is_counted_whole(
@@ -326,6 +330,6 @@ async def test_a_base_that_is_shared_out_among_readers_is_counted_whole(
     monkeypatch.setattr(audiences, "_IN_SPAN", 2)
     monkeypatch.setattr(audiences, "READERS", 3)
     mailing = await sent_mailing(people, {"a": "read", "e": "sent"}, [("e", "clicked")])
-    assert (await people.clients.count(read_audience({}), known_channels=CHANNELS)).audience == 5
+    assert (await people.clients.count(Audience(read_audience({}), known_channels=CHANNELS))).audience == 5
     assert await matching(people, {"mailing": mailing, "outcome": "clicked"}) == "e"
     assert await matching(people, {"mailing": mailing, "outcome": "read", "is_not": True}) == "bcde"
