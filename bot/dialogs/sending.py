@@ -21,7 +21,7 @@ from bot.dialogs.talk import (
 from bot.screens import Said, Screen
 from bot.texts import _
 from engine.errors import Invalid
-from storage.records import Mailing
+from storage.records import Mailing, Status
 
 _SPEED = re.compile(r"^(\d{1,3}(?:[.,]\d)?)\s*(?:/\s*s(?:ec)?|a second|per second|messages.*)?$", re.IGNORECASE)
 
@@ -83,7 +83,11 @@ def said_start(talk: Talk, mailing: Mailing) -> str:
     local = t.local(datetime.fromisoformat(draft.start))
     if draft.timezone == "client":
         return t("{local}, by each client's own clock", local=local)
-    return t("{local} ({zone})", local=local, zone=draft.timezone or talk.settings.timezone)
+    zone = draft.timezone or talk.settings.timezone
+    if mailing.status is Status.SCHEDULED and mailing.start_at is not None:
+        # The hour that was typed may be missing on that day, and then it is a later one.
+        local = t.local(mailing.start_at.astimezone(ZoneInfo(zone)))
+    return t("{local} ({zone})", local=local, zone=zone)
 
 
 async def _lasts(talk: Talk, mailing: Mailing, speed: float) -> str | None:

@@ -269,6 +269,15 @@ async def test_a_date_is_understood_and_its_zone_always_shown(shop: Desk) -> Non
     chat.sees("It is a draft again")
 
 
+async def test_an_hour_that_the_clocks_leave_out_is_shown_as_the_one_it_becomes(shop: Desk) -> None:
+    chat = await composed(shop)
+    await chat.say("/send 1")
+    await chat.say("28.03.2027 03:30")
+    await chat.say("/launch 1")
+    await chat.press("Schedule it")
+    chat.sees("It starts Sun, 28 Mar 2027, 04:30 (Europe/Kyiv).")
+
+
 async def test_the_speed_goes_from_25_to_1(shop: Desk) -> None:
     chat = await composed(shop)
     await chat.say("/send")
