@@ -1,6 +1,6 @@
 """Every kind of filter over a base of clients, counted with channels and reasons, against the limit of one second.
 
-    python -m benchmarks.filters [--clients 1000000] [--url postgresql://…] [--folder DIR] [--runs 5]
+    python -m benchmarks.filters [--clients 1000000] [--url postgresql://…] [--folder DIR] [--runs 5] [--only TEXT]
 
 Measures SQLite in a folder and a PostgreSQL (one of its own, unless --url names one). With --folder the bases stay
 there and the next run finds them. Prints the best time of each filter; exit 1 when one is over the limit. It needs a
@@ -128,6 +128,8 @@ async def measure(url: str, arguments: argparse.Namespace) -> list[str]:
     print(f"{'filter':<24}{'match':>11}{'reached':>11}{'wall':>9}{'cpu':>9}")
     slow = []
     for name, data in FILTERS.items():
+        if arguments.only not in name:
+            continue
         for routing in (Routing.MAIN, Routing.CHOSEN) if name == "everybody" else (Routing.MAIN,):
             audience = Audience(read_audience(data), routing, CHANNELS[:3], CHANNELS, AT)
             wall_s, cpu_s, counted = await best_of(arguments.runs, database, audience)
@@ -294,4 +296,5 @@ if __name__ == "__main__":
     parser.add_argument("--url", help="a PostgreSQL to measure, whose tables are made anew")
     parser.add_argument("--folder", help="where the bases stay for the next run")
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--only", default="", help="filters with this in their name")
     sys.exit(asyncio.run(main(parser.parse_args())))
