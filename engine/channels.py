@@ -4,16 +4,15 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from engine.clock import Clock
 from engine.lane.lane import Lane
 from engine.lane.state import LaneReport
-from engine.settings import ChannelSettings, EngineSettings, QuotaPer
+from engine.quota import quota_at
+from engine.settings import ChannelSettings, EngineSettings
 from gateways.base import ChannelBroken, Gateway, GatewayError
 from storage import settling
 from storage.mailings import NewNotice
-from storage.quotas import DayQuota, PackageQuota
 from storage.store import Store
 
 log = logging.getLogger(__name__)
@@ -122,17 +121,8 @@ class Channels:
             report=report,
             run_id=run_id,
             tries=self._settings.tries,
-            quota=self._quota_of(channel),
+            quota=lambda: quota_at(channel, self._clock.now(), self._settings.timezone),
         )
-
-    def _quota_of(self, channel: ChannelSettings) -> Callable[[], DayQuota | PackageQuota | None]:
-        quota = channel.quota
-        if quota is None:
-            return lambda: None
-        if quota.per is QuotaPer.PACKAGE:
-            return lambda: PackageQuota(quota.messages)
-        zone = ZoneInfo(self._settings.timezone)
-        return lambda: DayQuota(quota.messages, self._clock.now().astimezone(zone).date().isoformat())
 
     async def _keep(self, channel: str) -> None:
         """Run a lane; one that falls over through a fault of ours is cleaned up after and started again."""

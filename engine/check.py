@@ -1,6 +1,6 @@
 """What a person should see before a launch: the count, what is lost on the way, problems, and the message itself."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +12,7 @@ from engine.errors import Invalid, NotFound, Refused, _
 from engine.fit import Loss, fit
 from engine.media import Media
 from engine.personalise import Personaliser, TemplateFailed
+from engine.quota import quota_at
 from engine.schedule import resolve_start
 from engine.settings import ChannelSettings, EngineSettings, QuotaPer
 from engine.statistics import CapabilitiesOf, seconds_for
@@ -21,6 +22,13 @@ from storage.clients import AudienceCount
 from storage.filters import AudienceFilter
 from storage.records import ClientCard, Draft, Mailing, Routing
 from storage.store import Store
+
+_PACKAGE_TOO_SMALL = _("The package of {channel} has {left} messages left, this mailing needs {needed}; top it up.")
+_PACKAGE_USED_UP = _("The package of {channel} is used up; top it up.")
+_DAY_USED_UP = _("The quota of {channel} is used up for today; go on tomorrow.")
+_DAY_TOO_SMALL = _(
+    "The quota of {channel} has {left} messages left today and this mailing needs {needed}: it will stop there."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +106,7 @@ class Checker:
                 self.require_speed(draft.speed)
             except Invalid as error:
                 problems.append(error)
-        package_left = await self._check_packages(count, problems)
+        package_left = await self._check_quotas(count, problems, warnings)
         duration_s = max(
             (seconds_for(channel, n, draft.speed, self._settings) for channel, n in count.by_channel.items()),
             default=0.0,
@@ -144,23 +152,25 @@ class Checker:
                 losses[kind] = fitted.losses
         return losses
 
-    async def _check_packages(self, count: AudienceCount, problems: list[Invalid]) -> dict[str, int]:
-        left: dict[str, int] = {}
-        for channel, planned in count.by_channel.items():
-            balance = await self.package_left(channel) if channel in self._settings.channels else None
-            if balance is None:
+    async def _check_quotas(
+        self, count: AudienceCount, problems: list[Invalid], warnings: list[Invalid]
+    ) -> dict[str, int]:
+        """What packages still hold; what a quota does not allow."""
+        packages: dict[str, int] = {}
+        for channel, needed in count.by_channel.items():
+            left = await self.quota_left(channel)
+            if left is None:
                 continue
-            left[channel] = balance
-            if balance < planned:
-                problems.append(
-                    Refused(
-                        _("The package of {channel} has {left} messages left, this mailing needs {needed}; top it up."),
-                        channel=channel,
-                        left=balance,
-                        needed=planned,
-                    )
-                )
-        return left
+            numbers = {"channel": channel, "left": max(left, 0), "needed": needed}
+            if self._has_package(channel):
+                packages[channel] = left
+                if left < needed:
+                    problems.append(Refused(_PACKAGE_TOO_SMALL, **numbers))
+            elif left <= 0:
+                problems.append(Refused(_DAY_USED_UP, channel=channel))
+            elif left < needed:
+                warnings.append(Refused(_DAY_TOO_SMALL, **numbers))
+        return packages
 
     async def _preview_client(self, draft: Draft, client: str | None) -> ClientCard | None:
         if client is None:
@@ -193,10 +203,24 @@ class Checker:
 
     async def package_left(self, channel: str) -> int | None:
         """The balance of a channel's package; None where it has none."""
+        return await self.quota_left(channel) if self._has_package(channel) else None
+
+    async def quota_left(self, channel: str) -> int | None:
+        """How many messages the channel's quota still gives, of today or of its package; None where it has none."""
+        quota = quota_at(self.channel(channel), self._clock.now(), self._settings.timezone)
+        return None if quota is None else await self._store.mailings.quota_left(channel, quota)
+
+    async def require_quota(self, channels: Collection[str]) -> None:
+        """Raises Refused for a channel whose quota gives nothing now."""
+        for channel in channels:
+            left = await self.quota_left(channel) if channel in self._settings.channels else None
+            if left is not None and left <= 0:
+                words = _PACKAGE_USED_UP if self._has_package(channel) else _DAY_USED_UP
+                raise Refused(words, channel=channel)
+
+    def _has_package(self, channel: str) -> bool:
         quota = self.channel(channel).quota
-        if quota is None or quota.per is not QuotaPer.PACKAGE:
-            return None
-        return await self._store.mailings.package_left(channel, quota.messages)
+        return quota is not None and quota.per is QuotaPer.PACKAGE
 
     def start_at(self, draft: Draft) -> tuple[datetime, str | None]:
         """When it starts, and what is to be said of that time. Raises Invalid for a date in the past."""

@@ -211,8 +211,11 @@ class Operations:
                 name=mailing.draft.name,
                 status=mailing.status.value,
             )
-        if still := await self._mend(await self._channels_to_go(mailing), by):
+        channels = await self._channels_to_go(mailing)
+        if still := await self._mend(channels, by):
             raise still[0]
+        if mailing.planned_all:
+            await self.checker.require_quota(channels)
         await self._sweep_all(mailing, DeliveryState.CANCELLED, DeliveryState.PLANNED, (mailing.status,))
         now = self._clock.now()
         values: dict[str, Any] = {"status": Status.SENDING.value, "reason": None, "reason_words": None}

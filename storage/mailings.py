@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateways.message import plain, read_message
 from storage import database as db
 from storage.database import Database
-from storage.quotas import PackageQuota, quota_left
+from storage.quotas import DayQuota, PackageQuota, quota_left
 from storage.records import Actor, Draft, Mailing, Notice, OnUnknown, Routing, Status
 from storage.schema import (
     audit,
@@ -217,9 +217,9 @@ class Mailings:
         """Add to the package's balance; what it is now."""
         return await self._writer.write(_top_up, (channel, amount, audited))
 
-    async def package_left(self, channel: str, begins_with: int) -> int:
-        """The balance of a channel's package; a new package begins with so many."""
-        return await self._writer.write(_package_left, (channel, begins_with))
+    async def quota_left(self, channel: str, quota: DayQuota | PackageQuota) -> int:
+        """How many messages a channel's quota still gives; a new day or package begins with its own number."""
+        return await self._writer.write(_quota_left, (channel, quota))
 
     # --- statistics ---
 
@@ -452,8 +452,10 @@ async def _top_up(connection: AsyncConnection, values: Sequence[tuple[str, int, 
     return balances
 
 
-async def _package_left(connection: AsyncConnection, values: Sequence[tuple[str, int]]) -> Sequence[int]:
-    return [await quota_left(connection, channel, PackageQuota(begins_with)) for channel, begins_with in values]
+async def _quota_left(
+    connection: AsyncConnection, values: Sequence[tuple[str, DayQuota | PackageQuota]]
+) -> Sequence[int]:
+    return [await quota_left(connection, channel, quota) for channel, quota in values]
 
 
 async def _notify(connection: AsyncConnection, values: Sequence[tuple[NewNotice, int | None]]) -> Sequence[None]:
