@@ -417,13 +417,12 @@ class Operations:
     async def _launch_again(self, mailing: Mailing, by: Actor, revision: int | None) -> Mailing:
         """Through `paused`, so that a kill in between leaves something that a person can resume."""
         await self._require_launchable(mailing, by, again=True)
-        audited = self._audited(by, "launch_again")
         waits = {"status": Status.PAUSED.value, "reason": "launching", "reason_words": None, "finished_at": None}
         await self._move(
             mailing,
             (Status.CANCELLED,),
             waits,
-            audited,
+            self._audited(by, "launch_again"),
             revision=revision,
             mailing_values={"launched_by": str(by)},
         )
@@ -438,7 +437,7 @@ class Operations:
             "start_at": start_at if later else mailing.start_at or now,
             "started_at": None if later else mailing.started_at or now,
         }
-        await self._move(mailing, (Status.PAUSED,), values, audited)
+        await self._move(mailing, (Status.PAUSED,), values, self._audited(by, "launch"))
         return await self.get(mailing.id)
 
     async def _mend(self, channels: Collection[str], by: Actor) -> list[Refused]:
