@@ -25,7 +25,7 @@ async def running(tmp_path: Path) -> AsyncIterator[Carillon]:
 async def test_everybody_gets_it_once_and_the_figures_add_up(storage_url: str, tmp_path: Path) -> None:
     async with carillon(tmp_path, storage_url) as made:
         await made.import_clients(60)
-        await made.start()
+        await made.start(only="engine")
         mailing = await made.create()
         figures = await made.until_status(mailing, "sent")
         assert (figures["audience"], figures["planned"], figures["sent"]) == (60, 60, 60)
