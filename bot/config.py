@@ -254,7 +254,7 @@ class _Reader:
     def _error(self, place: Place, words: str) -> ConfigError:
         line = line_of(self.lines, place)
         where = f"{self.file}, line {line}" if line else str(self.file)
-        return ConfigError(f"{where}: {words}" + ("" if words.endswith("?") else "."))
+        return ConfigError(f"{where}: {words}" + ("" if words.endswith(("?", "…")) else "."))
 
 
 def _named(problem: Mapping[str, Any], place: Place, table: Mapping[str, Any]) -> Place:

@@ -57,6 +57,16 @@ class App(Section):
 class Storage(Section):
     url: Token = SecretStr("sqlite:///data/carillon.db")  # its password is a secret
 
+    @field_validator("url")
+    @classmethod
+    def _known_kind(cls, value: SecretStr) -> SecretStr:
+        kind = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", value.get_secret_value())
+        if kind is None:
+            raise ValueError("it is no URL; write sqlite:///data/carillon.db or postgresql://…")
+        if kind[1].partition("+")[0] not in ("sqlite", "postgresql", "postgres"):
+            raise ValueError(f"it begins with “{kind[1]}”; Carillon keeps its data in sqlite:// or postgresql://")
+        return value
+
 
 class Web(Section):
     host: str = Field(default="127.0.0.1", min_length=1)

@@ -136,6 +136,16 @@ WRONG: list[tuple[str, int | None, str]] = [
     ('[app]\ntimezone = "Kiew"', 2, "timezone in [app]: no time zone is called “Kiew”; write one as Europe/Kyiv."),
     ('[app]\ntimezone = "../x"', 2, "timezone in [app]: no such time zone; write one as Europe/Kyiv."),
     ('[app]\npublic_url = "acme.test"', 2, "public_url in [app] must be a URL that begins with https:// or http://."),
+    (
+        '[storage]\nurl = "mysql://u:p@db/c"',
+        2,
+        "url in [storage]: it begins with “mysql”; Carillon keeps its data in sqlite:// or postgresql://.",
+    ),
+    (
+        '[storage]\nurl = "nonsense"',
+        2,
+        "url in [storage]: it is no URL; write sqlite:///data/carillon.db or postgresql://…",
+    ),
     ("[sending]\nrate = 30", 2, "rate in [sending] must be at most 25."),
     (f"{SHOP}rate = 0", 5, "rate in [[channels]] “tg-shop” must be above 0."),
     (f'{SHOP}rate = "9"', 5, "rate in [[channels]] “tg-shop” must be a number."),
