@@ -14,6 +14,7 @@ from bot import api_models as models
 from bot.api_description import describe_api
 from bot.desk import Desk
 from bot.plain import plain
+from bot.why import why_document
 from engine.drafts import read_mailing
 from engine.errors import Invalid, NotFound, Refused, Stale
 from storage.clients import AudienceCount
@@ -238,13 +239,8 @@ class Api:
 
     async def _why(self, request: web.Request, _: None) -> Any:
         card, row, reason = await self._operations.why(_id(request), request.match_info["client"])
-        return {
-            "id": _id(request),
-            "client": card.external_id or str(card.id),
-            "state": row.state if row else None,
-            "reason": reason,
-            "channel": row.channel if row else None,
-        }
+        document = why_document(_id(request), card, row, reason)
+        return {name: document[name] for name in models.Why.model_fields}
 
     async def _stats(self, request: web.Request, _: None) -> Any:
         from datetime import UTC, datetime

@@ -168,8 +168,11 @@ class Why(BaseModel):
     id: int
     client: str
     state: str | None
-    reason: str
+    reason: str | None = Field(description="Why not; null where it was sent or is still to be.")
     channel: str | None
+    tries: int
+    words: str | None = Field(description="The platform's own words.")
+    finished_at: datetime | None
 
 
 class Repeated(BaseModel):

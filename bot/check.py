@@ -31,7 +31,8 @@ async def check_all(config: Config) -> Sequence[Finding]:
         Finding(
             "configuration",
             ok=True,
-            words=f"{config.file}: {len(config.channels)} channels, {len(config.people)} people",
+            words=f"{config.file}: {_counted(len(config.channels), 'channel', 'channels')}, "
+            f"{_counted(len(config.people), 'person', 'people')}",
         ),
         *_warnings(config),
         _check_port(config),
@@ -46,6 +47,10 @@ async def check_all(config: Config) -> Sequence[Finding]:
     except* OSError as group:
         findings.append(Finding("storage", ok=False, words=_os_words(group.exceptions[0])))
     return findings
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
 
 
 def _warnings(config: Config) -> list[Finding]:

@@ -2,13 +2,17 @@
 
 from typing import TYPE_CHECKING, Any
 
-from gateways.base import Outgoing, PartKind
+from gateways.base import Outgoing, Part, PartKind
 from gateways.message import Buy, Link, Reply
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from engine.check import Preview
+
+
+_KEPT = "media:"
+_KEPT_NAMES = {PartKind.FILE: "a file", PartKind.VIDEO: "a video"}
 
 
 def preview_document(preview: "Preview") -> dict[str, Any]:
@@ -27,7 +31,7 @@ def print_preview(out: "Console", preview: "Preview") -> None:
     out.print(f"{preview.channel}, with the values of {name}:", style="dim", markup=False)
     for outgoing in preview.outgoing:
         document = _part_document(outgoing)
-        heading = document["kind"] + (f": {', '.join(document['media'])}" if document.get("media") else "")
+        heading = document["kind"] + (f": {', '.join(_media_names(outgoing.part))}" if outgoing.part.media else "")
         out.rule(heading, align="left", style="dim")
         if document["text"]:
             out.print(document["text"], markup=False)
@@ -35,6 +39,12 @@ def print_preview(out: "Console", preview: "Preview") -> None:
             out.print("  ".join(f"[ {button['label']} ]" for button in row), markup=False)
     for loss in preview.losses:
         out.print(f"Not as it was written: {loss}", style="yellow", markup=False)
+
+
+def _media_names(part: Part) -> list[str]:
+    """What a person calls the part's files: a kept one is stored under a hash, which says nothing."""
+    kept = part.name or _KEPT_NAMES.get(part.kind, "a picture")
+    return [kept if source.startswith(_KEPT) else source for source in part.media]
 
 
 def _part_document(outgoing: Outgoing) -> dict[str, Any]:
@@ -46,6 +56,8 @@ def _part_document(outgoing: Outgoing) -> dict[str, Any]:
     }
     if part.media:
         document["media"] = list(part.media)
+    if part.name:
+        document["name"] = part.name
     if part.kind is PartKind.LOCATION:
         document |= {"latitude": part.latitude, "longitude": part.longitude}
     return document

@@ -195,20 +195,16 @@ def why(
     Example: `carillon mailing why 7 --client c-1017`"""
     options = Options.of(context)
     card, row, reason = _with_desk(options, lambda desk: desk.operations.why(mailing_id, client))
-    document = {
-        "id": mailing_id,
-        "client": card.external_id or card.id,
-        "state": row.state if row else None,
-        "reason": reason,
-        "channel": row.channel if row else None,
-        "tries": row.tries if row else 0,
-        "code": row.code if row else None,
-        "words": row.words if row else None,
-        "started_at": row.started_at if row else None,
-        "finished_at": row.finished_at if row else None,
-    }
-    cells = [(name, value) for name, value in document.items() if value is not None]
-    options.emit(document, lambda out: out.print(table("", "", rows=cells)))
+    from bot.why import why_document, why_words
+
+    document = why_document(mailing_id, card, row, reason)
+    cells = [(name, value) for name, value in document.items() if value is not None and name not in ("id", "client")]
+
+    def show(out: Any) -> None:
+        out.print(why_words(mailing_id, document), markup=False)
+        out.print(table("", "", rows=cells))
+
+    options.emit(document, show)
 
 
 @app.command()
@@ -276,7 +272,8 @@ def _emit_rows(options: Options, rows: Any, nothing: str) -> None:
 
     documents = [{name: value for name, value in asdict(row).items() if name != "parts"} for row in rows]
     columns = tuple(documents[0]) if documents else ()
-    cells = [tuple(document.values()) for document in documents]
+    ids = ("id", "client_id")  # are names, not amounts: no separators in them
+    cells = [tuple(str(value) if name in ids else value for name, value in document.items()) for document in documents]
     options.emit(documents, lambda out: out.print(table(*columns, rows=cells) if cells else nothing))
 
 

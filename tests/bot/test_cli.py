@@ -8,14 +8,18 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from datetime import datetime
 from io import StringIO
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
 
 from bot.cli.context import Wrong
 from bot.cli.main import take_options
+from storage.deliveries import DeliveryRow
+from storage.records import ClientCard, DeliveryState
 
 CARILLON = Path(sys.executable).parent / "carillon"
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("CARILLON")}
@@ -238,8 +242,16 @@ def test_init_refuses_an_answer_that_can_not_be_and_writes_nothing(tmp_path: Pat
 @pytest.mark.parametrize(
     ("url", "code", "words"),
     [
-        ("mysql://x/y", 2, "storage.url begins with “mysql”; Carillon keeps its data in sqlite:// or postgresql://.\n"),
-        ("nonsense", 2, "storage.url is no URL; write sqlite:///data/carillon.db or postgresql://…\n"),
+        (
+            "mysql://u:hush@x/y",
+            2,
+            "config.toml, line 2: url in [storage]: it begins with “mysql”; Carillon keeps its data in ",
+        ),
+        (
+            "postgresql://u:hush@x:port/y",
+            2,
+            "storage.url is no URL; write sqlite:///data/carillon.db or postgresql://…\n",
+        ),
         ("postgresql://u:hush@127.0.0.1:9/c", 1, "The storage does not answer: "),
         ("sqlite:///config.toml", 1, "The storage refused: file is not a database.\n"),
     ],
@@ -385,3 +397,47 @@ def test_a_file_that_could_never_be_sent_makes_no_draft(shop: Path) -> None:
     assert "5000 characters" in refusal(carillon("mailing", "create", "long.toml", folder=shop), 1)
     assert "nope" in refusal(carillon("mailing", "create", "segment.toml", folder=shop), 1)
     assert json.loads(carillon("mailing", "list", "--json", folder=shop).stdout) == []
+
+
+def test_why_tells_of_what_was_sent_skipped_and_still_waits(shop: Path) -> None:
+    from bot.why import why_document, why_words
+
+    at = datetime(2026, 11, 1, 9, 30).astimezone()
+    card = ClientCard(1, "c-1", "Ann", None, None, None, None, None, (), {}, (), at, None)
+
+    def told(state: DeliveryState, reason: str | None, tries: int, finished_at: datetime | None) -> tuple[Any, ...]:
+        row = DeliveryRow(9, 1, "Ann", "tg-shop", state, reason, None, None, tries, None, finished_at)
+        document = why_document(7, card, row, reason or state.value)
+        return document["tries"], document["reason"], why_words(7, document)
+
+    assert told(DeliveryState.SENT, None, 1, at) == (1, None, "Mailing 7 to c-1: it was sent at 2026-11-01 09:30.")
+    assert told(DeliveryState.SKIPPED, "blocked", 1, at) == (0, "blocked", "Mailing 7 to c-1: skipped (blocked).")
+    assert told(DeliveryState.PLANNED, None, 0, None) == (0, None, "Mailing 7 to c-1: it is still to be sent.")
+
+
+def test_why_tells_of_one_who_was_left_out(shop: Path) -> None:
+    number = str(json.loads(carillon("mailing", "create", "sale.toml", "--launch", "--json", folder=shop).stdout)["id"])
+
+    document = json.loads(carillon("mailing", "why", number, "--client", "c-3", "--json", folder=shop).stdout)
+
+    assert (document["client"], document["state"], document["tries"]) == ("c-3", None, 0)
+    assert document["reason"]
+
+
+def test_a_preview_names_a_kept_picture_as_a_person_does(shop: Path) -> None:
+    from PIL import Image
+
+    Image.new("RGB", (8, 8)).save(shop / "sale.png")
+    (shop / "sale.toml").write_text('name = "Sale"\n[message]\ntext = "Hi"\npictures = ["sale.png"]\n')
+    number = str(json.loads(carillon("mailing", "create", "sale.toml", "--json", folder=shop).stdout)["id"])
+
+    shown = carillon("mailing", "preview", number, folder=shop).stdout
+
+    assert ": a picture" in shown
+    assert "media:" not in shown
+
+
+def test_a_check_counts_one_as_one(shop: Path) -> None:
+    found = json.loads(carillon("check", "--json", folder=shop).stdout)
+
+    assert found["checks"][0]["words"].endswith(": 1 channel, 1 person")
