@@ -62,9 +62,7 @@ async def move_address(connection: AsyncConnection, address_id: int, new_address
         select(addresses.c.id).where(addresses.c.scope == scope, addresses.c.external_id == new_address)
     )
     if known is None:
-        await connection.execute(
-            update(addresses).where(addresses.c.id == address_id).values(external_id=new_address)
-        )
+        await connection.execute(update(addresses).where(addresses.c.id == address_id).values(external_id=new_address))
         return
     if known != address_id:
         await connection.execute(

@@ -162,7 +162,7 @@ def give_clients(house: House, shop: SimulatedBot, count: int) -> None:
 
 async def until(true: Any, within_s: float = 30.0) -> None:
     async with asyncio.timeout(within_s):
-        while not await true():  # noqa: ASYNC110  # another process does it
+        while not await true():  # another process does it
             await asyncio.sleep(0.1)
 
 

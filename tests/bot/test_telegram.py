@@ -82,7 +82,7 @@ async def pressing(person: SimulatedClient, label: str, then: str) -> None:
 async def wait_until(look: Callable[[], Awaitable[object]]) -> None:
     """Until it finds something; a card is noted a moment after it is shown."""
     async with asyncio.timeout(5):
-        while not await look():  # noqa: ASYNC110  # storage tells nobody
+        while not await look():  # storage tells nobody
             await asyncio.sleep(0.02)
 
 

@@ -173,7 +173,7 @@ async def test_what_was_asked_for_before_the_page_closed_is_still_done(console: 
         for number in range(5):
             await page.say(type="say", key=f"key-{number:04}", html=str(number))
     async with asyncio.timeout(5):
-        while len([event for event in console.script.heard if isinstance(event.what, Said)]) < 5:  # noqa: ASYNC110
+        while len([event for event in console.script.heard if isinstance(event.what, Said)]) < 5:
             await asyncio.sleep(0.01)
 
 

@@ -92,7 +92,7 @@ async def test_faults_latency_pressure_and_settings_are_set_from_outside(
 async def test_an_outage_of_some_length_is_ordered_from_outside(order: Order, post: Post, shop: SimulatedBot) -> None:
     async def until(reachable: bool) -> None:
         async with asyncio.timeout(5):
-            while await is_reachable() is not reachable:  # noqa: ASYNC110 - nothing here tells of the moment
+            while await is_reachable() is not reachable:
                 await asyncio.sleep(0.01)
 
     async def is_reachable() -> bool:
