@@ -340,7 +340,8 @@ def _client(card: ClientCard) -> dict[str, Any]:
         "number": card.id,
         "id": card.external_id,
         **{name: getattr(card, name) for name in ("name", "first_name", "last_name", "language", "timezone")},
-        **{name: getattr(card, name) for name in ("main_channel", "tags", "attributes", "created_at", "last_seen_at")},
+        **{name: getattr(card, name) for name in ("main_channel", "tags", "subscribed_to", "attributes")},
+        **{name: getattr(card, name) for name in ("created_at", "last_seen_at")},
         "addresses": [{name: getattr(place, name) for name in models.Address.model_fields} for place in card.addresses],
     }
 

@@ -76,6 +76,7 @@ class ClientOut(BaseModel):
     timezone: str | None
     main_channel: str | None
     tags: list[str]
+    subscribed_to: list[str]
     attributes: dict[str, Any]
     addresses: list[Address]
     created_at: datetime

@@ -144,6 +144,7 @@ def _card(
         created_at=row["created_at"],
         last_seen_at=row["last_seen_at"],
         erased_at=row["erased_at"],
+        subscribed_to=tuple(sorted(source for source in row["sources"].split("|") if source)),
     )
 
 

@@ -176,6 +176,7 @@ class ClientCard:
     created_at: datetime
     last_seen_at: datetime | None
     erased_at: datetime | None = None
+    subscribed_to: tuple[str, ...] = ()  # sources
 
 
 @dataclass(frozen=True, slots=True)

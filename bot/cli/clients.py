@@ -19,6 +19,7 @@ app = typer.Typer(no_args_is_help=True, help="Clients: import, find, export, for
 
 Client = Annotated[str, typer.Argument(metavar="CLIENT", help="The id, a phone, an address, or #NUMBER.")]
 _PAGE = 500
+_SHOWN = 50
 
 
 @app.command("import")
@@ -61,25 +62,38 @@ def import_(
 def list_(
     context: typer.Context,
     search: Annotated[str, typer.Option(help="Only those with this in the name.")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most so many.")] = 50,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="At most so many: 50 where none is named, with --json all.")
+    ] = None,
     after: Annotated[int, typer.Option(min=0, help="Go on after this number.")] = 0,
 ) -> None:
-    """The clients.
+    """The clients: a page of them as a table, with --json all of them.
 
     Example: `carillon clients list --search Ann --limit 20`"""
     options = Options.of(context)
+    if options.json:
+        run(_list_as_json(options, search, limit, after))
+        return
+    most = limit or _SHOWN
 
     async def work() -> list[Any]:
         async with desk_of(options) as desk:
-            return list(await desk.store.clients.page(after=after, limit=limit, search=search))
+            return [card async for card in _cards(desk, search=search, after=after, limit=most + 1)]
 
-    found = run(work())
+    looked = run(work())
+    found, are_more = looked[:most], len(looked) > most
     columns = ("#", "id", "name", "main channel", "tags", "language", "last seen")
     cells = [
         (str(each.id), each.external_id, _name(each), each.main_channel, each.tags, each.language, each.last_seen_at)
         for each in found
     ]
-    options.emit(found, lambda out: out.print(table(*columns, rows=cells) if cells else "There is no such client."))
+
+    def show(out: Any) -> None:
+        out.print(table(*columns, rows=cells) if cells else "There is no such client.")
+        if are_more:
+            out.print(f"There are more: go on with --after {found[-1].id}, or name a higher --limit.")
+
+    options.emit(found, show)
 
 
 @app.command()
@@ -99,6 +113,7 @@ def show(context: typer.Context, client: Client) -> None:
         rows = [
             *(("#", str(card.id)), ("id", card.external_id), ("name", _name(card)), ("language", card.language)),
             *(("time zone", card.timezone), ("main channel", card.main_channel), ("tags", card.tags)),
+            ("subscribed to", card.subscribed_to),
             *card.attributes.items(),
             *(("created", card.created_at), ("last seen", card.last_seen_at)),
         ]
@@ -161,10 +176,7 @@ def export(
         async with desk_of(options) as desk:
             with _target(file) as opened:
                 if options.json and client is None:
-                    everything = [card async for card in _cards(desk)]
-                    json.dump(everything, opened, default=plain, ensure_ascii=False)
-                    opened.write("\n")
-                    return len(everything)
+                    return await _write_array(opened, _cards(desk))
                 async for document in _one(desk, client) if client is not None else _cards(desk):
                     opened.write(json.dumps(document, default=plain, ensure_ascii=False) + "\n")
                     count += 1
@@ -178,12 +190,38 @@ async def _one(desk: "Desk", client: str) -> AsyncIterator[Any]:
     yield await desk.store.clients.export(card.id)
 
 
-async def _cards(desk: "Desk") -> AsyncIterator[Any]:
-    after = 0
-    while page := await desk.store.clients.page(after=after, limit=_PAGE):
+async def _cards(
+    desk: "Desk", *, search: str = "", after: int = 0, limit: int | None = None
+) -> AsyncIterator["ClientCard"]:
+    """All of them, or the first `limit`, read page by page."""
+    left = limit
+    while left is None or left > 0:
+        page = await desk.store.clients.page(
+            after=after, limit=_PAGE if left is None else min(left, _PAGE), search=search
+        )
         for card in page:
             yield card
+        if not page:
+            return
         after = page[-1].id
+        left = None if left is None else left - len(page)
+
+
+async def _list_as_json(options: Options, search: str, limit: int | None, after: int) -> None:
+    async with desk_of(options) as desk:
+        await _write_array(sys.stdout, _cards(desk, search=search, after=after, limit=limit))
+        sys.stdout.flush()
+
+
+async def _write_array(opened: Any, documents: AsyncIterator[Any]) -> int:
+    """Write one JSON array an element at a time, so that any number of them fits into memory; returns how many."""
+    count = 0
+    async for document in documents:
+        opened.write(",\n" if count else "[")
+        opened.write(json.dumps(document, default=plain, ensure_ascii=False))
+        count += 1
+    opened.write("]\n" if count else "[]\n")
+    return count
 
 
 def _target(file: str | None) -> Any:

@@ -441,3 +441,21 @@ def test_a_check_counts_one_as_one(shop: Path) -> None:
     found = json.loads(carillon("check", "--json", folder=shop).stdout)
 
     assert found["checks"][0]["words"].endswith(": 1 channel, 1 person")
+
+
+def test_all_clients_are_listed_for_a_program_and_a_page_for_a_person(shop: Path) -> None:
+    rows = "".join(f"n-{number},{(number % 2 and 'promo_42;ref7') or ''}\n" for number in range(1100))
+    (shop / "many.csv").write_text(f"id,subscribed_to\n{rows}")
+    carillon("clients", "import", "many.csv", folder=shop)
+
+    everybody = json.loads(carillon("clients", "list", "--json", folder=shop).stdout)
+    some = json.loads(carillon("clients", "list", "--limit", "700", "--json", folder=shop).stdout)
+    nobody = carillon("clients", "list", "--search", "Zoe", "--json", folder=shop).stdout
+    page = carillon("clients", "list", folder=shop).stdout
+    shown = json.loads(carillon("clients", "show", "n-1", "--json", folder=shop).stdout)
+
+    assert (len(everybody), len({each["id"] for each in everybody}), len(some)) == (1103, 1103, 700)
+    assert nobody == "[]\n"
+    assert f"There are more: go on with --after {everybody[49]['id']}, or name a higher --limit.\n" in page
+    assert shown["subscribed_to"] == ["promo_42", "ref7"]
+    assert "There are more" not in carillon("clients", "list", "--search", "A", folder=shop).stdout
