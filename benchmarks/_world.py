@@ -107,7 +107,7 @@ class Bench:
             if mailing.status is Status.SENT:
                 return
             assert mailing.status is Status.SENDING, (mailing.status, mailing.reason_words)
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.1)
 
 
 def _audited(verb: str) -> Audited:
