@@ -110,8 +110,10 @@ class Api:
     async def _upsert(self, _request: web.Request, body: models.ClientsIn) -> Any:
         return await self._upserted(body.clients, body.region)
 
-    async def _upsert_one(self, _request: web.Request, body: models.ClientIn) -> Any:
-        outcome = await self._upserted([body], None)
+    async def _upsert_one_or_many(self, _request: web.Request, body: models.ClientOrClientsIn) -> Any:
+        if isinstance(body.root, list):
+            return await self._upserted(body.root, None)
+        outcome = await self._upserted([body.root], None)
         if outcome["rejected"]:
             raise Invalid("{reason}", reason=outcome["rejected"][0]["reason"])
         return outcome
@@ -121,11 +123,25 @@ class Api:
         from engine.imports import upsert_clients
 
         desk = self._desk
+        self._require_channels(clients)
         rows = [client.model_dump(exclude_unset=True, exclude_none=True) for client in clients]
         channels = list(desk.settings.channels)
         return outcome_document(
             await upsert_clients(desk.store, rows, channels=channels, region=region, clock=desk.clock)
         )
+
+    def _require_channels(self, clients: Sequence[models.ClientIn]) -> None:
+        """Raise Invalid for a key that is neither a field nor a channel's id."""
+        fields, channels = models.ClientIn.model_fields, self._desk.settings.channels
+        for row, client in enumerate(clients, start=1):
+            for name in client.model_extra or {}:
+                if name not in channels:
+                    raise Invalid(
+                        "There is no field “{field}” (client {row}); {known} are known.",
+                        field=name,
+                        row=row,
+                        known=", ".join([*fields, *channels]),
+                    )
 
     async def _client(self, request: web.Request, _: None) -> Any:
         return _client(await self._card(request))
@@ -260,7 +276,8 @@ class Api:
         return (
             Route("GET", "/clients", "The clients by number", self._clients, models.ClientsOut,
                   query=page | {"after": "go on after this number"}),
-            Route("POST", "/clients", "Add or update one client", self._upsert_one, models.Upserted, models.ClientIn),
+            Route("POST", "/clients", "Add or update one client, or a list of them", self._upsert_one_or_many,
+                  models.Upserted, models.ClientOrClientsIn),
             Route("POST", "/clients/many", "Add or update many", self._upsert, models.Upserted, models.ClientsIn),
             Route("GET", "/clients/{client}", "One client", self._client, models.ClientOut),
             Route("POST", "/clients/{client}/tags", "Add and remove tags", self._tag_client, models.ClientOut,
@@ -304,7 +321,8 @@ async def _read(request: web.Request, model: type[BaseModel]) -> BaseModel:
         return model.model_validate(data)
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in problem["loc"])
+        place = problem["loc"][1:] if issubclass(model, models.ClientOrClientsIn) else problem["loc"]
+        where = ".".join(str(part) for part in place)
         if problem["type"] == "extra_forbidden":
             known = ", ".join(model.model_fields)
             raise Invalid("There is no field “{field}”; {known} are known.", field=where, known=known) from None

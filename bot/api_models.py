@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, RootModel, Tag
 
 
 def _id(value: object) -> object:
@@ -19,7 +19,12 @@ class Sent(BaseModel):
 
 
 class ClientIn(Sent):
-    """A client. Whoever has the `id`, or without one any of the addresses, is updated; fields left out stay."""
+    """A client. Whoever has the `id`, or without one any of the addresses, is updated; fields left out stay.
+
+    Any further key is a channel's id, with the client's address there, as in a client file."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Id | None]
 
     id: Id | None = Field(default=None, description="The client's id in your own system.")
     name: str | None = None
@@ -39,6 +44,24 @@ class ClientIn(Sent):
 class ClientsIn(Sent):
     clients: list[ClientIn] = Field(max_length=10_000)
     region: str | None = Field(default=None, description="Country of phones written without one, such as UA.")
+
+
+ONE, MANY = "one", "many"  # begin the place of a problem in what follows
+
+
+def _how_many(value: object) -> str:
+    return MANY if isinstance(value, list) else ONE
+
+
+class ClientOrClientsIn(
+    RootModel[
+        Annotated[
+            Annotated[ClientIn, Tag(ONE)] | Annotated[list[ClientIn], Field(max_length=10_000), Tag(MANY)],
+            Discriminator(_how_many),
+        ]
+    ]
+):
+    """One client, or a list of them."""
 
 
 class RejectedRow(BaseModel):

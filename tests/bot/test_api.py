@@ -100,6 +100,17 @@ async def test_many_clients_come_at_once_and_a_wrong_one_stops_nothing(api: Prog
     assert [each["row"] for each in outcome["rejected"]] == [2]
 
 
+async def test_a_list_of_clients_is_taken_with_channels_beside_the_fields(api: Programs) -> None:
+    bob = {"id": "c-2", "first_name": "Bob", "tg-shop": 7002, "subscribed_to": ["promo_42"]}
+
+    outcome = await api.done("POST", "/clients", [ANN, bob, {"first_name": "Nobody"}])
+    client = await api.done("GET", "/clients/7002")
+
+    assert (outcome["added"], [each["row"] for each in outcome["rejected"]]) == (2, [3])
+    assert (client["id"], client["main_channel"], client["subscribed_to"]) == ("c-2", "tg-shop", ["promo_42"])
+    assert await api.done("POST", "/clients", []) == {"added": 0, "updated": 0, "rejected": []}
+
+
 async def test_clients_are_read_page_by_page(api: Programs) -> None:
     await api.done("POST", "/clients/many", {"clients": [{"id": f"c-{number}"} for number in range(5)]})
 
@@ -157,7 +168,10 @@ async def test_a_mailing_lives_through_its_operations(api: Programs) -> None:
     ("method", "path", "body", "status", "words"),
     [
         ("POST", "/clients", b"{", 422, "The body is no JSON."),
-        ("POST", "/clients", [], 422, "the body: input should be a valid dictionary"),
+        ("POST", "/clients", 3, 422, "the body: input should be a valid dictionary"),
+        ("POST", "/clients", [ANN, 3], 422, "1: input should be a valid dictionary"),
+        ("POST", "/clients", [ANN, {"naem": "Bob"}], 422, "There is no field “naem” (client 2); id, "),
+        ("POST", "/clients", {"id": "c-1", "tg-shop": [7]}, 422, "tg-shop: "),
         ("POST", "/clients", {"naem": "Ann"}, 422, "There is no field “naem”"),
         ("POST", "/clients", {"tags": "vip"}, 422, "tags: input should be a valid list."),
         ("GET", "/clients/nobody", None, 404, "There is no client “nobody”."),
