@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from bot.config import Config
 from bot.config_models import Bot, ConsoleBot
-from bot.desk import Desk, open_desk, open_gateway
-from gateways import registry
+from bot.desk import Desk, open_bot, open_desk, open_gateway
 from gateways.base import Account, Gateway, GatewayError
 from storage.database import UnusableStorage
 
@@ -89,17 +88,8 @@ async def _check_bot(desk: Desk, bot: Bot) -> Finding:
     what = f"bot {bot.kind}"
     if isinstance(bot, ConsoleBot):
         return Finding(what, ok=True, words="the page is at / of the web part")
-    settings = registry.config_model("telegram").model_validate(
-        {"id": "bot", "kind": "telegram", "token": bot.token, "api_base": bot.api_base, "mode": bot.mode}
-    )
-    gateway = registry.open_gateway(
-        settings, media=desk.store.uploads, secret=desk.secret, public_url=desk.config.app.public_url
-    )
-    await gateway.open()
-    try:
+    async with open_bot(desk, bot) as gateway:
         return await _ask(what, gateway)
-    finally:
-        await gateway.close()
 
 
 async def _ask(what: str, gateway: Gateway) -> Finding:

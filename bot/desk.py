@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bot.config import Config, secret_of
+from bot.config_models import TelegramBot
 from bot.dialogs.talk import House
 from bot.screens import People, Person
 from engine.clock import Clock, SystemClock
@@ -69,6 +70,22 @@ def desk_on(store: Store, config: Config, secret: bytes, clock: Clock, engine: "
 async def open_gateway(desk: Desk, channel: str) -> AsyncIterator[Gateway]:
     """A gateway of one's own, for asking; sending is the lane's."""
     gateway = gateway_of(desk.config, channel, desk.store, desk.secret)
+    await gateway.open()
+    try:
+        yield gateway
+    finally:
+        await gateway.close()
+
+
+@asynccontextmanager
+async def open_bot(desk: Desk, bot: TelegramBot) -> AsyncIterator[Gateway]:
+    """A gateway with an admin bot's token; it hears nothing."""
+    settings = registry.config_model("telegram").model_validate(
+        {"id": "bot", "kind": "telegram", "token": bot.token, "api_base": bot.api_base, "mode": bot.mode}
+    )
+    gateway = registry.open_gateway(
+        settings, media=desk.store.uploads, secret=desk.secret, public_url=desk.config.app.public_url
+    )
     await gateway.open()
     try:
         yield gateway

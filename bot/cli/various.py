@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bot.cli.context import Options, Wrong, desk_of, me, run, table
+from bot.cli.context import Failure, Options, Wrong, desk_of, me, run, table
 
 channels = typer.Typer(no_args_is_help=True, help="The accounts that mailings go out through.")
 people = typer.Typer(no_args_is_help=True, help="Who may use the admin bot.")
@@ -60,7 +60,13 @@ def list_channels(context: typer.Context) -> None:
     async def work() -> list[dict[str, Any]]:
         async with desk_of(options) as desk:
             states = await desk.store.mailings.channel_states()
-            return [_channel_document(channel, desk.config, states.get(channel.id)) for channel in desk.config.channels]
+            left = {
+                channel.id: await desk.operations.checker.quota_left(channel.id) for channel in desk.config.channels
+            }
+            return [
+                _channel_document(channel, desk.config, states.get(channel.id), left[channel.id])
+                for channel in desk.config.channels
+            ]
 
     documents = run(work())
     cells = [tuple(document.values()) for document in documents]
@@ -114,13 +120,23 @@ def invite(_name: Annotated[str, typer.Argument(metavar="NAME")] = "") -> None:
 
 
 @people.command("test-alert")
-def test_alert() -> None:
-    """Not built yet.
+def test_alert(context: typer.Context) -> None:
+    """Send every owner a short announcement through the admin bot.
+
+    It tells who got it, who did not and why; exit 1 if nobody got it.
 
     Example: `carillon people test-alert`"""
-    raise Wrong(
-        "`carillon people test-alert` is planned and not built yet; the admin bot's /help proves that it works."
-    )
+    options = Options.of(context)
+    config = options.load()
+    from bot.alerts import alert_owners
+
+    told = run(alert_owners(config))
+    if not told:
+        raise Failure("Nobody in [[people]] is an owner, so nobody would be told.")
+    cells = [(each.name, each.bot, "got it" if each.sent else "did not get it", each.reason) for each in told]
+    options.emit(list(told), lambda out: out.print(table("name", "bot", "state", "why", rows=cells)))
+    if not any(each.sent for each in told):
+        raise Failure("Nobody got the test alert.")
 
 
 @db.command()
@@ -172,7 +188,7 @@ def backup(
     options.emit(document, lambda out: out.print(f"{file} holds {size_bytes:,} bytes."))
 
 
-def _channel_document(channel: Any, config: Any, state: Any) -> dict[str, Any]:
+def _channel_document(channel: Any, config: Any, state: Any, left: int | None) -> dict[str, Any]:
     """What is known of a channel without asking its platform."""
     quota = f"{channel.quota.messages} a {channel.quota.per}" if channel.quota else None
     return {
@@ -180,7 +196,7 @@ def _channel_document(channel: Any, config: Any, state: Any) -> dict[str, Any]:
         "kind": channel.kind,
         "rate": config.rate_of(channel),
         "quota": quota,
-        "left": state.package_left if state else None,
+        "left": left,  # of today, or of the package
         "account": state.account_name if state else None,
         "reason": state.reason if state else None,
     }

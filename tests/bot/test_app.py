@@ -311,6 +311,29 @@ async def test_check_ends_with_1_where_a_token_is_wrong(tmp_path: Path, telegram
     assert err == "1 of 4 checks found something wrong.\n"
 
 
+async def test_a_test_alert_goes_to_every_owner_who_can_be_reached(
+    tmp_path: Path, telegram: TelegramSimulator, shop: SimulatedBot
+) -> None:
+    admin = telegram.add_bot("2:ADMIN", username="acme_admin_bot", is_admin=True)
+    admin.add_client(1001, "Olha").start()
+    bot = f'[[bots]]\nkind = "telegram"\ntoken = "2:ADMIN"\napi_base = "{telegram.url}"\n'
+    others = [("Ivan", "owner", "telegram = 1002"), ("Vera", "owner", ""), ("Oleh", "operator", "telegram = 1003")]
+    people = "".join(f'[[people]]\nname = "{name}"\nrole = "{role}"\n{more}\n' for name, role, more in others)
+    house = house_of(tmp_path, telegram, more=bot + people)
+
+    told = {each["name"]: each for each in await house.json("people", "test-alert")}
+    await admin.client(1001).receives(1, "test alert of Carillon", 5)
+    admin.client(1001).block()
+    code, out, err = await house.carillon("people", "test-alert")
+
+    assert told["Olha"] == {"name": "Olha", "bot": "telegram", "sent": True, "reason": None}
+    assert "press Start" in told["Ivan"]["reason"]
+    assert told["Vera"]["reason"] == "[[people]] “Vera” has no telegram"
+    assert "Oleh" not in told
+    assert (code, err) == (1, "Nobody got the test alert.\n")
+    assert "blocked" in out
+
+
 async def test_the_console_prints_a_link_that_opens_once(
     tmp_path: Path, telegram: TelegramSimulator, shop: SimulatedBot
 ) -> None:

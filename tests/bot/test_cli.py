@@ -459,3 +459,31 @@ def test_all_clients_are_listed_for_a_program_and_a_page_for_a_person(shop: Path
     assert f"There are more: go on with --after {everybody[49]['id']}, or name a higher --limit.\n" in page
     assert shown["subscribed_to"] == ["promo_42", "ref7"]
     assert "There are more" not in carillon("clients", "list", "--search", "A", folder=shop).stdout
+
+
+def test_channels_show_what_is_left_of_a_quota(shop: Path) -> None:
+    day = CHANNEL + 'quota = { messages = 500, per = "day" }\n'
+    package = CHANNEL.replace("tg-shop", "tg-2").replace("2:", "3:")
+    package += 'quota = { messages = 40, per = "package" }\n'
+    free = CHANNEL.replace("tg-shop", "tg-3").replace("2:", "4:")
+    (shop / "config.toml").write_text(day + package + free)
+    carillon("channels", "topup", "tg-2", "2", folder=shop)
+
+    channels = json.loads(carillon("channels", "list", "--json", folder=shop).stdout)
+
+    assert [(each["id"], each["left"]) for each in channels] == [("tg-shop", 500), ("tg-2", 42), ("tg-3", None)]
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (CHANNEL, "Nobody in [[people]] is an owner, so nobody would be told.\n"),
+        (PEOPLE, "Nobody got the test alert.\n"),
+    ],
+)
+def test_a_test_alert_that_can_reach_nobody_ends_with_1(config: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(config)
+
+    done = carillon("people", "test-alert", folder=tmp_path)
+
+    assert (done.returncode, done.stderr) == (1, words)
