@@ -146,6 +146,8 @@ async def running(
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(config.storage_url, data_dir=config.data_dir, secret=secret))
         await upgrade(store.database)
+        if "engine" in parts:
+            await _require_no_other_engine(store, config)
         await _import_readers(config, parts)
         service = await _build(config, parts, store, secret, clock, stack, demo)
         service.port = await stack.enter_async_context(_served(service))
@@ -207,6 +209,12 @@ def _build_console(service: Service, people: People, house: House, demo: Demo | 
         demo=demo is not None,
         phones=demo.phones if demo else None,
     )
+
+
+async def _require_no_other_engine(store: Store, config: Config) -> None:
+    """Tell at once what the engine would find out some seconds later. Raises AnotherEngine."""
+    async with store.runs.lock(config.data_dir):
+        pass
 
 
 async def _import_readers(config: Config, parts: frozenset[str]) -> None:
@@ -333,8 +341,7 @@ async def _served(service: Service) -> AsyncIterator[int]:
             port = await stack.enter_async_context(serve(create_app(doors), config.web.host, config.web.port))
         except TakenPort:
             if "engine" in service.parts:  # taken by the first engine of this storage? That says more.
-                async with service.desk.store.runs.lock(config.data_dir):
-                    pass
+                await _require_no_other_engine(service.desk.store, config)
             raise
         yield port
 
