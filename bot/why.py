@@ -19,7 +19,7 @@ def why_document(mailing_id: int, card: "ClientCard", row: "DeliveryRow | None",
         "state": row.state if row else None,
         "reason": row.reason if row else reason,
         "channel": row.channel if row else None,
-        "tries": _tries(row) if row else 0,
+        "tries": row.tries if row else 0,
         "code": row.code if row else None,
         "words": row.words if row else None,
         "started_at": row.started_at if row else None,
@@ -40,8 +40,3 @@ def why_words(mailing_id: int, document: Mapping[str, Any]) -> str:
             return f"{who}: it is still to be sent."
         case state:
             return f"{who}: {state}" + (f" ({reason})." if reason else ".")
-
-
-def _tries(row: "DeliveryRow") -> int:
-    """How often the platform was called. The last look, at which it was skipped, counts as a try, and called nobody."""
-    return max(row.tries - 1, 0) if row.state is DeliveryState.SKIPPED else row.tries

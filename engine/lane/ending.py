@@ -111,7 +111,7 @@ class Ending:
 
     async def skip(self, step: LaneStep, job: Job, reason: str) -> None:
         """At the last look it was out of bounds: not sent, and counted by its reason."""
-        await self._finish(step, job, DeliveryState.SKIPPED, None, reason)
+        await self._finish(step, job, DeliveryState.SKIPPED, None, reason, job.delivery.tries)
 
     async def throttle(self, retry_after_s: float) -> None:
         state, now = self._state, self._state.clock.monotonic()

@@ -120,6 +120,7 @@ async def test_an_opt_out_between_claim_and_slot_is_skipped_with_its_reason(lane
     assert await lane_world.states(step) == {"sent": 19, "skipped": 1}
     assert (await lane_world.counted(step))["skipped:unsubscribed"] == 1
     assert lane_world.gateway.received_by("a15") == 0
+    assert [row.tries for row in await lane_world.rows(step) if row.state == "skipped"] == [0]
 
 
 async def test_a_broken_channel_stops_gives_back_and_goes_on_when_mended(lane_world: World) -> None:
