@@ -411,7 +411,7 @@ def test_why_tells_of_what_was_sent_skipped_and_still_waits(shop: Path) -> None:
         return document["tries"], document["reason"], why_words(7, document)
 
     assert told(DeliveryState.SENT, None, 1, at) == (1, None, "Mailing 7 to c-1: it was sent at 2026-11-01 09:30.")
-    assert told(DeliveryState.SKIPPED, "blocked", 1, at) == (0, "blocked", "Mailing 7 to c-1: skipped (blocked).")
+    assert told(DeliveryState.SKIPPED, "blocked", 0, at) == (0, "blocked", "Mailing 7 to c-1: skipped (blocked).")
     assert told(DeliveryState.PLANNED, None, 0, None) == (0, None, "Mailing 7 to c-1: it is still to be sent.")
 
 
