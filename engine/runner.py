@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 0.25  # between looks at what people changed from other processes
 HEARTBEAT_S = 60.0
+ANSWERS_S = 1.0  # of a shutdown's time, for answers to clients
 STORAGE_PAUSE_S = 1.0  # before another look at a storage that did not answer
 
 
@@ -119,6 +120,7 @@ class Engine:
                 await self._look_round(tasks)
             finally:
                 self.running = False
+                await self._end_answers()
                 await asyncio.shield(asyncio.ensure_future(self._channels.drain()))
                 beating.cancel()
                 for work in self._work.values():
@@ -126,6 +128,14 @@ class Engine:
                         work.planning.cancel()
         await recover(self._store, self._clock)
         await self._store.runs.end(run_id, self._clock.now())
+
+    async def _end_answers(self) -> None:
+        """What a client was promised an answer to is answered before the lanes close."""
+        try:
+            async with asyncio.timeout(ANSWERS_S):
+                await self.inbox.settled()
+        except TimeoutError:
+            log.warning("answers to clients were still on their way at the end")
 
     async def _beat(self, run_id: int) -> None:
         while True:
