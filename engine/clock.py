@@ -21,6 +21,10 @@ class Clock(Protocol):
 
     async def sleep_until(self, monotonic_s: float) -> None: ...
 
+    async def wait(self, event: asyncio.Event, longest_s: float) -> None:
+        """Until the event is set; after so long it is set by the clock. Clearing it is the caller's."""
+        ...
+
 
 class SystemClock:
     def now(self) -> datetime:
@@ -43,6 +47,13 @@ class SystemClock:
         handle = loop.call_at(loop.time() + delay_s, _wake, woken)
         try:
             await woken
+        finally:
+            handle.cancel()
+
+    async def wait(self, event: asyncio.Event, longest_s: float) -> None:
+        handle = asyncio.get_running_loop().call_later(longest_s, event.set)
+        try:
+            await event.wait()
         finally:
             handle.cancel()
 
@@ -73,6 +84,16 @@ class FakeClock:
         self._count += 1
         heapq.heappush(self._sleepers, (monotonic_s, self._count, woken))
         await woken
+
+    async def wait(self, event: asyncio.Event, longest_s: float) -> None:
+        woken = asyncio.get_running_loop().create_future()
+        woken.add_done_callback(lambda done: None if done.cancelled() else event.set())
+        self._count += 1
+        heapq.heappush(self._sleepers, (self._elapsed_s + longest_s, self._count, woken))
+        try:
+            await event.wait()
+        finally:
+            woken.cancel()
 
     async def advance(self, seconds: float, settle: Callable[[], Awaitable[None]] | None = None) -> None:
         """Move on by so many seconds, letting everybody run at each instant at which somebody wakes.

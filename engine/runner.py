@@ -156,16 +156,7 @@ class Engine:
                 # The storage may be away for a while; what is in flight ends meanwhile, and nothing is lost.
                 log.exception("the engine could not look round")
                 await self._clock.sleep(STORAGE_PAUSE_S)
-            await self._wait_for_nudge()
-
-    async def _wait_for_nudge(self) -> None:
-        woken = asyncio.ensure_future(self._nudged.wait())
-        nap = asyncio.ensure_future(self._clock.sleep(LOOK_S))
-        try:
-            await asyncio.wait((woken, nap), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            woken.cancel()
-            nap.cancel()
+            await self._clock.wait(self._nudged, LOOK_S)
 
     async def _look(self, tasks: asyncio.TaskGroup) -> None:
         stopped = await self._store.mailings.stopped_by() is not None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from engine.lane.ending import Ending
-from engine.lane.state import Job, LaneState, LaneStep, wait
+from engine.lane.state import Job, LaneState, LaneStep
 from engine.personalise import TemplateFailed
 from gateways.base import Gateway, HoldsMedia, MessageRejected
 from storage import claims
@@ -52,6 +52,11 @@ class Feeder:
             )
         )
 
+    async def _wait(self, event: asyncio.Event, longest_s: float) -> None:
+        """The time-out notices what nobody announces."""
+        event.clear()
+        await self._state.clock.wait(event, longest_s)
+
     # --- claiming ---
 
     async def claim_ahead(self) -> None:
@@ -61,7 +66,7 @@ class Feeder:
             for step in list(self._state.steps.values()):
                 busy = await self._claim_for(step) or busy
             if not busy:
-                await wait(self._state.claim_wake, self._state.clock, LOOK_AGAIN_S)
+                await self._wait(self._state.claim_wake, LOOK_AGAIN_S)
 
     async def _claim_for(self, step: LaneStep) -> bool:
         """Whether there may be more to claim at once."""
@@ -112,7 +117,7 @@ class Feeder:
         while True:
             jobs = await self._take_due()
             if not jobs:
-                await wait(self._state.start_wake, self._state.clock, self._until_next_due())
+                await self._wait(self._state.start_wake, self._until_next_due())
                 continue
             at = self._state.clock.now()
             request = claims.StartRequest(tuple(job.delivery.id for _, job in jobs), at)

@@ -129,15 +129,3 @@ class LaneState:
     def wake(self) -> None:
         for event in (self.slot_wake, self.claim_wake, self.start_wake):
             event.set()
-
-
-async def wait(event: asyncio.Event, clock: Clock, longest_s: float) -> None:
-    """Sleep until the event or for so long; the time-out notices what nobody announces."""
-    event.clear()
-    woken = asyncio.ensure_future(event.wait())
-    nap = asyncio.ensure_future(clock.sleep(longest_s))
-    try:
-        await asyncio.wait((woken, nap), return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        woken.cancel()
-        nap.cancel()
