@@ -18,7 +18,9 @@ from engine.clock import SystemClock
 from engine.runner import Engine
 from engine.settings import ChannelSettings, EngineSettings
 from gateways.base import Accepted, Capabilities, Gateway, GatewayError, Outgoing, Part
-from gateways.registry import config_model, open_gateway
+from gateways.config import Context
+from gateways.registry import config_model
+from gateways.telegram.capabilities import TELEGRAM
 from storage.mailings import Audited, Move
 from storage.migrate import upgrade
 from storage.records import ENGINE, Draft, Routing, Status
@@ -121,7 +123,7 @@ async def bench(
     """An engine with so many Telegram channels, each the main one of `each` clients."""
     ids = [f"tg-{number}" for number in range(1, channels + 1)]
     settings = EngineSettings(
-        channels={name: ChannelSettings(name, "telegram", rate, max_rate=rate) for name in ids}, data_dir=folder
+        channels={name: ChannelSettings(name, TELEGRAM, rate, max_rate=rate) for name in ids}, data_dir=folder
     )
     async with open_store(storage or f"sqlite:///{folder / 'bench.db'}", data_dir=folder, secret=b"benchmark") as store:
         await upgrade(store.database)
@@ -148,7 +150,7 @@ def _gateway(name: str, number: int, url: str, store: Store) -> Watched:
     settings = model.model_validate(
         {"id": name, "kind": "telegram", "token": f"{number}:simulated", "api_base": url, "mode": "polling"}
     )
-    return Watched(open_gateway(settings, media=store.uploads, secret=b"benchmark"))
+    return Watched(settings.open_gateway(Context(store.uploads, b"benchmark")))
 
 
 async def _fill(store: Store, channels: Sequence[str], each: int) -> None:

@@ -158,8 +158,9 @@ class _Reader:
 
     def _channel_model(self, table: Any, number: int) -> type[BaseModel]:
         kind = self._kind(table, ("channels", number), registry.KINDS)
+        provider = table.get("provider")
         try:
-            return registry.config_model(kind)
+            return registry.config_model(kind, provider if isinstance(provider, str) else None)
         except registry.UnusableKind as error:
             near = difflib.get_close_matches(kind, registry.KINDS, n=1)
             hint = f"; did you mean “{near[0]}”?" if near else ""

@@ -15,6 +15,7 @@ from engine.operations import Operations
 from engine.settings import ChannelSettings, EngineSettings, InterruptAt, Quota, QuotaPer
 from gateways import registry
 from gateways.base import Account, Gateway
+from gateways.config import Context
 from storage.migrate import ensure_current, upgrade
 from storage.records import Role
 from storage.store import Store, open_store
@@ -58,7 +59,6 @@ def desk_on(store: Store, config: Config, secret: bytes, clock: Clock, engine: "
         store,
         settings,
         clock,
-        capabilities_of=registry.capabilities_of,
         check_channel=check_channel,
         engine=engine,
     )
@@ -83,9 +83,7 @@ async def open_bot(desk: Desk, bot: TelegramBot) -> AsyncIterator[Gateway]:
     settings = registry.config_model("telegram").model_validate(
         {"id": "bot", "kind": "telegram", "token": bot.token, "api_base": bot.api_base, "mode": bot.mode}
     )
-    gateway = registry.open_gateway(
-        settings, media=desk.store.uploads, secret=desk.secret, public_url=desk.config.app.public_url
-    )
+    gateway = settings.open_gateway(Context(desk.store.uploads, desk.secret, desk.config.app.public_url))
     await gateway.open()
     try:
         yield gateway
@@ -95,7 +93,8 @@ async def open_bot(desk: Desk, bot: TelegramBot) -> AsyncIterator[Gateway]:
 
 def gateway_of(config: Config, channel: str, store: Store, secret: bytes) -> Gateway:
     settings = next(each for each in config.channels if each.id == channel)
-    return registry.open_gateway(settings, media=store.uploads, secret=secret, public_url=config.app.public_url)
+    gateway: Gateway = settings.open_gateway(Context(store.uploads, secret, config.app.public_url))
+    return gateway
 
 
 def engine_settings(config: Config) -> EngineSettings:
@@ -112,7 +111,7 @@ def engine_settings(config: Config) -> EngineSettings:
 def _channel_settings(config: Config, channel: Any) -> ChannelSettings:
     rate = config.rate_of(channel)
     quota = Quota(channel.quota.messages, QuotaPer(channel.quota.per)) if channel.quota else None
-    return ChannelSettings(channel.id, channel.kind, rate=rate, quota=quota, max_rate=rate)
+    return ChannelSettings(channel.id, channel.able, rate=rate, quota=quota, max_rate=rate)
 
 
 def people_of(config: Config) -> People:
@@ -131,5 +130,4 @@ def house_of(config: Config) -> House:
         name=config.app.name,
         locale=config.app.locale,
         support=config.app.support,
-        capabilities_of=registry.capabilities_of,
     )

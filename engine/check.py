@@ -15,7 +15,7 @@ from engine.personalise import Personaliser, TemplateFailed
 from engine.quota import quota_at
 from engine.schedule import resolve_start
 from engine.settings import ChannelSettings, EngineSettings, QuotaPer
-from engine.statistics import CapabilitiesOf, seconds_for
+from engine.statistics import seconds_for
 from gateways.base import Outgoing
 from storage.audiences import Audience
 from storage.clients import AudienceCount
@@ -60,11 +60,10 @@ class Preview:
 class Checker:
     """Looks, and changes nothing. Every method may raise Invalid and its kinds."""
 
-    def __init__(self, store: Store, settings: EngineSettings, clock: Clock, capabilities_of: CapabilitiesOf) -> None:
+    def __init__(self, store: Store, settings: EngineSettings, clock: Clock) -> None:
         self._store = store
         self._settings = settings
         self._clock = clock
-        self._capabilities_of = capabilities_of
 
     async def count_audience(
         self, audience: Mapping[str, Any], routing: Any = "main", channels: Sequence[str] = ()
@@ -137,11 +136,10 @@ class Checker:
     ) -> dict[str, tuple[Loss, ...]]:
         """Fit the message to each kind that it will go to, and try its templates."""
         channels = list(count.by_channel) or [*draft.channels] or list(self._settings.channels)
-        kinds = {self._settings.channels[channel].kind for channel in channels if channel in self._settings.channels}
+        known = [self._settings.channels[channel].able for channel in channels if channel in self._settings.channels]
         known_fields = await self._store.clients.known_fields()
         losses: dict[str, tuple[Loss, ...]] = {}
-        for kind in sorted(kinds):
-            capabilities = self._capabilities_of(kind)
+        for kind, capabilities in sorted({able.kind: able for able in known}.items()):
             try:
                 sizes = Media(self._settings.data_dir).sizes(draft.message)
                 fitted = fit(draft.message, capabilities, sizes)
@@ -191,7 +189,7 @@ class Checker:
     async def preview(self, draft: Draft, *, client: str | None = None, channel: str | None = None) -> Preview:
         card = await self._preview_client(draft, client)
         channel = channel or self._preview_channel(draft, card)
-        capabilities = self._capabilities_of(self.channel(channel).kind)
+        capabilities = self.channel(channel).able
         fitted = fit(draft.message, capabilities, Media(self._settings.data_dir).sizes(draft.message))
         personaliser = Personaliser(fitted.parts, capabilities, await self._store.clients.known_fields())
         values = await self._store.clients.values_of(card.id) if card is not None else {}

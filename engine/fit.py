@@ -16,7 +16,7 @@ from engine.personalise import length_in, mark_text, texts_of
 from engine.values import is_absolute
 from gateways.base import Capabilities, Fact, Part, PartKind
 from gateways.markup import read_marked
-from gateways.message import Button, Element, File, Link, Location, Message, Pictures, Rows, Text, Video
+from gateways.message import Button, Carousel, Element, File, Link, Location, Message, Pictures, Rows, Text, Video
 
 NEUTRAL_TEXT = "⬇️"  # where buttons need a text of their own and there is none
 _SCHEMES = ("https://", "http://", "tg://")
@@ -96,6 +96,8 @@ class _Fitter:
                 self._add_captioned(Part(PartKind.VIDEO, media=(element.video,)), element.text, rows)
             case Location():
                 self._add_location(element, rows)
+            case Carousel():
+                self._add_text(element.text, rows)
             case _:
                 assert_never(element)
 
@@ -226,13 +228,14 @@ class _Fitter:
     def _fit_rows(self, rows: Rows) -> Rows:
         kept = [[self._fit_button(button) for button in row if self._can_show(button)] for row in rows]
         total = sum(map(len, kept))
-        if total > self._able.max_buttons.value:
+        most = max((each.most.value for each in self._able.button_sets), default=0)
+        if total > most:
             raise Invalid(
                 _("Element {number} has {count} buttons; {title} shows {limit} at most."),
                 number=self._element,
                 count=total,
                 title=self._able.title,
-                limit=self._able.max_buttons.value,
+                limit=most,
             )
         width = self._able.max_buttons_in_row.value
         if any(len(row) > width for row in kept):
@@ -240,7 +243,7 @@ class _Fitter:
         return tuple(tuple(row[start : start + width]) for row in kept for start in range(0, len(row), width))
 
     def _can_show(self, button: Button) -> bool:
-        if type(button) in self._able.button_kinds and self._able.max_buttons.value:
+        if any(type(button) in each.kinds for each in self._able.button_sets):
             return True
         self._lose(_("{title} can't show the button “{label}”: it is left out."), label=button.label)
         return False

@@ -11,7 +11,7 @@ from engine.clock import Clock
 from engine.errors import Invalid, NotFound, Refused, Stale, _
 from engine.plan import channels_of
 from engine.settings import CHANGEABLE_UNTIL_S, EngineSettings, QuotaPer
-from engine.statistics import CapabilitiesOf, render_figures
+from engine.statistics import render_figures
 from gateways.base import Account, AddressGone, ChannelBroken, GatewayError
 from gateways.message import content_hash
 from storage import settling
@@ -57,15 +57,13 @@ class Operations:
         settings: EngineSettings,
         clock: Clock,
         *,
-        capabilities_of: CapabilitiesOf,
         check_channel: CheckChannel,
         engine: "Engine | None" = None,
     ) -> None:
         self.store = store
         self.settings = settings
         self._clock = clock
-        self.checker = Checker(store, settings, clock, capabilities_of)
-        self._capabilities_of = capabilities_of
+        self.checker = Checker(store, settings, clock)
         self._check_channel = check_channel
         self._engine = engine
 
@@ -317,7 +315,6 @@ class Operations:
             mailing,
             (await self.store.deliveries.counters([mailing.step_id]))[mailing.step_id],
             settings=self.settings,
-            capabilities_of=self._capabilities_of,
             states=await self.store.mailings.channel_states(),
             orders=await self.store.mailings.orders_of(mailing.step_id),
             stopped=await self.stopped() is not None,

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from gateways.base import Capabilities
+
 MAX_RATE = 25.0  # messages/second of a channel, unless a person allowed more
 LATE_START_S = 30 * 60.0  # a start that is further past asks a person
 SILENCE_S = 30 * 60.0  # a longer one before this start, and what was sending asks a person
@@ -27,10 +29,14 @@ class Quota:
 @dataclass(frozen=True, slots=True)
 class ChannelSettings:
     id: str
-    kind: str
+    able: Capabilities
     rate: float = MAX_RATE
     quota: Quota | None = None
     max_rate: float = MAX_RATE  # what a mailing's speed may be at most
+
+    @property
+    def kind(self) -> str:
+        return self.able.kind
 
 
 @dataclass(frozen=True, slots=True)

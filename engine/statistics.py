@@ -1,11 +1,11 @@
 """What a mailing has come to, from the counters that move with the rows; never recounted."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from engine.settings import EngineSettings
-from gateways.base import Capabilities, ReceiptState
+from gateways.base import ReceiptState
 from storage.mailings import ChannelState
 from storage.records import Mailing, Status
 
@@ -14,7 +14,6 @@ ENDS = ("sent", "failed", "skipped", "cancelled", "unknown")
 CLICKS = ("any", "link", "text_link", "buy", "message")
 
 Sums = Mapping[tuple[str, str], int]  # (channel, counter) -> amount
-CapabilitiesOf = Callable[[str], Capabilities]
 
 
 def render_figures(
@@ -22,7 +21,6 @@ def render_figures(
     sums: Sums,
     *,
     settings: EngineSettings,
-    capabilities_of: CapabilitiesOf,
     states: Mapping[str, ChannelState],
     orders: Mapping[str, Any],
     stopped: bool,
@@ -30,7 +28,7 @@ def render_figures(
 ) -> dict[str, Any]:
     """The JSON of `carillon mailing show`: CONTRACT.md section 6."""
     totals = _totals(sums)
-    by_channel = _by_channel(mailing, sums, settings, capabilities_of, states)
+    by_channel = _by_channel(mailing, sums, settings, states)
     planned, waiting = totals.get("planned", 0), totals.get("waiting", 0)
     return {
         "id": mailing.id,
@@ -73,7 +71,6 @@ def _by_channel(
     mailing: Mailing,
     sums: Sums,
     settings: EngineSettings,
-    capabilities_of: CapabilitiesOf,
     states: Mapping[str, ChannelState],
 ) -> dict[str, dict[str, Any]]:
     figures: dict[str, dict[str, Any]] = {}
@@ -82,7 +79,7 @@ def _by_channel(
         if not any(counted.values()):
             continue
         known = settings.channels.get(channel)
-        receipts = capabilities_of(known.kind).receipts if known else frozenset()
+        receipts = known.able.receipts if known else frozenset()
         figures[channel] = {
             **counted,
             "delivered": sums.get((channel, "delivered"), 0) if ReceiptState.DELIVERED in receipts else None,

@@ -13,14 +13,14 @@ The engine knows these names and no messenger. Errors, drawn as a tree; a class 
     └── ChannelBroken     the token is revoked, the account unpaid, banned
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
 from gateways.markup import RichText
-from gateways.message import Rows
+from gateways.message import Card, Rows
 
 
 class PartKind(StrEnum):
@@ -30,6 +30,8 @@ class PartKind(StrEnum):
     FILE = "file"
     VIDEO = "video"
     LOCATION = "location"
+    CAROUSEL = "carousel"
+    TEMPLATE = "template"  # approved by the platform beforehand; `extra["template"]` names it
 
 
 class TextUnit(StrEnum):
@@ -39,6 +41,7 @@ class TextUnit(StrEnum):
 
 
 class ReceiptState(StrEnum):
+    SENT = "sent"  # the platform took it: proves a send whose answer never came
     DELIVERED = "delivered"
     READ = "read"
     FAILED = "failed"
@@ -60,10 +63,28 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
+class ButtonSet:
+    """Kinds of buttons that may stand together under one message, and how many of them in all."""
+
+    kinds: frozenset[type]
+    most: Fact
+
+
+@dataclass(frozen=True, slots=True)
+class CarouselLimits:
+    cards: range
+    max_title: Fact
+    max_text: Fact
+    max_buttons: Fact  # of one card
+    needs_picture: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a kind of messenger can carry. Every limit has its source; `engine.fit` reads them all.
 
     `markup` are the tags of our HTML subset that the dialect shows; others are dropped, and told as a loss.
+    `button_sets` are alternatives: a message's buttons go by the first set that holds them all.
     """
 
     kind: str
@@ -77,10 +98,16 @@ class Capabilities:
     max_file_bytes: Fact
     album_sizes: range
     album_takes_buttons: bool
-    max_buttons: Fact
     max_buttons_in_row: Fact
     max_label: Fact
-    button_kinds: frozenset[type]
+    button_sets: tuple[ButtonSet, ...]  # none: no buttons; links then stand in the text
+    max_text_with_buttons: Fact | None = None  # where it is less than `max_text`
+    carousel: CarouselLimits | None = None
+    measure: Callable[[RichText], int] | None = None  # length as rendered, in `text_unit`; None: of the plain text
+    address_pattern: str = ""  # what an address looks like, a regular expression; "" takes anything
+    address_by_phone: bool = False  # an address is the client's phone, digits without the plus
+    start_link: str = ""  # appended to the account's link, it opens a chat that brings us {payload}
+    max_start_payload: int = 64
     receipts: frozenset[ReceiptState] = frozenset()
     why_no_receipts: str = ""
     max_rate: float = 25.0  # messages/second
@@ -89,6 +116,7 @@ class Capabilities:
     carries_reference: bool = False
     own_fields: frozenset[str] = frozenset()  # what `only.<kind>` of a message may hold beside elements
     window_s: float | None = None  # free messages only so long after the client wrote; None: always
+    takes_templates: bool = False  # `only.<kind>.template` goes where the window is closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +130,7 @@ class Part:
     latitude: float = 0.0
     longitude: float = 0.0
     buttons: Rows = ()
+    cards: tuple[Card, ...] = ()  # of a carousel
     extra: Mapping[str, Any] = field(default_factory=dict)  # what only this kind knows: a template's name …
 
 
@@ -109,7 +138,7 @@ class Part:
 class Outgoing:
     """A part for one client: text and buttons are rendered, `button_data` goes with the buttons that come back to us.
 
-    `button_data` has one string for each button of `buttons`, in reading order (64 bytes at most).
+    `button_data` has one string for each button of `buttons` and then of `cards`, in reading order (64 bytes at most).
     `reference` names delivery, attempt and part; a platform that drops repeats gets it as the key.
     """
 
@@ -120,15 +149,22 @@ class Outgoing:
     button_data: tuple[str, ...]
     reference: str
     details: Mapping[str, Any] = field(default_factory=dict)  # of the address: a topic, a second id …
+    cards: tuple[Card, ...] = ()  # rendered
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The platform took the part; `external_id` is its name there, unique within the channel."""
+    """The platform took the part; `external_id` is its name there, unique within the channel.
+
+    `usage` is the share of its limits that the platform says is used up: the lane slows down before a block. `cost` is
+    the price class of `units` things, as `[prices]` of the configuration names it: "viber.charged", "sms.segment" …"""
 
     external_id: str
     new_address: str | None = None  # the platform moved the chat to another id
     details: Mapping[str, Any] = field(default_factory=dict)
+    usage: float = 0.0
+    cost: str = ""
+    units: int = 1
 
 
 class GatewayError(Exception):
@@ -210,6 +246,7 @@ class Account:
     webhook: str | None = None
     warnings: tuple[str, ...] = ()
     link: str | None = None  # where a client starts a chat with it
+    quota_left: int | None = None  # how many more clients the platform lets us begin with now; None: it says nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,17 +261,24 @@ class Hook:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What the platform tells of a client beside the address."""
+    """What the platform tells of a client beside the address. `other_ids` name the same client on the same channel:
+    whatever of them we know already is this client."""
 
     first_name: str | None = None
     last_name: str | None = None
     username: str | None = None
     language: str | None = None
+    phone: str | None = None  # E.164, known to the platform as the client's
+    other_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What a platform says later about a part, found by its external id or by our reference."""
+    """What a platform says later about a part, found by its external id or by our reference.
+
+    A failed one has the platform's code and words, `reason`, under which statistics count it (as that of the error
+    which a send would have raised: "blocked", "outside_window", "rejected" …), and what the address becomes, if
+    anything. `address` helps where a platform's ids are only unique for one client."""
 
     state: ReceiptState
     external_id: str | None
@@ -243,6 +287,60 @@ class Receipt:
     key: str  # the same for every repeat of the same fact
     code: str = ""
     words: str = ""
+    reason: str = ""
+    address_status: AddressStatus | None = None
+    address: str | None = None
+    cost: str = ""  # as in Accepted
+    units: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """Everything that we sent to an address up to a point is in this state: up to a moment of the platform's clock, or
+    up to an external id, where those are numbers that grow. Exactly one of both is set."""
+
+    address: str
+    state: ReceiptState
+    occurred_at: datetime
+    key: str
+    until: datetime | None = None
+    until_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountBroken:
+    """The platform says that the account may not send now: restricted, banned, unpaid. As ChannelBroken."""
+
+    words: str
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A message that the platform approved, as it knows it. `parameters` are the names of the body's placeholders in
+    order ("1", "2" or words); `header` is "", "text", "image", "video", "document" or "location"; `buttons` has one
+    kind a button: "quick_reply", "url" (with a parameter: "url_parameter"), "phone", "copy_code" …"""
+
+    name: str
+    language: str
+    status: str  # approved, pending, rejected, paused, disabled
+    category: str  # marketing, utility, authentication
+    external_id: str = ""
+    body: str = ""
+    parameters: tuple[str, ...] = ()
+    header: str = ""
+    header_parameters: tuple[str, ...] = ()
+    buttons: tuple[str, ...] = ()
+    reason: str = ""  # why it was rejected or paused
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateChanged:
+    """The platform approved, paused, disabled … one of ours: the list is to be read anew."""
+
+    name: str
+    language: str
+    status: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +412,7 @@ class Moved:
 
 
 Inbound = Subscribed | Unsubscribed | Wrote | Pressed | SharedPhone | Moved
+News = AccountBroken | TemplateChanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,6 +428,8 @@ class Heard:
     receipts: tuple[Receipt, ...] = ()
     inbound: tuple[Inbound, ...] = ()
     answer: Answer = Answer()
+    watermarks: tuple[Watermark, ...] = ()
+    news: tuple[News, ...] = ()
 
 
 @runtime_checkable
@@ -390,6 +491,53 @@ class PollsUpdates(Protocol):
 class SetsWebhook(Protocol):
     async def set_webhook(self, url: str) -> None:
         """Point the platform at our hook; raises GatewayError. Call it only when our server is up."""
+        ...
+
+
+@runtime_checkable
+class SendsTogether(Protocol):
+    """A gateway whose `send` takes several messages in one call, `capabilities.batch` at most."""
+
+    def together(self, outgoing: Outgoing) -> Hashable | None:
+        """Messages with equal answers may travel in one call; None: this one travels alone."""
+        ...
+
+
+@runtime_checkable
+class CostsSlots(Protocol):
+    def slots(self, outgoing: Outgoing) -> int:
+        """How many slots of the channel's pace this one takes: an SMS of three segments takes three."""
+        ...
+
+
+@runtime_checkable
+class PollsReads(Protocol):
+    """A platform that tells what was read only when it is asked."""
+
+    async def poll_reads(self, addresses: Sequence[str]) -> Sequence[Watermark]:
+        """What these clients have read, a hundred addresses at most. Raises GatewayError."""
+        ...
+
+
+@runtime_checkable
+class SyncsTemplates(Protocol):
+    async def templates(self) -> Sequence[Template]:
+        """Every template of the account. Raises GatewayError."""
+        ...
+
+
+@runtime_checkable
+class SharesHook(Protocol):
+    """Several channels of one app have one webhook between them."""
+
+    @property
+    def hook_accounts(self) -> frozenset[str]:
+        """The accounts whose events are this channel's: page:…, phone:…, waba:…"""
+        ...
+
+    def split(self, request: Hook) -> Mapping[str, Hook]:
+        """The request cut by account. What one account's channel hears, it reads from its own cut by `parse`, which
+        leaves out what belongs to others. Raises Unreadable."""
         ...
 
 

@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
@@ -97,7 +97,26 @@ class Location:
     buttons: Rows = ()
 
 
-Element = Text | Pictures | File | Video | Location
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One card of a carousel; `picture` is a source as in Pictures."""
+
+    title: str
+    text: str = ""
+    picture: str | None = None
+    buttons: tuple[Button, ...] = ()
+
+
+@with_config(_STRICT)
+@dataclass(frozen=True, slots=True)
+class Carousel:
+    carousel: tuple[Card, ...]
+    text: str = ""  # stands before the cards
+    buttons: Rows = ()
+
+
+Element = Text | Pictures | File | Video | Location | Carousel
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +146,9 @@ _SHAPES: Mapping[str, TypeAdapter[Any]] = {
     "file": TypeAdapter(File),
     "video": TypeAdapter(Video),
     "location": TypeAdapter(Location),
+    "carousel": TypeAdapter(Carousel),
 }
-_SHORT_FORM = ("text", "pictures", "file", "name", "video", "location", "buttons")
+_SHORT_FORM = ("text", "pictures", "file", "name", "video", "location", "carousel", "buttons")
 
 
 def read_message(data: Mapping[str, Any]) -> Message:
@@ -149,7 +169,7 @@ def read_message(data: Mapping[str, Any]) -> Message:
 
 
 _BROKEN = re.compile("[\0\ud800-\udfff]")
-_KNOWN_FIELDS = ("text", "pictures", "file", "video", "location", "buttons", "elements", "for", "only")
+_KNOWN_FIELDS = ("text", "pictures", "file", "video", "location", "carousel", "buttons", "elements", "for", "only")
 
 
 def plain(message: Message) -> dict[str, Any]:
@@ -171,10 +191,6 @@ def content_hash(message: Message) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def with_elements(message: Message, elements: Sequence[Element]) -> Message:
-    return replace(message, elements=tuple(elements))
-
-
 def sources_of(message: Message) -> list[str]:
     """Every picture, file and video source of the message, in order, those of single kinds included."""
     elements = [*message.elements, *(element for kind in message.only for element in message.for_kind(kind))]
@@ -185,6 +201,8 @@ def sources_of(message: Message) -> list[str]:
                 sources.extend(pictures)
             case File(file=source) | Video(video=source):
                 sources.append(source)
+            case Carousel(carousel=cards):
+                sources.extend(card.picture for card in cards if card.picture)
     return list(dict.fromkeys(sources))
 
 
@@ -237,7 +255,7 @@ def _read_element(data: Mapping[str, Any], number: int) -> Element:
     if not isinstance(data, Mapping):
         raise InvalidMessage(f"element {number} must be a table such as {{ text = “…” }}")
     # A text beside a picture, file or video is its caption, so text decides last.
-    shape = next((name for name in ("pictures", "file", "video", "location", "text") if name in data), None)
+    shape = next((name for name in ("carousel", "pictures", "file", "video", "location", "text") if name in data), None)
     if shape is None:
         raise InvalidMessage(f"element {number} needs one of {_listed(tuple(_SHAPES))}")
     try:

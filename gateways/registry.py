@@ -1,21 +1,23 @@
-"""Every kind of channel: what it can do, how it is configured, how its gateway is made.
+"""Every kind of channel: how it is configured, what it can do, how its gateway is made.
 
-Importing this costs nothing heavy; a kind's gateway is imported when one is opened."""
+Importing this costs nothing heavy: a kind's model is imported when a channel of it is read, its gateway when one opens.
+"""
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
-from typing import Any
+from collections.abc import Mapping
+from importlib import import_module
 
-from pydantic import BaseModel
+from gateways.config import ChannelModel
 
-from gateways.base import Capabilities, Gateway, MediaStore
-
-KINDS = ("telegram",)
+_MODELS: Mapping[str, Mapping[str, str]] = {  # kind, provider ("" where a kind has only one way), module and class
+    "telegram": {"": "gateways.telegram.config:TelegramSettings"},
+}
+KINDS = tuple(_MODELS)
 
 NOT_BUILT: Mapping[str, str] = {
     **{
         kind: f"a channel of the kind “{kind}” is planned and not built yet; there is {', '.join(KINDS)}"
         for kind in ("viber", "facebook", "vk", "whatsapp", "sms", "log", "email", "webpush")
+        if kind not in KINDS
     },
     "skype": "Microsoft closed Skype in May 2025; reach these clients by Telegram, Viber or WhatsApp",
 }
@@ -25,46 +27,28 @@ class UnusableKind(ValueError):
     """No channel of this kind can be had; the words say why."""
 
 
-def capabilities_of(kind: str) -> Capabilities:
-    """Raises UnusableKind."""
-    require_kind(kind)
-    from gateways.telegram.capabilities import TELEGRAM
-
-    return TELEGRAM
+def providers_of(kind: str) -> tuple[str, ...]:
+    """By whom a kind can be had; empty where the kind is its own provider. Raises UnusableKind."""
+    return tuple(name for name in _models_of(kind) if name)
 
 
-def config_model(kind: str) -> type[BaseModel]:
-    """The model that a channel's table is read with; every one has id, kind, rate and quota. Raises UnusableKind."""
-    require_kind(kind)
-    from gateways.telegram.config import TelegramSettings
-
-    return TelegramSettings
-
-
-def open_gateway(
-    settings: Any,
-    *,
-    media: MediaStore,
-    secret: bytes,
-    public_url: str | None = None,
-    start_after: int | None = None,
-    now: Callable[[], datetime] | None = None,
-) -> Gateway:
-    """The gateway of one channel; await its `open` before use and its `close` after.
-
-    `secret` is the app's: what proves a webhook is derived from it where the channel names none. Without `public_url`
-    the channel polls. `start_after` is the last update that is committed; see TelegramGateway."""
-    require_kind(settings.kind)
-    from gateways.telegram.gateway import TelegramGateway
-
-    return TelegramGateway.from_settings(
-        settings, media=media, secret=secret, public_url=public_url, start_after=start_after, now=now
-    )
+def config_model(kind: str, provider: str | None = None) -> type[ChannelModel]:
+    """The model that a channel's table is read with. Raises UnusableKind."""
+    models = _models_of(kind)
+    if provider is None and len(models) == 1:
+        provider = next(iter(models))
+    path = models.get(provider or "")
+    if path is None:
+        known = ", ".join(f"“{name}”" for name in models)
+        raise UnusableKind(f"a channel of the kind “{kind}” needs provider: {known}")
+    module, _, name = path.partition(":")
+    model: type[ChannelModel] = getattr(import_module(module), name)
+    return model
 
 
-def require_kind(kind: str) -> None:
-    """Raises UnusableKind."""
+def _models_of(kind: str) -> Mapping[str, str]:
     if kind in NOT_BUILT:
         raise UnusableKind(NOT_BUILT[kind])
-    if kind not in KINDS:
+    if kind not in _MODELS:
         raise UnusableKind(f"there is no channel of the kind “{kind}”; there is {', '.join(KINDS)}")
+    return _MODELS[kind]

@@ -45,7 +45,7 @@ async def open_channels(talk: Talk, *_args: str) -> Screens:
 
 def _line(talk: Talk, channel: ChannelSettings, state: Any) -> str:
     t = talk.t
-    title = talk.house.title(channel.kind)
+    title = channel.able.title
     head = t("<b>{id}</b> · {kind}", id=channel.id, kind=title)
     if state is not None and state.account_name:
         head = t("<b>{id}</b> · {kind}, {account}", id=channel.id, kind=title, account=state.account_name)

@@ -125,8 +125,9 @@ def _duration(talk: Talk, mailing: Mailing, check: CheckCard) -> str:
 def _dropped(talk: Talk, losses: Any) -> str | None:
     """What each messenger changes or drops."""
     t = talk.t
+    titles = {channel.kind: channel.able.title for channel in talk.settings.channels.values()}
     told = [
-        t("⚠ {kind}: {loss}", kind=talk.house.title(kind), loss=t(loss.words, **loss.values))
+        t("⚠ {kind}: {loss}", kind=titles.get(kind, kind), loss=t(loss.words, **loss.values))
         for kind, found in sorted(losses.items())
         for loss in found
     ]

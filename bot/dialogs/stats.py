@@ -173,8 +173,8 @@ def _links(t: Texts, clicked: Mapping[str, Any]) -> str:
 def _reporters(talk: Talk, figures: Mapping[str, Any]) -> str:
     """The messengers of a mailing that report nothing, by name."""
     silent = [channel for channel, one in (figures.get("by_channel") or {}).items() if one.get("delivered") is None]
-    kinds = [talk.settings.channels[channel].kind for channel in silent if channel in talk.settings.channels]
-    titles = list(dict.fromkeys(talk.house.title(kind) for kind in kinds))
+    known = [talk.settings.channels[channel].able for channel in silent if channel in talk.settings.channels]
+    titles = list(dict.fromkeys(able.title for able in known))
     return ", ".join(titles) or _silent(talk)
 
 
@@ -233,10 +233,10 @@ def _totals(talk: Talk, totals: Mapping[str, int]) -> str:
 
 def _as_figures(talk: Talk, totals: Mapping[str, int]) -> dict[str, Any]:
     """Summed counters as the figures of one mailing: what no messenger reports is None."""
-    kinds = {channel.kind for channel in talk.settings.channels.values()}
+    kinds = [channel.able for channel in talk.settings.channels.values()]
     amounts: dict[str, Any] = {name: totals.get(name, 0) for name in _SUMMED}
     for name, state in (("delivered", ReceiptState.DELIVERED), ("read", ReceiptState.READ)):
-        reporting = [kind for kind in kinds if talk.house.reports(kind, state)]
+        reporting = [able for able in kinds if state in able.receipts]
         amounts[name] = totals.get(name, 0) if reporting else None
         amounts[f"{name}_of"] = 0 if len(reporting) < len(kinds) else None
     clicked = {name: totals.get(f"clicked:{name}", 0) for name in ("any", "message", "buy")}
@@ -244,8 +244,8 @@ def _as_figures(talk: Talk, totals: Mapping[str, int]) -> dict[str, Any]:
 
 
 def _silent(talk: Talk) -> str:
-    kinds = dict.fromkeys(channel.kind for channel in talk.settings.channels.values())
-    silent = [talk.house.title(kind) for kind in kinds if not talk.house.reports(kind, ReceiptState.DELIVERED)]
+    kinds = [channel.able for channel in talk.settings.channels.values()]
+    silent = dict.fromkeys(able.title for able in kinds if ReceiptState.DELIVERED not in able.receipts)
     return ", ".join(silent) or talk.t("the messenger")
 
 

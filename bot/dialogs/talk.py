@@ -11,7 +11,6 @@ from bot.texts import Html, Texts, _
 from engine.clock import Clock
 from engine.errors import Invalid, NotFound
 from engine.settings import EngineSettings
-from gateways.base import Capabilities, ReceiptState
 from storage.records import Actor, Mailing
 
 if TYPE_CHECKING:
@@ -29,17 +28,9 @@ Screens = list[Screen]
 class House:
     """What the conversation says of the installation it serves."""
 
-    capabilities_of: Callable[[str], Capabilities]
     name: str = "Carillon"
     locale: str = "en"
     support: str | None = None
-
-    def title(self, kind: str) -> str:
-        """The name of a messenger."""
-        return self.capabilities_of(kind).title
-
-    def reports(self, kind: str, state: ReceiptState) -> bool:
-        return state in self.capabilities_of(kind).receipts
 
 
 @dataclass(slots=True)

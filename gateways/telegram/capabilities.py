@@ -1,6 +1,6 @@
 """What Telegram's Bot API carries; Bot API 10.3 of 24 August 2026."""
 
-from gateways.base import Capabilities, Fact, PartKind, TextUnit
+from gateways.base import ButtonSet, Capabilities, Fact, PartKind, TextUnit
 from gateways.markup import TAGS
 from gateways.message import Buy, Link, Reply
 
@@ -11,17 +11,23 @@ TELEGRAM = Capabilities(
     max_caption=Fact(1024, "core.telegram.org/bots/api#sendphoto: 0-1024 characters after entities parsing"),
     text_unit=TextUnit.CHARACTERS,  # code points: tdlib/td MessageEntity.cpp; only entity offsets are UTF-16
     markup=TAGS,
-    media=frozenset(PartKind),
+    media=frozenset(PartKind) - {PartKind.CAROUSEL, PartKind.TEMPLATE},
     max_picture_bytes=Fact(10 * 1024 * 1024, "core.telegram.org/bots/api#sending-files: 10 MB max size for photos"),
     max_file_bytes=Fact(50 * 1024 * 1024, "core.telegram.org/bots/api#sending-files: 50 MB for other files"),
     album_sizes=range(2, 11),  # core.telegram.org/bots/api#sendmediagroup: must include 2-10 items
     album_takes_buttons=False,  # the same: sendMediaGroup has no reply_markup
-    max_buttons=Fact(100, "not documented; tginfo/Telegram-Limits and python-telegram-bot 22.8 constants.py"),
     max_buttons_in_row=Fact(8, "not documented; tginfo/Telegram-Limits and python-telegram-bot 22.8 constants.py"),
     max_label=Fact(256, "core.telegram.org/bots/api#inlinekeyboardbutton names no limit: ours, so that it can be read"),
-    button_kinds=frozenset({Link, Reply, Buy}),
+    button_sets=(
+        ButtonSet(
+            frozenset({Link, Reply, Buy}),
+            Fact(100, "not documented; tginfo/Telegram-Limits and python-telegram-bot 22.8 constants.py"),
+        ),
+    ),
     receipts=frozenset(),
     why_no_receipts="Telegram tells bots neither delivery nor reading.",
+    address_pattern=r"-?[0-9]{1,19}",  # core.telegram.org/bots/api#chat: at most 52 significant bits
+    start_link="?start={payload}",  # core.telegram.org/bots/features#deep-linking: up to 64 of A-Z, a-z, 0-9, _ and -
     max_rate=25.0,  # core.telegram.org/bots/faq: about 30 messages/s in bulk, less a margin
 )
 

@@ -1,19 +1,12 @@
 """What `[[channels]]` with kind = "telegram" holds."""
 
 import re
-from typing import Annotated, Literal, Self
+from typing import ClassVar, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    StringConstraints,
-    field_validator,
-    model_validator,
-)
+from pydantic import SecretStr, field_validator
 
+from gateways.base import Capabilities, Gateway
+from gateways.config import ApiBase, ChannelModel, Context
 from gateways.telegram.capabilities import TELEGRAM
 
 # aiogram asks for digits, a colon and something without spaces; what would change the URL's path is refused as well.
@@ -21,29 +14,12 @@ _TOKEN = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_.~:-]+")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")  # core.telegram.org/bots/api#setwebhook
 
 
-def _id(value: object) -> object:
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+class TelegramSettings(ChannelModel):
+    able: ClassVar[Capabilities] = TELEGRAM
 
-
-class Quota(BaseModel):
-    """So many messages, by the day or until the package is topped up."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    messages: int = Field(gt=0)
-    per: Literal["day", "package"]
-
-
-class TelegramSettings(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    id: Annotated[str, BeforeValidator(_id), Field(min_length=1, max_length=64)]
     kind: Literal["telegram"] = "telegram"
     token: SecretStr
-    rate: float | None = Field(default=None, gt=0, allow_inf_nan=False)  # messages/second; None: what [sending] says
-    allow_faster: bool = False
-    quota: Quota | None = None
-    api_base: Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#]+[^\s?#]*$")] = "https://api.telegram.org"
+    api_base: ApiBase = "https://api.telegram.org"
     webhook_secret: SecretStr | None = None
     mode: Literal["webhook", "polling"] | None = None  # None: a webhook where there is a public_url
 
@@ -61,8 +37,7 @@ class TelegramSettings(BaseModel):
             raise ValueError("Telegram takes 1 to 256 letters, digits, _ and - in it")
         return value
 
-    @model_validator(mode="after")
-    def _within_the_rate(self) -> Self:
-        if self.rate is not None and self.rate > TELEGRAM.max_rate and not self.allow_faster:
-            raise ValueError(f"rate is above {TELEGRAM.max_rate:g}; add allow_faster = true if Telegram lets this bot")
-        return self
+    def open_gateway(self, context: Context) -> Gateway:
+        from gateways.telegram.gateway import TelegramGateway
+
+        return TelegramGateway.from_settings(self, context)

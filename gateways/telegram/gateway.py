@@ -33,6 +33,7 @@ from gateways.base import (
     Unavailable,
     Unreadable,
 )
+from gateways.config import Context
 from gateways.http import HttpClient
 from gateways.signatures import derive_secret, require_same
 from gateways.telegram import render
@@ -93,24 +94,19 @@ class TelegramGateway:
     def from_settings(
         cls,
         settings: TelegramSettings,
-        *,
-        media: MediaStore,
-        secret: bytes,
-        public_url: str | None,
-        start_after: int | None = None,
-        now: Callable[[], datetime] | None = None,
+        context: Context,
     ) -> "TelegramGateway":
         given = settings.webhook_secret.get_secret_value() if settings.webhook_secret else ""
-        derived = derive_secret(secret, "telegram webhook", settings.id) if secret else ""
+        derived = derive_secret(context.secret, "telegram webhook", settings.id) if context.secret else ""
         return cls(
             channel=settings.id,
             token=settings.token.get_secret_value(),
-            media=media,
+            media=context.media,
             api_base=settings.api_base,
             webhook_secret=given or derived,
-            polls=(settings.mode or ("webhook" if public_url else "polling")) == "polling",
-            start_after=start_after,
-            now=now,
+            polls=(settings.mode or ("webhook" if context.public_url else "polling")) == "polling",
+            start_after=context.start_after,
+            now=context.now,
         )
 
     async def open(self) -> None:

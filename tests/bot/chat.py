@@ -12,7 +12,6 @@ from engine.operations import Operations
 from engine.settings import EngineSettings
 from gateways.base import Account
 from gateways.markup import read_html
-from gateways.telegram.capabilities import TELEGRAM
 from storage.records import Role
 from storage.store import Store
 
@@ -140,7 +139,7 @@ def operations_on(store: Store, settings: EngineSettings, clock: Clock) -> Opera
     async def check_channel(channel: str) -> Account:
         return Account(external_id=channel, name=channel)
 
-    return Operations(store, settings, clock, capabilities_of=lambda _kind: TELEGRAM, check_channel=check_channel)
+    return Operations(store, settings, clock, check_channel=check_channel)
 
 
 def conversation_on(store: Store, operations: Operations, settings: EngineSettings, clock: Clock) -> Conversation:
@@ -149,7 +148,7 @@ def conversation_on(store: Store, operations: Operations, settings: EngineSettin
         store=store,
         people=PEOPLE,
         settings=settings,
-        house=House(capabilities_of=lambda _kind: TELEGRAM, name="Acme", support="ops@acme.test"),
+        house=House(name="Acme", support="ops@acme.test"),
         clock=clock,
     )
 

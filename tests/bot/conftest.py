@@ -12,6 +12,7 @@ from engine.clock import FakeClock
 from engine.operations import Operations
 from engine.settings import ChannelSettings, EngineSettings, Quota, QuotaPer
 from gateways.base import AddressStatus
+from gateways.telegram.capabilities import TELEGRAM
 from storage.addresses import keep_in_step
 from storage.schema import addresses, attributes, client_tags, clients, segments, tags
 from storage.store import Store
@@ -41,8 +42,8 @@ def clock() -> FakeClock:
 @pytest.fixture
 def settings(tmp_path: Path) -> EngineSettings:
     channels = (
-        ChannelSettings("tg-shop", "telegram"),
-        ChannelSettings("tg-club", "telegram", quota=Quota(500, QuotaPer.PACKAGE)),
+        ChannelSettings("tg-shop", TELEGRAM),
+        ChannelSettings("tg-club", TELEGRAM, quota=Quota(500, QuotaPer.PACKAGE)),
     )
     return EngineSettings({channel.id: channel for channel in channels}, tmp_path, timezone=ZONE)
 

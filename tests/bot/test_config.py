@@ -152,7 +152,7 @@ WRONG: list[tuple[str, int | None, str]] = [
     (
         f"{SHOP}rate = 30",
         5,
-        "[[channels]] “tg-shop”: rate is above 25; add allow_faster = true if Telegram lets this bot.",
+        "[[channels]] “tg-shop”: rate is above 25; add allow_faster = true if Telegram lets this channel.",
     ),
     (
         f'{SHOP}quota = {{ messages = 5, per = "week" }}',

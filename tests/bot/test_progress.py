@@ -9,7 +9,6 @@ from bot.dialogs.talk import House
 from bot.progress import LiveCards
 from bot.screens import Busy, Screen, Unreachable
 from gateways.markup import read_html
-from gateways.telegram.capabilities import TELEGRAM
 from storage.counters import add_counters
 from storage.mailings import NewNotice
 from storage.records import Actor, Role, Status
@@ -47,7 +46,7 @@ def cards_on(desk: Desk, wall: Wall, **more: Any) -> LiveCards:
         surfaces={wall.name: wall},
         people=PEOPLE,
         settings=desk.settings,
-        house=House(capabilities_of=lambda _kind: TELEGRAM, name="Acme", support="ops@acme.test"),
+        house=House(name="Acme", support="ops@acme.test"),
         clock=desk.clock,
         **more,
     )

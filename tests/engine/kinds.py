@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from gateways.base import Capabilities, Fact, PartKind, TextUnit
+from gateways.base import ButtonSet, Capabilities, Fact, PartKind, TextUnit
 from gateways.markup import TAGS
 from gateways.message import Link, Reply
 
@@ -24,10 +24,9 @@ CHATTY = Capabilities(
     max_file_bytes=fact(50_000_000),
     album_sizes=range(2, 11),
     album_takes_buttons=False,
-    max_buttons=fact(100),
     max_buttons_in_row=fact(8),
     max_label=fact(64),
-    button_kinds=frozenset({Link, Reply}),
+    button_sets=(ButtonSet(frozenset({Link, Reply}), fact(100)),),
 )
 
 

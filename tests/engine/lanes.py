@@ -116,7 +116,7 @@ class World:
     def build_lane(self, rate: float = 25.0) -> Lane:
         gateway: Gateway = self.gateway
         return Lane(
-            ChannelSettings(CHANNEL, "telegram", rate),
+            ChannelSettings(CHANNEL, gateway.capabilities, rate),
             gateway,
             writer=self.writer,
             clock=self.clock,

@@ -14,12 +14,13 @@ from engine.errors import Invalid
 from engine.media import Media
 from engine.settings import ChannelSettings
 from gateways.message import File, Link, Pictures, Reply, Text
+from gateways.telegram.capabilities import TELEGRAM
 from storage.records import Draft, OnUnknown, Routing
 
 NOON = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
 CHANNELS = {
-    "tg-shop": ChannelSettings("tg-shop", "telegram"),
-    "tg-slow": ChannelSettings("tg-slow", "telegram", rate=10.0, max_rate=10.0),
+    "tg-shop": ChannelSettings("tg-shop", TELEGRAM),
+    "tg-slow": ChannelSettings("tg-slow", TELEGRAM, rate=10.0, max_rate=10.0),
 }
 FIELDS = {"first_name", "ltv", "last_seen"}
 

@@ -135,7 +135,7 @@ def test_a_button_that_a_kind_cant_show_is_left_out_and_told() -> None:
 
 
 def test_a_kind_without_buttons_says_so() -> None:
-    result = fitted({"text": "Hi", "buttons": ONE_BUTTON}, chatty(max_buttons=fact(0)))
+    result = fitted({"text": "Hi", "buttons": ONE_BUTTON}, chatty(button_sets=()))
     assert shape(result) == [("text", 0, "Hi", 0)]
     assert losses(result) == ["Chatty can't show the button “Open”: it is left out."]
 

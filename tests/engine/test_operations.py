@@ -14,7 +14,7 @@ from engine.runner import Engine
 from engine.settings import ChannelSettings, EngineSettings, Quota, QuotaPer
 from gateways.base import Account, ChannelBroken
 from gateways.message import Message, Text
-from gateways.registry import capabilities_of
+from gateways.telegram.capabilities import TELEGRAM
 from storage.filters import AudienceFilter
 from storage.planning import Package, plan_package
 from storage.records import Actor, DeliveryState, Draft, Role, Routing, Status
@@ -34,11 +34,9 @@ class Shop:
         self.store = store
         self.clock = FakeClock()
         self.platform: Account | ChannelBroken = Account("555", "shop")
-        channel = ChannelSettings("tg-shop", "telegram", quota=quota)
+        channel = ChannelSettings("tg-shop", TELEGRAM, quota=quota)
         settings = EngineSettings({"tg-shop": channel}, folder, "Europe/Kyiv")
-        self.operations = Operations(
-            store, settings, self.clock, capabilities_of=capabilities_of, check_channel=self.check_channel
-        )
+        self.operations = Operations(store, settings, self.clock, check_channel=self.check_channel)
 
     async def check_channel(self, channel: str) -> Account:
         if isinstance(self.platform, ChannelBroken):

@@ -14,6 +14,7 @@ from engine.opt_out_words import LANGUAGES, Wish, read_wish
 from engine.receipts import Inbox
 from gateways.base import (
     AddressStatus,
+    ButtonSet,
     Capabilities,
     Fact,
     Heard,
@@ -62,10 +63,9 @@ KIND = Capabilities(
     max_file_bytes=FACT,
     album_sizes=range(2, 11),
     album_takes_buttons=False,
-    max_buttons=FACT,
     max_buttons_in_row=FACT,
     max_label=FACT,
-    button_kinds=frozenset({Reply}),
+    button_sets=(ButtonSet(frozenset({Reply}), FACT),),
     receipts=frozenset({ReceiptState.DELIVERED, ReceiptState.READ, ReceiptState.FAILED}),
 )
 MESSAGE = Message((Text("Hi", buttons=((Reply("Tell me more", "More"), Reply("STOP", "Leave me alone")),)),))

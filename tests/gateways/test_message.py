@@ -23,7 +23,6 @@ from gateways.message import (
     plain,
     read_message,
     sources_of,
-    with_elements,
 )
 
 _words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=12)
@@ -156,8 +155,3 @@ def test_every_file_is_named_once_in_order_those_of_single_kinds_too() -> None:
         }
     )
     assert sources_of(message) == ["a.jpg", "b.jpg", "c.pdf", "d.jpg"]
-
-
-def test_other_elements_leave_the_rest_as_it_is() -> None:
-    message = read_message({"text": "Hi", "for": ["telegram"]})
-    assert with_elements(message, [Text("Ho")]) == Message((Text("Ho"),), frozenset({"telegram"}))

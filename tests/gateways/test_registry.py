@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from gateways import registry
 from gateways.base import BadSignature, Hook
+from gateways.config import Context
 from gateways.signatures import derive_secret, require_same
 from gateways.telegram.gateway import TelegramGateway
 from tests.gateways.cases import MemoryMedia
@@ -21,15 +22,13 @@ def read(**changes: Any) -> Any:
 
 
 def test_telegram_is_built() -> None:
-    assert registry.KINDS == ("telegram",)
-    assert registry.capabilities_of("telegram").kind == "telegram"
+    assert registry.config_model("telegram").able.kind == "telegram"
 
 
 @pytest.mark.parametrize("kind", ["viber", "facebook", "vk", "whatsapp", "sms", "log", "email", "webpush"])
 def test_a_kind_that_is_described_and_not_built_is_refused_in_a_sentence(kind: str) -> None:
-    for ask in (registry.capabilities_of, registry.config_model):
-        with pytest.raises(registry.UnusableKind, match=f"“{kind}” is planned and not built yet"):
-            ask(kind)
+    with pytest.raises(registry.UnusableKind, match=f"“{kind}” is planned and not built yet"):
+        registry.config_model(kind)
 
 
 def test_skype_is_refused_with_what_to_use_instead() -> None:
@@ -94,14 +93,14 @@ def test_a_right_setting_is_taken(changes: dict[str, Any]) -> None:
 def test_a_channel_polls_where_messengers_can_not_reach_us(
     mode: str | None, public_url: str | None, polls: bool
 ) -> None:
-    opened = registry.open_gateway(read(mode=mode), media=MemoryMedia(), secret=b"s", public_url=public_url)
+    opened = read(mode=mode).open_gateway(Context(MemoryMedia(), b"s", public_url))
     assert isinstance(opened, TelegramGateway)
     assert opened.polls is polls
 
 
 def test_each_channel_has_a_webhook_secret_of_its_own_that_stays() -> None:
     def passes(channel: str, header: str) -> None:
-        opened = registry.open_gateway(read(id=channel), media=MemoryMedia(), secret=b"app secret")
+        opened = read(id=channel).open_gateway(Context(MemoryMedia(), b"app secret"))
         opened.verify(Hook("POST", {"x-telegram-bot-api-secret-token": header}, {}, b""))
 
     one, two = (derive_secret(b"app secret", "telegram webhook", channel) for channel in ("one", "two"))
@@ -113,7 +112,7 @@ def test_each_channel_has_a_webhook_secret_of_its_own_that_stays() -> None:
 
 
 def test_a_named_secret_goes_before_a_derived_one() -> None:
-    opened = registry.open_gateway(read(webhook_secret="named-secret"), media=MemoryMedia(), secret=b"app secret")
+    opened = read(webhook_secret="named-secret").open_gateway(Context(MemoryMedia(), b"app secret"))
     opened.verify(Hook("POST", {"x-telegram-bot-api-secret-token": "named-secret"}, {}, b""))
 
 
@@ -123,7 +122,7 @@ def test_bytes_and_text_compare_as_bytes() -> None:
 
 
 def test_the_registry_itself_costs_nothing_heavy() -> None:
-    script = "import sys; from gateways import registry; registry.capabilities_of('telegram');\
+    script = "import sys; from gateways import registry; \
         registry.config_model('telegram'); print([n for n in ('aiohttp', 'aiogram', 'yarl') if n in sys.modules])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -211,13 +211,14 @@ def test_sending_needs_no_aiogram() -> None:
     script = """
 import asyncio, sys
 from gateways import registry
+from gateways.config import Context
 from tests.gateways.stub import running_stub, taken, message
 from tests.gateways.outgoing import text
 async def main():
     async with running_stub() as stub:
         model = registry.config_model("telegram")
         settings = model(id="c", kind="telegram", token="1:abc", api_base=stub.url)
-        gateway = registry.open_gateway(settings, media=None, secret=b"s")
+        gateway = settings.open_gateway(Context(None, b"s"))
         await gateway.open()
         stub.replies = [taken(message(1))]
         print((await gateway.send([text()]))[0].external_id)
