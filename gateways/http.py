@@ -69,12 +69,21 @@ class HttpClient:
         self, url: URL, body: bytes | FormData, headers: Mapping[str, str] | None = None, *, total_s: float
     ) -> HttpAnswer:
         """POST and read the whole answer, whatever its status; redirects are not followed."""
+        return await self._request("POST", url, body, headers, total_s)
+
+    async def get(self, url: URL, headers: Mapping[str, str] | None = None, *, total_s: float) -> HttpAnswer:
+        """The same for what is only asked."""
+        return await self._request("GET", url, None, headers, total_s)
+
+    async def _request(
+        self, method: str, url: URL, body: bytes | FormData | None, headers: Mapping[str, str] | None, total_s: float
+    ) -> HttpAnswer:
         session = self._session
         if session is None or session.closed:
             raise Unavailable("the connection is closed")
         try:
-            response = await session.post(
-                url, data=body, headers=headers, timeout=self._timeout(total_s), allow_redirects=False
+            response = await session.request(
+                method, url, data=body, headers=headers, timeout=self._timeout(total_s), allow_redirects=False
             )
             # Their words hold the URL, so the causes are not kept.
         except (ClientConnectorError, ConnectionTimeoutError) as error:
