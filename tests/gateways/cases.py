@@ -10,8 +10,21 @@ from typing import Any
 
 import pytest
 
-from gateways.base import Accepted, Gateway, GatewayError, Heard, Hook, Inbound, Outgoing, PartKind
-from tests.gateways.stub import Reply, Sent, Stub
+from gateways.base import (
+    Accepted,
+    Answer,
+    Gateway,
+    GatewayError,
+    Heard,
+    Hook,
+    Inbound,
+    News,
+    Outgoing,
+    PartKind,
+    Receipt,
+    Watermark,
+)
+from tests.gateways.stub import AnyStub, Got, Reply, Sent, Stub
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -48,25 +61,33 @@ class OutCase:
     name: str
     out: Outgoing
     replies: Sequence[Reply]
-    requests: Sequence[Sent]
+    requests: Sequence[Sent] | Sequence[Got]
     outcome: Accepted | GatewayError
 
 
 @dataclass(frozen=True)
 class InCase:
-    """`payload` is a fixture's name or a body; it must be heard as `inbound`."""
+    """`payload` is a fixture's name or a body; exactly what stands here must be heard of it."""
 
     name: str
     payload: str | bytes
     inbound: Sequence[Inbound] = ()
     headers: dict[str, str] = field(default_factory=dict)
+    receipts: Sequence[Receipt] = ()
+    watermarks: Sequence[Watermark] = ()
+    news: Sequence[News] = ()
+    answer: Answer = Answer()
+    query: dict[str, str] = field(default_factory=dict)
+    method: str = "POST"
 
 
 def names(cases: Sequence[OutCase] | Sequence[InCase]) -> list[str]:
     return [case.name for case in cases]
 
 
-async def check_out(case: OutCase, gateway: Gateway, stub: Stub, logs: "Logs", secrets: Sequence[str]) -> None:
+async def check_out(
+    case: OutCase, gateway: Gateway, stub: Stub | AnyStub, logs: "Logs", secrets: Sequence[str]
+) -> None:
     stub.replies = list(case.replies)
     (outcome,) = await gateway.send([case.out])
     assert stub.sent == list(case.requests)
@@ -85,8 +106,10 @@ async def check_out(case: OutCase, gateway: Gateway, stub: Stub, logs: "Logs", s
 
 def check_in(case: InCase, gateway: Gateway, logs: "Logs", secrets: Sequence[str]) -> None:
     body = case.payload if isinstance(case.payload, bytes) else fixture(case.payload)
-    heard = gateway.parse(Hook("POST", case.headers, {}, body))
-    assert heard == Heard(inbound=tuple(case.inbound))
+    heard = gateway.parse(Hook(case.method, case.headers, case.query, body))
+    assert heard == Heard(
+        tuple(case.receipts), tuple(case.inbound), case.answer, tuple(case.watermarks), tuple(case.news)
+    )
     logs.require_none_of(secrets)
 
 

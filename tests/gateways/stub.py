@@ -1,12 +1,13 @@
-"""A Bot API server of a few lines, written from Telegram's documentation and not from our simulator: it answers what a
-test tells it to, in order, and keeps every request as it came."""
+"""A platform's server of a few lines, written from its documentation and not from our simulator: it answers what a test
+tells it to, in order, and keeps every request as it came. `Stub` is a Bot API server of Telegram, `AnyStub` takes
+requests to any path."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 from urllib.parse import parse_qsl
 
 from aiohttp import BodyPartReader, web
@@ -24,6 +25,21 @@ class Sent:
 
 
 @dataclass(frozen=True)
+class Got:
+    """A request to any path: `values` are its JSON or form, nested ones decoded, and None where it has no body.
+
+    `headers` holds those that the stub was told to keep, names in lower case; `raw` is not compared."""
+
+    path: str
+    values: Any = None
+    method: str = "POST"
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, tuple[str, str, bytes]] = field(default_factory=dict)
+    raw: bytes = field(default=b"", compare=False)
+
+
+@dataclass(frozen=True)
 class Reply:
     """An answer; `hang_up` closes the connection instead, after the request was read."""
 
@@ -32,6 +48,12 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=lambda: {"Content-Type": "application/json"})
     hang_up: bool = False
     delay_s: float = 0.0
+
+
+def said(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
+    """An answer that is this JSON and nothing around it."""
+    kept = {"Content-Type": "application/json", **(headers or {})}
+    return Reply(status, json.dumps(value, ensure_ascii=False).encode(), kept)
 
 
 def taken(result: Any) -> Reply:
@@ -57,11 +79,14 @@ def message(message_id: Any, chat_id: int = 100200300, **rest: Any) -> Json:
     }
 
 
-class Stub:
+Request = TypeVar("Request")
+
+
+class _Server(Generic[Request]):
     def __init__(self) -> None:
         self.url = ""
         self.replies: list[Reply] = []
-        self.sent: list[Sent] = []
+        self.sent: list[Request] = []
         self.arrived = asyncio.Event()  # a request was read
         self.wrong_paths: list[str] = []
         self.pages: dict[str, Reply] = {}  # what GET answers, for files by URL
@@ -76,11 +101,11 @@ class Stub:
             return _response(self.pages[request.path])
         assert request.transport is not None
         self._peers.add(request.transport.get_extra_info("peername"))
-        parts = request.path.split("/")
-        if len(parts) != 3 or not parts[1].startswith("bot"):
+        read = await self.read(request)
+        if read is None:
             self.wrong_paths.append(request.path)
             return web.Response(status=404)
-        self.sent.append(await _read(parts[2], request))
+        self.sent.append(read)
         self.arrived.set()
         if not self.replies:
             return web.Response(status=404, text="the test gave no answer to this request")
@@ -92,19 +117,49 @@ class Stub:
             request.transport.abort()
         return _response(reply)
 
+    async def read(self, request: web.Request) -> Request | None:
+        """The request as a test compares it, or None where the platform has no such path."""
+        raise NotImplementedError
+
+
+class Stub(_Server[Sent]):
+    async def read(self, request: web.Request) -> Sent | None:
+        parts = request.path.split("/")
+        if len(parts) != 3 or not parts[1].startswith("bot"):
+            return None
+        values, files = await _read(request)
+        return Sent(parts[2], values, files)
+
+
+class AnyStub(_Server[Got]):
+    """`keeps` are the headers that a test compares, such as the one with the token."""
+
+    def __init__(self, keeps: Sequence[str] = ()) -> None:
+        super().__init__()
+        self._keeps = keeps
+
+    async def read(self, request: web.Request) -> Got | None:
+        raw = b"" if request.content_type.startswith("multipart/") else await request.read()
+        values, files = await _read(request) if request.can_read_body else (None, {})
+        headers = {name: request.headers[name] for name in self._keeps if name in request.headers}
+        return Got(request.path, values, request.method, dict(request.query), headers, files, raw)
+
 
 def _response(reply: Reply) -> web.Response:
     return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
 
 
-async def _read(method: str, request: web.Request) -> Sent:
+Files = dict[str, tuple[str, str, bytes]]
+
+
+async def _read(request: web.Request) -> tuple[Json, Files]:
     kind = request.content_type
     if kind == "application/json":
-        return Sent(method, json.loads(await request.read()))
+        return json.loads(await request.read()), {}
     if kind == "application/x-www-form-urlencoded":
-        return Sent(method, {name: _decoded(value) for name, value in parse_qsl(await request.text())})
+        return {name: _decoded(value) for name, value in parse_qsl(await request.text())}, {}
     values: Json = {}
-    files: dict[str, tuple[str, str, bytes]] = {}
+    files: Files = {}
     async for part in await request.multipart():
         assert isinstance(part, BodyPartReader)
         content = bytes(await part.read())
@@ -112,7 +167,7 @@ async def _read(method: str, request: web.Request) -> Sent:
             values[str(part.name)] = _decoded(content.decode())
         else:
             files[str(part.name)] = (part.filename, part.headers["Content-Type"], content)
-    return Sent(method, values, files)
+    return values, files
 
 
 def _decoded(value: str) -> Any:
@@ -125,6 +180,19 @@ def _decoded(value: str) -> Any:
 @asynccontextmanager
 async def running_stub() -> AsyncIterator[Stub]:
     stub = Stub()
+    async with _running(stub):
+        yield stub
+
+
+@asynccontextmanager
+async def running_any_stub(keeps: Sequence[str] = ()) -> AsyncIterator[AnyStub]:
+    stub = AnyStub(keeps)
+    async with _running(stub):
+        yield stub
+
+
+@asynccontextmanager
+async def _running(stub: _Server[Any]) -> AsyncIterator[None]:
     app = web.Application(client_max_size=64 * 1024 * 1024)
     app.router.add_route("*", "/{tail:.*}", stub.answer)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
@@ -133,6 +201,6 @@ async def running_stub() -> AsyncIterator[Stub]:
     await site.start()
     stub.url = f"http://127.0.0.1:{site.port}"
     try:
-        yield stub
+        yield
     finally:
         await runner.cleanup()
