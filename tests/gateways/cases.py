@@ -76,7 +76,7 @@ class InCase:
     receipts: Sequence[Receipt] = ()
     watermarks: Sequence[Watermark] = ()
     news: Sequence[News] = ()
-    answer: Answer = Answer()
+    answer: Answer = field(default_factory=Answer)
     query: dict[str, str] = field(default_factory=dict)
     method: str = "POST"
 

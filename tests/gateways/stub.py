@@ -36,7 +36,7 @@ class Got:
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, tuple[str, str, bytes]] = field(default_factory=dict)
-    raw: bytes = field(default=b"", compare=False)
+    raw: bytes = field(default=b"", compare=False, repr=False)
 
 
 @dataclass(frozen=True)
