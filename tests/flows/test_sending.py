@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from gateways.simulator.telegram.ledger import most_in_window
+from gateways.simulator.counts import most_in_window
 from storage.schema import deliveries
 from tests.flows.carillon import FIRST_CLIENT, TOKEN, Carillon, assert_adds_up, carillon, shop_of
 from tests.flows.torture import torture

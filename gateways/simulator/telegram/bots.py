@@ -7,11 +7,11 @@ from itertools import count
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from gateways.simulator.counts import Accepted
 from gateways.simulator.telegram.answers import Json, Refusal, bad
 from gateways.simulator.telegram.clients import ClientState, SimulatedClient
 from gateways.simulator.telegram.forms import Upload
 from gateways.simulator.telegram.groups import GroupState, SimulatedGroup
-from gateways.simulator.telegram.ledger import Accepted
 from gateways.simulator.telegram.messages import MEDIA_KINDS
 from gateways.simulator.telegram.pressure import Pressure
 from gateways.simulator.telegram.updates import UpdateQueue

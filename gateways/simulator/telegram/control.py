@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from gateways.simulator.counts import most_in_window, rate_per_s
 from gateways.simulator.telegram.answers import Json, to_json
 from gateways.simulator.telegram.bots import SimulatedBot
 from gateways.simulator.telegram.clients import ClientState
-from gateways.simulator.telegram.ledger import most_in_window, rate_per_s
 from gateways.simulator.telegram.messages import Message
 
 if TYPE_CHECKING:

@@ -1,8 +1,7 @@
 """What reached the simulator: calls as they came, and counts that cost little at a million messages."""
 
-from array import array
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -30,48 +29,6 @@ class RecordedCall:
     @property
     def accepted(self) -> bool:
         return self.outcome in ("200", "dropped after accept", "silent after accept")
-
-
-class Accepted:
-    """The messages of one bot that were taken, whatever their sender heard of it."""
-
-    __slots__ = ("at", "by_chat", "by_content")
-
-    def __init__(self) -> None:
-        self.at = array("d")  # monotonic seconds, one a call
-        self.by_chat: Counter[int] = Counter()  # messages; an album counts each of its items
-        self.by_content: Counter[int] = Counter()  # calls by hash of (chat, content)
-
-    def add(self, at: float, chat_id: int, content: object, messages: int = 1) -> None:
-        self.at.append(at)
-        self.by_chat[chat_id] += messages
-        self.by_content[hash((chat_id, content))] += 1
-
-    def repeats(self) -> int:
-        """How many calls brought a chat what it had already got."""
-        return self.by_content.total() - len(self.by_content)
-
-    def clear(self) -> None:
-        del self.at[:]
-        self.by_chat.clear()
-        self.by_content.clear()
-
-
-def most_in_window(moments: Sequence[float], window_s: float = 1.0) -> int:
-    """The most moments that lie in any half-open window of that length."""
-    most = begin = 0
-    for end, moment in enumerate(moments):
-        while moment - moments[begin] >= window_s:
-            begin += 1
-        most = max(most, end - begin + 1)
-    return most
-
-
-def rate_per_s(moments: Sequence[float]) -> float:
-    """Calls a second between the first and the last one; 0.0 for fewer than two."""
-    if len(moments) < 2 or moments[-1] <= moments[0]:
-        return 0.0
-    return (len(moments) - 1) / (moments[-1] - moments[0])
 
 
 class Ledger:

@@ -3,70 +3,50 @@
 python -m gateways.simulator.telegram.server --port 8081 --bots 3
 """
 
-import argparse
 import asyncio
-import contextlib
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from functools import partial
+from collections.abc import Sequence
 from inspect import isawaitable
 from typing import Any
 from urllib.parse import unquote
 
 from aiohttp import web
 
-from gateways.simulator.telegram.answers import Refusal, accepted_body
+from gateways.simulator.faults import Fault, FaultKind, Faults
+from gateways.simulator.listening import (
+    BAD_GATEWAY,
+    MAX_BODY_BYTES,
+    Hangup,
+    Listening,
+    hang_up,
+    run_until_interrupted,
+    serve,
+    server_options,
+    wait_for_hangup,
+)
+from gateways.simulator.telegram.answers import Refusal, accepted_body, throttled
 from gateways.simulator.telegram.bots import SimulatedBot
 from gateways.simulator.telegram.clients import ClientState, SimulatedClient
 from gateways.simulator.telegram.control import Control
-from gateways.simulator.telegram.faults import Fault, FaultKind, Faults
-from gateways.simulator.telegram.forms import MAX_BODY_BYTES, Call, read_call
+from gateways.simulator.telegram.forms import Call, read_call
 from gateways.simulator.telegram.ledger import RecordedCall
 from gateways.simulator.telegram.methods.table import METHODS, Method
 from gateways.simulator.telegram.world import Subscription, World
 
 _JSON = {"Content-Type": "application/json"}
-_BAD_GATEWAY = (
-    "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<h1>502 Bad Gateway</h1></body></html>"
-)
 
 
-class Hangup(Exception):
-    """Close the connection without an answer."""
-
-
-class TelegramSimulator:
+class TelegramSimulator(Listening):
     """Bots, clients, faults and counts behind one address. Everything else hangs on `world`."""
 
     def __init__(self, *, seed: int = 0, allow_insecure_webhooks: bool = True) -> None:
+        super().__init__()
         self.world = World(seed)
         self.world.allows_insecure_webhooks = allow_insecure_webhooks
-        self._outage: asyncio.Task[None] | None = None
         self._control = Control(self)
-        self._host = "127.0.0.1"
-        self._port = 0
-        self._server: web.Server | None = None
-        self._runner: web.ServerRunner | None = None
-        self._site: web.TCPSite | None = None
-        self._dark = False
 
     # --- life
-
-    async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
-        """Listen; port 0 takes a free one, `url` then names it."""
-        factory = partial(web.BaseRequest, loop=asyncio.get_running_loop(), client_max_size=MAX_BODY_BYTES)
-        self._server = web.Server(self.handle, request_factory=factory, access_log=None)
-        self._runner = web.ServerRunner(self._server, shutdown_timeout=0.2)
-        await self._runner.setup()
-        self._host = host
-        await self._listen(port)
-
-    async def _listen(self, port: int) -> None:
-        assert self._runner is not None  # noqa: S101
-        self._site = web.TCPSite(self._runner, self._host, port, reuse_address=True, backlog=1024)
-        await self._site.start()
-        self._port = self._site.port
 
     async def stop(self) -> None:
         for bot in self.world.bots.values():
@@ -74,19 +54,9 @@ class TelegramSimulator:
             if bot.webhook is not None:
                 await bot.webhook.close()
                 bot.webhook = None
-        if self._outage is not None:
-            self._outage.cancel()
-            await asyncio.wait([self._outage])
         for subscription in list(self.world.subscriptions):
             subscription.close()
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = self._site = self._server = None
-
-    @property
-    def url(self) -> str:
-        """What `api_base` of a channel is."""
-        return f"http://{self._host}:{self._port}"
+        await super().stop()
 
     def routes(self) -> list[web.RouteDef]:
         """The same server inside another aiohttp application; `start` is not needed then."""
@@ -99,40 +69,6 @@ class TelegramSimulator:
         app = web.Application(client_max_size=MAX_BODY_BYTES)
         app.add_routes(self.routes())
         return app
-
-    async def begin_outage(self) -> None:
-        """Refuse connections and cut those that are open, until `end_outage`."""
-        self._dark = True
-        if self._site is not None:
-            await self._site.stop()
-        if self._server is not None:
-            for connection in self._server.connections:
-                if connection.transport is not None:
-                    connection.transport.abort()
-
-    async def end_outage(self) -> None:
-        """Listen again, on the same port."""
-        if self._runner is not None and self._dark:
-            await self._listen(self._port)
-        self._dark = False
-
-    @contextlib.asynccontextmanager
-    async def outage(self) -> AsyncIterator[None]:
-        await self.begin_outage()
-        try:
-            yield
-        finally:
-            await self.end_outage()
-
-    def schedule_outage(self, seconds: float) -> None:
-        """An outage that begins in a moment, so that whoever asked for it over HTTP still gets an answer."""
-        if self._outage is None or self._outage.done():
-            self._outage = asyncio.create_task(self._run_outage(seconds), name="outage")
-
-    async def _run_outage(self, seconds: float) -> None:
-        await asyncio.sleep(0.05)
-        async with self.outage():
-            await asyncio.sleep(seconds)
 
     # --- bots, clients, and what they did
 
@@ -164,7 +100,7 @@ class TelegramSimulator:
     def requests(self, token: str | None = None, method: str | None = None) -> list[RecordedCall]:
         return self.world.ledger.find(token, method)
 
-    def accepted_by_chat(self, token: str) -> Counter[int]:
+    def accepted_by_chat(self, token: str) -> Counter[int | str]:
         return self.world.bots[token].accepted.by_chat
 
     def accepted_at(self, token: str) -> Sequence[float]:
@@ -183,7 +119,7 @@ class TelegramSimulator:
         if "%" in path:
             path = unquote(path)
         try:
-            if self._dark:
+            if self.dark:
                 raise Hangup
             if path.startswith("/bot"):
                 token, _, name = path[4:].partition("/")
@@ -193,9 +129,7 @@ class TelegramSimulator:
             if path.startswith("/_sim/"):
                 return await self._control.answer(request, path.removeprefix("/_sim/"))
         except Hangup:
-            if request.transport is not None:
-                request.transport.abort()
-            return web.Response(status=500)
+            return hang_up(request)
         return _refused(Refusal(404))
 
     async def _answer_call(
@@ -283,16 +217,16 @@ class TelegramSimulator:
                 raise Hangup
             case FaultKind.SILENCE:
                 record.outcome = "silent" + after
-                await _wait_for_hangup(request)
+                await wait_for_hangup(request)
                 raise Hangup
             case FaultKind.BAD_GATEWAY:
                 record.outcome = "502" + after
-                return web.Response(status=502, text=_BAD_GATEWAY, content_type="text/html")
+                return web.Response(status=502, text=BAD_GATEWAY, content_type="text/html")
             case FaultKind.SLOW:
                 await asyncio.sleep(fault.seconds)
         if fault.holds:
             bot.pressure.close_for(fault.retry_after_s, time.monotonic())
-        if (refusal := fault.refusal()) is not None:
+        if (refusal := _refusal_of(fault)) is not None:
             raise refusal
         record.outcome = "200"
         return web.Response(body=accepted_body(result), headers=_JSON)
@@ -307,6 +241,18 @@ class TelegramSimulator:
         return web.Response(body=file.content, content_type="application/octet-stream")
 
 
+def _refusal_of(fault: Fault) -> Refusal | None:
+    """The answer of the kinds that answer with `ok: false`."""
+    match fault.kind:
+        case FaultKind.THROTTLE:
+            return throttled(fault.retry_after_s)
+        case FaultKind.ERROR:
+            return Refusal(500, "sent by a fault")
+        case FaultKind.REFUSE:
+            return Refusal(fault.code, fault.words, fault.parameters)
+    return None
+
+
 def _refused(refusal: Refusal) -> web.Response:
     headers = dict(_JSON)
     if refusal.retry_after_s is not None:
@@ -314,47 +260,21 @@ def _refused(refusal: Refusal) -> web.Response:
     return web.Response(status=refusal.code, body=refusal.body(), headers=headers)
 
 
-async def _wait_for_hangup(request: web.BaseRequest) -> None:
-    # aiohttp tells a handler of a disconnect only by cancelling it, which would lose accepted messages elsewhere.
-    while request.transport is not None and not request.transport.is_closing():  # noqa: ASYNC110
-        await asyncio.sleep(0.1)
-
-
 # --- a process of its own
 
 
-async def serve(host: str, port: int, bots: int, *, everyone: ClientState, records: bool) -> None:
-    """Run until cancelled. Bot n of `bots` has the token `n:simulated`, n from 1, and `everyone` as its clients."""
-    simulator = TelegramSimulator()
-    simulator.world.ledger.recording = records
-    simulator.world.keeps_messages = records
-    for number in range(1, bots + 1):
-        bot = simulator.add_bot(f"{number}:simulated", username=f"simulated_{number}_bot", first_name=f"Bot {number}")
-        bot.everyone = everyone
-    await simulator.start(host, port)
-    print(simulator.url, flush=True)  # whoever started this process reads the port here
-    try:
-        await asyncio.Event().wait()
-    finally:
-        await simulator.stop()
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description="The Telegram Bot API, simulated.")
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one; the first line printed is the URL")
+    """Bot n of `--bots` has the token `n:simulated`, n from 1."""
+    parser = server_options("The Telegram Bot API, simulated.")
     parser.add_argument("--bots", type=int, default=0, help="bots with the tokens 1:simulated, 2:simulated ...")
     parser.add_argument("--everyone", type=ClientState, default=ClientState.ACTIVE, choices=list(ClientState))
-    parser.add_argument("--count-only", action="store_true", help="keep no messages and no calls, only counts")
     options = parser.parse_args()
-    run = serve(options.host, options.port, options.bots, everyone=options.everyone, records=not options.count_only)
-    factory = None
-    with contextlib.suppress(ImportError):
-        import uvloop
-
-        factory = uvloop.new_event_loop
-    with contextlib.suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=factory) as runner:
-        runner.run(run)
+    simulator = TelegramSimulator()
+    simulator.world.ledger.recording = simulator.world.keeps_messages = not options.count_only
+    for number in range(1, options.bots + 1):
+        bot = simulator.add_bot(f"{number}:simulated", username=f"simulated_{number}_bot", first_name=f"Bot {number}")
+        bot.everyone = options.everyone
+    run_until_interrupted(serve(simulator, options))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from gateways.simulator.telegram.faults import Faults
+from gateways.simulator.faults import Faults
 from gateways.simulator.telegram.files import Files
 from gateways.simulator.telegram.ledger import Ledger
 from gateways.simulator.telegram.messages import Event

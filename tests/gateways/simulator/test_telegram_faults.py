@@ -14,10 +14,10 @@ from aiogram.exceptions import (
 )
 from aiogram.types import BufferedInputFile
 
+from gateways.simulator.counts import most_in_window, rate_per_s
+from gateways.simulator.faults import FaultKind
 from gateways.simulator.telegram.bots import SimulatedBot
 from gateways.simulator.telegram.clients import SimulatedClient
-from gateways.simulator.telegram.faults import FaultKind
-from gateways.simulator.telegram.ledger import most_in_window, rate_per_s
 from gateways.simulator.telegram.pressure import Pressure
 from gateways.simulator.telegram.server import TelegramSimulator
 from tests.gateways.simulator.conftest import TOKEN, Post

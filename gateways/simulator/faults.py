@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from gateways.simulator.telegram.answers import Refusal, throttled
-
 LatencyS = float | tuple[float, float]  # seconds: fixed, or from..to
 
 
@@ -24,14 +22,16 @@ class FaultKind(StrEnum):
 
 @dataclass
 class Fault:
-    """Applies to the next `times` fitting calls, or to each with `chance`. None fits anything."""
+    """Applies to the next `times` fitting calls, or to each with `chance`. None fits anything.
+
+    `token` is the key of one account of ours, `chat_id` a client's address there."""
 
     kind: FaultKind
     times: int | None = None
     chance: float | None = None
     token: str | None = None
     method: str | None = None
-    chat_id: int | None = None
+    chat_id: int | str | None = None
     after: int = 0  # fitting calls that are let through first
     retry_after_s: int = 1
     holds: bool = False  # THROTTLE: every sending call of the bot is refused until retry_after_s has passed
@@ -46,18 +46,7 @@ class Fault:
     def takes_message(self) -> bool:
         return self.accepted or self.kind in (FaultKind.DROP, FaultKind.SLOW, FaultKind.HANG)
 
-    def refusal(self) -> Refusal | None:
-        """The answer of the kinds that answer with `ok: false`."""
-        match self.kind:
-            case FaultKind.THROTTLE:
-                return throttled(self.retry_after_s)
-            case FaultKind.ERROR:
-                return Refusal(500, "sent by a fault")
-            case FaultKind.REFUSE:
-                return Refusal(self.code, self.words, self.parameters)
-        return None
-
-    def fits(self, token: str, method: str, chat_id: int | None) -> bool:
+    def fits(self, token: str, method: str, chat_id: int | str | None) -> bool:
         return (
             (self.token is None or self.token == token)
             and (self.method is None or self.method.lower() == method.lower())
@@ -98,7 +87,7 @@ class Faults:
         """Latency of one bot, one method, or both; the more exact one wins over `latency_s`."""
         self._latencies[token, None if method is None else method.lower()] = latency_s
 
-    def take(self, token: str, method: str, chat_id: int | None, *, before_reading: bool) -> Fault | None:
+    def take(self, token: str, method: str, chat_id: int | str | None, *, before_reading: bool) -> Fault | None:
         """The fault that happens to this call, used up where it was to happen a number of times."""
         if not self._faults:
             return None
