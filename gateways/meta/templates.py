@@ -1,4 +1,4 @@
-"""Templates that Meta approved, as Messenger and WhatsApp list them alike: components of types HEADER, BODY, BUTTONS."""
+"""Templates that Meta approved, as Messenger and WhatsApp list them alike: components HEADER, BODY and BUTTONS."""
 
 import re
 from collections.abc import Mapping
