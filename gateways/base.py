@@ -177,9 +177,13 @@ class GatewayError(Exception):
 
 
 class Throttled(GatewayError):
-    def __init__(self, retry_after_s: float, words: str = "", *, code: str = "") -> None:
+    """With `only_this` the delivery waits by itself and the lane goes on at its pace: the platform takes nothing more
+    for this client before then, or takes this message in another way, which the gateway knows from now on."""
+
+    def __init__(self, retry_after_s: float, words: str = "", *, code: str = "", only_this: bool = False) -> None:
         super().__init__(words, code=code)
         self.retry_after_s = retry_after_s
+        self.only_this = only_this
 
 
 class Unavailable(GatewayError):
@@ -346,7 +350,8 @@ class TemplateChanged:
 @dataclass(frozen=True, slots=True)
 class Subscribed:
     """The client lets us write. `explicit`: asked for it (/start, allow); otherwise only took a block away, which
-    does not undo an opt-out."""
+    does not undo an opt-out. `begins`: who is not known yet becomes a client by it, as where a platform counts the
+    first message to us as a subscription; an explicit one always does so."""
 
     address: str
     occurred_at: datetime
@@ -354,6 +359,7 @@ class Subscribed:
     payload: str = ""
     profile: Profile = Profile()
     explicit: bool = True
+    begins: bool = False
 
 
 @dataclass(frozen=True, slots=True)
