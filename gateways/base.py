@@ -350,8 +350,7 @@ class TemplateChanged:
 @dataclass(frozen=True, slots=True)
 class Subscribed:
     """The client lets us write. `explicit`: asked for it (/start, allow); otherwise only took a block away, which
-    does not undo an opt-out. `begins`: who is not known yet becomes a client by it, as where a platform counts the
-    first message to us as a subscription; an explicit one always does so."""
+    does not undo an opt-out."""
 
     address: str
     occurred_at: datetime
@@ -359,7 +358,6 @@ class Subscribed:
     payload: str = ""
     profile: Profile = Profile()
     explicit: bool = True
-    begins: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,7 +372,8 @@ class Unsubscribed:
 
 @dataclass(frozen=True, slots=True)
 class Wrote:
-    """A client's own words (or file: `text` is empty then and `what` names it)."""
+    """A client's own words (or file: `text` is empty then and `what` names it). `begins`: the platform takes writing to
+    us as a subscription: somebody unknown becomes a client by it, and a block ends."""
 
     address: str
     occurred_at: datetime
@@ -382,6 +381,7 @@ class Wrote:
     text: str = ""
     what: str = "text"
     profile: Profile = Profile()
+    begins: bool = False
 
 
 @dataclass(frozen=True, slots=True)

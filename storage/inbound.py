@@ -160,7 +160,8 @@ async def _note(connection: AsyncConnection, work: _Work, happening: Happening) 
 def _makes_a_client(happening: Happening) -> bool:
     """A /start makes a client; a STOP too, so that no import brings mailings to who never wanted them."""
     inbound = happening.inbound
-    return (isinstance(inbound, Subscribed) and inbound.explicit) or happening.wish is not None
+    begins = inbound.explicit if isinstance(inbound, Subscribed) else isinstance(inbound, Wrote) and inbound.begins
+    return begins or happening.wish is not None
 
 
 async def _react(
@@ -177,6 +178,8 @@ async def _react(
         case Wrote() if happening.wish == START:
             return await _come_back(connection, work, inbound.occurred_at, address)
         case Wrote():
+            if inbound.begins:
+                await _end_block(connection, work, inbound.occurred_at, address)
             return Noted(language=address.language)
         case Pressed():
             return await _press(connection, work, happening, address, event_id)
@@ -363,12 +366,17 @@ async def _subscribe(connection: AsyncConnection, work: _Work, inbound: Subscrib
         )
     if inbound.explicit:
         await _come_back(connection, work, inbound.occurred_at, address)
-    elif address.status is AddressStatus.BLOCKED:
-        # The block hid what stood before it: an opt-out stays until the client takes it back.
+    else:
+        await _end_block(connection, work, inbound.occurred_at, address)
+    return Noted(language=address.language)
+
+
+async def _end_block(connection: AsyncConnection, work: _Work, at: datetime, address: _Address) -> None:
+    """The block hid what stood before it: an opt-out stays until the client takes it back."""
+    if address.status is AddressStatus.BLOCKED:
         out = await stands(connection, address.client_id, work.taken.channel, EVERYWHERE)
         status = AddressStatus.UNSUBSCRIBED if out else AddressStatus.ENABLED
-        await _set_status(connection, address, status, None, inbound.occurred_at)
-    return Noted(language=address.language)
+        await _set_status(connection, address, status, None, at)
 
 
 async def _come_back(connection: AsyncConnection, work: _Work, at: datetime, address: _Address) -> Noted:

@@ -114,8 +114,8 @@ class World:
         profile = Profile("Ann", "Lee", "ann_lee", "uk")
         return Subscribed(address, self.clock.now(), self.key(), payload, profile, **options)
 
-    def wrote(self, text: str, address: str = "7") -> Wrote:
-        return Wrote(address, self.clock.now(), self.key(), text)
+    def wrote(self, text: str, address: str = "7", **options: Any) -> Wrote:
+        return Wrote(address, self.clock.now(), self.key(), text, **options)
 
     def press(self, data: str, address: str = "7") -> Pressed:
         key = self.key()
@@ -299,6 +299,16 @@ async def test_the_end_of_a_block_does_not_undo_a_stop(world: World) -> None:
 async def test_the_end_of_a_block_makes_no_client(world: World) -> None:
     await world.hear(world.start(explicit=False))
     assert await world.store.clients.total() == 0
+
+
+async def test_where_writing_subscribes_somebody_unknown_becomes_a_client_and_a_block_ends(world: World) -> None:
+    await world.hear(world.wrote("Hello", begins=True))
+    assert await world.status() is AddressStatus.ENABLED
+    await world.hear(world.blocked())
+    await world.hear(world.wrote("Hello again", begins=True))
+    assert await world.status() is AddressStatus.ENABLED
+    await world.hear(world.wrote("STOP", begins=True), world.wrote("How much is it?", begins=True))
+    assert await world.status() is AddressStatus.UNSUBSCRIBED
 
 
 async def test_who_leaves_after_a_mailing_is_counted_there_once(world: World) -> None:
