@@ -150,12 +150,17 @@ class _Fitter:
                 self._add_text(text, rows)
             return
         shortest, longest = self._lengths(text)
-        if shortest <= self._able.max_caption.value:
+        most = self._able.max_caption.value if part.kind in self._able.captioned else 0
+        if shortest <= most:
             self._check_text(text, self._able.max_caption)
             self.parts.append(replace(part, text=text, buttons=rows))
             return
-        words = _("A caption holds {limit} characters: the text, of {length}, follows as a message of its own.")
-        self._lose(words, length=longest, limit=self._able.max_caption.value)
+        if most:
+            words = _("A caption holds {limit} characters: the text, of {length}, follows as a message of its own.")
+            self._lose(words, length=longest, limit=most)
+        else:
+            words = _("{title} shows no text with this ({what}): it follows as a message of its own.")
+            self._lose(words, what=part.kind.value)
         self.parts.append(part)
         self._add_text(text, rows)
 

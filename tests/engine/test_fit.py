@@ -86,6 +86,13 @@ def test_a_caption_that_is_too_long_follows_the_picture_with_the_buttons() -> No
     assert losses(result) == ["A caption holds 1024 characters: the text, of 1025, follows as a message of its own."]
 
 
+def test_a_text_follows_what_shows_none_with_the_buttons() -> None:
+    able = chatty(captioned=frozenset({PartKind.PICTURE}))
+    result = fitted({"file": "a", "text": "Hi", "buttons": ONE_BUTTON}, able)
+    assert shape(result) == [("file", 1, "", 0), ("text", 0, "Hi", 1)]
+    assert losses(result) == ["Chatty shows no text with this (file): it follows as a message of its own."]
+
+
 def test_tags_and_expressions_do_not_count_as_characters() -> None:
     text = (
         "<b>"
