@@ -4,6 +4,7 @@ Times are aware UTC in Python; PostgreSQL keeps them as timestamptz, SQLite as m
 """
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
@@ -19,7 +20,6 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
-    Numeric,
     SmallInteger,
     Table,
     Text,
@@ -56,6 +56,29 @@ class Instant(TypeDecorator[datetime]):
         if dialect.name == "postgresql":
             return value.astimezone(UTC) if isinstance(value, datetime) else None
         return _EPOCH + timedelta(microseconds=value)
+
+
+class Money(TypeDecorator[Decimal]):
+    """An amount of money, exact to a ten-thousandth on both databases; at most 14 digits before the point."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:
+        return None if value is None else in_ten_thousandths(value)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:
+        return None if value is None else from_ten_thousandths(value)
+
+
+def in_ten_thousandths(amount: Decimal) -> int:
+    return int((amount * 10_000).to_integral_value())
+
+
+def from_ten_thousandths(amount: int) -> Decimal:
+    """With two digits after the point, and more only where they say something."""
+    exact = Decimal(amount) / 10_000
+    return exact.quantize(Decimal("0.01")) if amount % 100 == 0 else exact
 
 
 Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only in an INTEGER primary key
@@ -395,36 +418,71 @@ events = Table(  # append-only; the key makes repeats harmless
 )
 Index("events_by_client", events.c.client_id, events.c.id)
 Index("events_by_delivery", events.c.delivery_id, events.c.type)
+Index(  # clicks that may yet turn out to be a scanner's
+    "events_pending",
+    events.c.id,
+    sqlite_where=text("type = 'pending_click'"),
+    postgresql_where=text("type = 'pending_click'"),
+)
 
 # --- links, orders ---------------------------------------------------------------------------------------------------
 
+# A step's links that are the same for everybody; docs/decisions/links.md tells why a variant has none of its own.
 links = Table(
     "links",
     metadata,
-    Column("id", Id, primary_key=True),
-    Column("step_id", Id, ForeignKey("steps.id"), nullable=False),
-    Column("variant", Text, nullable=False, server_default=""),
-    Column("element", SmallInteger, nullable=False),
+    Column("step_id", Id, ForeignKey("steps.id"), primary_key=True),
+    Column("number", SmallInteger, primary_key=True),  # what a token names; from 0, below OWN_LINK of engine.links
     Column("place", Text, nullable=False),  # button, text
     Column("url", Text, nullable=False),
-    UniqueConstraint("step_id", "variant", "element", "place", "url"),
+    sqlite_with_rowid=False,
+)
+
+own_links = Table(  # links that hold a client's values, as they were rendered for a delivery
+    "own_links",
+    metadata,
+    Column("delivery_id", Id, primary_key=True),
+    Column("name", Id, primary_key=True),  # 48 bits of a hash of place and url
+    Column("place", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 orders = Table(
     "orders",
     metadata,
     Column("id", Id, primary_key=True),
-    Column("external_id", Text, unique=True),
+    Column("external_id", Text, unique=True),  # the order's id in the user's own system, once that has told it
     Column("client_id", Id, ForeignKey("clients.id")),
-    Column("delivery_id", Id),
+    Column("delivery_id", Id),  # what brought it
     Column("sku", Text),
-    Column("amount", Numeric(18, 4)),
+    Column("amount", Money),
     Column("currency", Text),
-    Column("state", Text, nullable=False),  # opened, paid, cancelled, refunded
+    Column("state", Text, nullable=False),  # storage.orders.OrderState
+    Column("sequence", Id, nullable=False, unique=True),  # grows with every change: programs read on from one
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
 )
 Index("orders_by_delivery", orders.c.delivery_id)
+Index("orders_by_client", orders.c.client_id)
+Index(  # pressed twice, it is still one order
+    "orders_opened",
+    orders.c.delivery_id,
+    orders.c.sku,
+    unique=True,
+    sqlite_where=text("state = 'opened' AND external_id IS NULL"),
+    postgresql_where=text("state = 'opened' AND external_id IS NULL"),
+)
+
+order_hooks = Table(  # orders that the user's system is still to be told of
+    "order_hooks",
+    metadata,
+    Column("order_id", Id, ForeignKey("orders.id"), primary_key=True),
+    Column("tries", SmallInteger, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("order_hooks_due", order_hooks.c.due_at)
 
 # --- the engine, people ----------------------------------------------------------------------------------------------
 
