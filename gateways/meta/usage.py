@@ -41,8 +41,12 @@ class Pauses:
 
     Calls in flight are throttled together; only the first of them after a pause makes the next one longer."""
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, monotonic: Callable[[], float], *, first_s: float = FIRST_PAUSE_S, most_s: float = MOST_PAUSE_S
+    ) -> None:
         self._monotonic = monotonic
+        self._first_s = first_s
+        self._most_s = most_s
         self._pause_s = 0.0
         self._until = 0.0
 
@@ -51,7 +55,7 @@ class Pauses:
             return usage.regain_s
         now = self._monotonic()
         if not self._pause_s or now >= self._until:
-            self._pause_s = min(self._pause_s * 2, MOST_PAUSE_S) if self._pause_s else FIRST_PAUSE_S
+            self._pause_s = min(self._pause_s * 2, self._most_s) if self._pause_s else self._first_s
             self._until = now + self._pause_s
         return self._pause_s
 
