@@ -141,7 +141,9 @@ class Outgoing:
     """A part for one client: text and buttons are rendered, `button_data` goes with the buttons that come back to us.
 
     `button_data` has one string for each button of `buttons` and then of `cards`, in reading order (64 bytes at most).
-    `reference` names delivery, attempt and part; a platform that drops repeats gets it as the key.
+    `reference` names delivery, attempt and part; a platform that drops repeats gets it as the key. `shared_reference`
+    names step and part, the same for every client ("" outside of a mailing): the key where a platform drops repeats
+    within one client's chat, so that one call may bring equal texts to many.
     """
 
     address: str
@@ -152,6 +154,7 @@ class Outgoing:
     reference: str
     details: Mapping[str, Any] = field(default_factory=dict)  # of the address: a topic, a second id …
     cards: tuple[Card, ...] = ()  # rendered
+    shared_reference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
