@@ -314,7 +314,9 @@ Index(
     sqlite_where=text("state = 'sending'"),
     postgresql_where=text("state = 'sending'"),
 )
-Index("deliveries_by_outcome", deliveries.c.step_id, deliveries.c.state, deliveries.c.reason)
+Index(  # by its end: the polls for reads ask who was sent a mailing in a span of time
+    "deliveries_by_outcome", deliveries.c.step_id, deliveries.c.state, deliveries.c.reason, deliveries.c.finished_at
+)
 Index("deliveries_by_client", deliveries.c.client_id)
 
 attempts = Table(
@@ -334,6 +336,8 @@ attempts = Table(
     Column("words", Text),
     sqlite_with_rowid=False,
 )
+# What a watermark reaches of a client's years: from the last one to this one.
+Index("attempts_by_address", attempts.c.address_id, attempts.c.started_at)
 
 parts = Table(
     "parts",
@@ -347,13 +351,14 @@ parts = Table(
     Column("delivered_at", Instant),
     Column("read_at", Instant),
     Column("failed_at", Instant),
+    Column("reason", Text),  # why it failed later: the word under which statistics count it
     Column("code", Text),
     Column("details", Json),
     sqlite_with_rowid=False,
 )
 Index("parts_by_external_id", parts.c.channel, parts.c.external_id)
 
-receipts = Table(  # those that came before their part was known; applied when it is
+receipts = Table(  # each once; those that came before their part was known are applied when it is
     "receipts",
     metadata,
     Column("id", Id, primary_key=True),
@@ -366,17 +371,34 @@ receipts = Table(  # those that came before their part was known; applied when i
     Column("key", Text, nullable=False),
     Column("code", Text),
     Column("words", Text),
+    Column("reason", Text),
+    Column("address", Text),  # whose, where an external id is not one client's alone
+    Column("address_status", Text),
+    Column("cost", Text),
+    Column("units", Integer),
     Column("applied_at", Instant),
     UniqueConstraint("channel", "key"),
 )
 Index(
     "receipts_waiting",
-    receipts.c.id,
+    receipts.c.received_at,
     sqlite_where=text("applied_at IS NULL"),
     postgresql_where=text("applied_at IS NULL"),
 )
 Index("receipts_by_external_id", receipts.c.channel, receipts.c.external_id)
 Index("receipts_by_reference", receipts.c.channel, receipts.c.reference)
+
+watermarks = Table(  # how far each address has what we sent: all of it up to a moment, or up to an external id
+    "watermarks",
+    metadata,
+    Column("address_id", Id, primary_key=True),
+    Column("state", Text, primary_key=True),  # delivered, read
+    Column("until", Instant),
+    Column("until_id", BigInteger),
+    Column("occurred_at", Instant, nullable=False),
+    Column("through_at", Instant, nullable=False),  # what was started up to here has been looked at
+    sqlite_with_rowid=False,
+)
 
 counters = Table(  # moved in the transaction that moves the rows; never recounted
     "counters",
@@ -531,6 +553,20 @@ uploads = Table(
     Column("kind", Text, primary_key=True),
     Column("remote_id", Text, nullable=False),
     Column("uploaded_at", Instant, nullable=False),
+)
+
+templates = Table(  # messages that a platform approved, as it told of them last
+    "templates",
+    metadata,
+    Column("channel", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("language", Text, primary_key=True),
+    Column("status", Text, nullable=False),  # approved, pending, rejected, paused, disabled
+    Column("category", Text, nullable=False),  # marketing, utility, authentication
+    Column("external_id", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("details", Json, nullable=False),  # parameters, header, buttons, why it was refused
+    Column("synced_at", Instant, nullable=False),
 )
 
 updates = Table(  # the last update that a polled channel or bot has committed
