@@ -23,7 +23,7 @@ Problem = tuple[str, Mapping[str, object]]  # a gettext message id with {names},
 
 FILE_HEADERS = ("image", "video", "document")
 MAX_PAYLOAD = 256  # of a quick reply; developers.facebook.com …/whatsapp/templates, read Nov 2026
-_FIELDS = ("name", "language", "parameters", "header", "buttons")
+_FIELDS = ("name", "language", "parameters", "header", "buttons", "sid")  # sid: Twilio's, in place of name and language
 _TAKES_VALUE = {"url_parameter": "url", "copy_code": "copy_code"}  # kind of button, and of the value that it needs
 _VIDEOS = (".mp4", ".3gp")
 _PICTURES = (".jpg", ".jpeg", ".png")
@@ -79,16 +79,17 @@ def read_template(field: object) -> Wanted:
             raise UnreadableTemplate(
                 _("A template has no field “{field}”; it knows {known}."), field=key, known=", ".join(_FIELDS)
             )
-    name, language = (field.get(key) for key in ("name", "language"))
-    if not (isinstance(name, str) and name.strip() and isinstance(language, str) and language.strip()):
+    by_sid = isinstance(field.get("sid"), str)
+    name, language = (field.get(key, "" if by_sid else None) for key in ("name", "language"))
+    if not by_sid and not (isinstance(name, str) and name.strip() and isinstance(language, str) and language.strip()):
         raise UnreadableTemplate(_("A template needs its name and its language."))
     buttons = field.get("buttons") or ()
     if not isinstance(buttons, list | tuple):
         raise UnreadableTemplate(_("The buttons of a template are a list, one entry for each button."))
     header = _read_header(field.get("header"))
     return Wanted(
-        name=name.strip(),
-        language=language.strip(),
+        name=str(name).strip(),
+        language=str(language).strip(),
         parameters=_read_values(field.get("parameters")),
         buttons=tuple(_read_button(button) for button in buttons),
         **header,
@@ -131,6 +132,8 @@ def find_template(templates: Sequence[Template], field: object) -> Template | No
     """The one of these that the field names; of several, one that may be sent."""
     if not isinstance(field, Mapping):
         return None
+    if sid := field.get("sid"):
+        return next((one for one in templates if one.external_id == sid), None)
     named = [one for one in templates if (one.name, one.language) == (field.get("name"), field.get("language"))]
     return next((one for one in named if one.status == "approved"), named[0] if named else None)
 

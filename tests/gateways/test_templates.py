@@ -95,7 +95,7 @@ def test_a_template_that_fits_has_no_problem(given: Any, template: Template) -> 
         ({"name": "spring_sale"}, SALE, "A template needs its name and its language."),
         (field(language=" "), SALE, "A template needs its name and its language."),
         (field(button=[]), SALE,
-         "A template has no field “button”; it knows name, language, parameters, header, buttons."),
+         "A template has no field “button”; it knows name, language, parameters, header, buttons, sid."),
         (field(parameters="Ann"), SALE, "The values of a template are a list, or a table by name."),
         (field(parameters=[["Ann"]]), SALE, "The values of a template are a list, or a table by name."),
         (field(buttons="x"), SALE, "The buttons of a template are a list, one entry for each button."),
