@@ -51,7 +51,7 @@ class Config:
         return absolute_url(self.storage.url.get_secret_value(), self.file.parent)
 
     def rate_of(self, channel: Any) -> float:
-        return float(channel.rate if channel.rate is not None else min(self.sending.rate, MAX_RATE))
+        return float(channel.rate if channel.rate is not None else min(self.sending.rate, MAX_RATE, channel.usual_rate))
 
 
 def load(file: Path, environment: Mapping[str, str] = os.environ) -> Config:
@@ -208,7 +208,7 @@ class _Reader:
         more_keys: tuple[str, ...] = (),
     ) -> Any:
         try:
-            return model.model_validate(table, strict=True)
+            return model.model_validate(table, strict=True, context={"folder": self.file.resolve().parent})
         except ValidationError as error:
             problem = error.errors(include_url=False, include_input=False)[0]
             inner = tuple(part for part in problem["loc"] if not str(part).startswith("function-"))

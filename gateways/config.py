@@ -59,6 +59,11 @@ class ChannelModel(BaseModel):
     allow_faster: bool = False
     quota: Quota | None = None
 
+    @property
+    def usual_rate(self) -> float:
+        """Messages/second at most where the channel names no rate."""
+        return self.able.max_rate
+
     def open_gateway(self, context: "Context") -> Gateway:
         """The gateway of this channel, its module imported only now; await its `open` before use."""
         raise TypeError(f"{type(self).__name__} has no gateway")
