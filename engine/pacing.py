@@ -9,6 +9,7 @@ MARGIN = 0.001
 STRETCH = 0.7  # of the pace, after a throttle answer
 RECOVER_STEP = 0.05  # of the pace, given back after each RECOVER_AFTER_S without one
 RECOVER_AFTER_S = 10.0
+TOGETHER_S = 0.25  # of the pace, that one call carries at most
 
 
 class Pacer:
@@ -30,17 +31,18 @@ class Pacer:
         """A new ceiling from the next slot on; what has started in the last second still counts."""
         self._ceiling = rate
 
-    def next_start(self, now: float) -> float:
-        """The earliest time of the next start: the coming slot, or now where slots were missed; never in a burst."""
+    def next_start(self, now: float, slots: int = 1) -> float:
+        """The earliest time of the next start, of a call that takes so many slots and is made at the last of them: the
+        coming slot, or now where slots were missed; never in a burst."""
         self._recover(now)
-        return max(self._next_slot, self._guard(), now)
+        return max(self._next_slot + (slots - 1) / self.rate, self._guard(slots), now)
 
-    def record(self, at: float) -> None:
+    def record(self, at: float, slots: int = 1) -> None:
         """A start happened. Slots stay on their grid while starts keep up with it; missed ones are let go."""
         interval_s = 1 / self.rate
-        on_grid = self._next_slot + interval_s
+        on_grid = self._next_slot + slots * interval_s
         self._next_slot = on_grid if on_grid > at else at + interval_s
-        self._starts.append(at)
+        self._starts.extend([at] * min(slots, self._per_window()))
         while len(self._starts) > self._per_window():
             self._starts.popleft()
 
@@ -49,16 +51,29 @@ class Pacer:
         self._share = max(self._share * STRETCH, 0.04)
         self._recovers_at = now + RECOVER_AFTER_S
 
+    def halve(self, now: float) -> None:
+        """The platform says that most of what it allows is used up."""
+        self._share = min(self._share, 0.5)
+        self._recovers_at = now + RECOVER_AFTER_S
+
+    def together(self, most: int) -> int:
+        """How many messages one call may carry: a quarter of a second's at most, and so many that whole calls fill a
+        second (at 25/s five, not six)."""
+        most = max(min(most, int(self.rate * TOGETHER_S)), 1)
+        window = self._per_window()
+        return max(range(1, most + 1), key=lambda count: (window // count * count, count))
+
     def _recover(self, now: float) -> None:
         while now >= self._recovers_at:
             self._share = min(self._share + RECOVER_STEP, 1.0)
             self._recovers_at = self._recovers_at + RECOVER_AFTER_S if self._share < 1.0 else float("inf")
 
-    def _guard(self) -> float:
+    def _guard(self, slots: int) -> float:
         per_window = self._per_window()
-        if len(self._starts) < per_window:
+        before = max(per_window - slots + 1, 1)  # starts that may lie in a window together with this call
+        if len(self._starts) < before:
             return float("-inf")
-        return self._starts[-per_window] + per_window / self.rate * (1 + MARGIN)
+        return self._starts[-before] + per_window / self.rate * (1 + MARGIN)
 
     def _per_window(self) -> int:
         return max(int(self.rate), 1)

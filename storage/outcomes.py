@@ -166,4 +166,7 @@ def _count(outcomes: Iterable[Outcome]) -> Mapping[CounterKey, int]:
     for outcome in outcomes:
         if outcome.state is not DeliveryState.PLANNED:
             count_end(deltas, outcome.delivery.step_id, outcome.channel, outcome.state, outcome.reason)
+        for part in outcome.parts:
+            if part.cost:
+                deltas[outcome.delivery.step_id, outcome.channel, "", "", f"cost:{part.cost}"] += part.units
     return deltas

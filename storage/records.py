@@ -137,6 +137,8 @@ class AcceptedPart:
     position: int
     external_id: str
     details: Mapping[str, Any] = field(default_factory=dict)
+    cost: str = ""  # the price class of `units` things, as gateways.base.Accepted names it
+    units: int = 1
 
 
 @dataclass(frozen=True, slots=True)

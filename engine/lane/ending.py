@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 DOWN_AFTER = 3  # failures in a row on different clients
 SAME_REJECTION = 3
 NO_SUCH_ADDRESS = 20
+HIGH_USAGE = 0.8  # platforms/facebook.md section 4
+FULL_USAGE = 0.95
+FULL_REST_S = 60.0
 
 Spawn = Callable[[Coroutine[Any, Any, None], str], None]
 
@@ -121,6 +124,14 @@ class Ending:
         state.throttled_until = max(state.throttled_until, now + retry_after_s)
         until = state.clock.now() + timedelta(seconds=retry_after_s)
         await self._report.channel_throttled(state.channel.id, until)
+
+    def heed(self, usage: float) -> None:
+        """Slow down before the platform blocks: half the pace from 80 % of what it allows, a minute's rest at 95 %."""
+        state, now = self._state, self._state.clock.monotonic()
+        if usage >= FULL_USAGE:
+            state.throttled_until = max(state.throttled_until, now + FULL_REST_S)
+        elif usage >= HIGH_USAGE:
+            state.pacer.halve(now)
 
     async def break_channel(self, words: str) -> None:
         if self._state.broken is None:

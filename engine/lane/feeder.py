@@ -2,13 +2,14 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Iterable
-from datetime import datetime
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
 
 from engine.lane.ending import Ending
 from engine.lane.state import Job, LaneState, LaneStep
-from engine.personalise import TemplateFailed
-from gateways.base import Gateway, HoldsMedia, MessageRejected
+from engine.pacing import Pacer
+from engine.personalise import Personaliser, TemplateFailed
+from gateways.base import Gateway, HoldsMedia, MessageRejected, Outgoing
 from storage import claims
 from storage.outcomes import finish
 from storage.quotas import DayQuota, PackageQuota
@@ -38,6 +39,9 @@ class Feeder:
         self._writer = writer
         self._run_id = run_id
         self._quota = quota
+        window_s = gateway.capabilities.window_s
+        self._window = None if window_s is None else timedelta(seconds=window_s)
+        self._most_together = gateway.capabilities.batch
 
     async def release(self, jobs: Iterable[Job]) -> None:
         """Give back what has not gone out."""
@@ -96,19 +100,24 @@ class Feeder:
         return min(max(math.ceil(rate * CLAIM_AHEAD_S), 2), MAX_CLAIM)
 
     async def _prepare(self, step: LaneStep, delivery: Claimed) -> Job | None:
+        is_outside = self._is_outside(delivery)
+        personaliser = step.outside if is_outside else step.personaliser
+        if personaliser is None:
+            await self._ending.skip(step, Job(delivery, ()), "outside_window")
+            return None
         try:
-            outgoing = step.personaliser.render(
-                delivery.client,
-                address=delivery.address,
-                delivery_id=delivery.id,
-                attempt=delivery.attempt,
-                details=delivery.address_details,
-            )
+            return Job(delivery, render(personaliser, delivery), is_outside)
         except TemplateFailed as error:
             job = Job(delivery, (), started_at=self._state.clock.now())
             await self._ending.settle(step, job, MessageRejected(str(error), reason=error.reason))
             return None
-        return Job(delivery, outgoing)
+
+    def _is_outside(self, delivery: Claimed) -> bool:
+        """Whether the platform takes no free message for this client now; never heard from counts as closed."""
+        if self._window is None:
+            return False
+        wrote_at = delivery.last_wrote_at
+        return wrote_at is None or self._state.clock.now() - wrote_at > self._window
 
     # --- starting ---
 
@@ -148,11 +157,16 @@ class Feeder:
         return taken
 
     def _due_in(self, step: LaneStep, taken: list[tuple[LaneStep, Job]], now: float) -> float:
-        """Seconds until the slot that the step's next delivery would get, behind those that are before it."""
+        """Seconds until the call that would carry the step's next delivery, behind those that are before it."""
         before = len(taken) + sum(len(other.started) for other in self._state.steps.values())
         own = len(step.started) + sum(1 for other, _ in taken if other is step)
-        lane, step_pacer = self._state.pacer, step.pacer
-        return max(lane.next_start(now) + before / lane.rate, step_pacer.next_start(now) + own / step_pacer.rate) - now
+        return (
+            max(
+                _call_at(each, now, waiting, self._most_together)
+                for each, waiting in ((self._state.pacer, before), (step.pacer, own))
+            )
+            - now
+        )
 
     def _until_next_due(self) -> float:
         if not self._state.may_start():
@@ -181,3 +195,20 @@ class Feeder:
             await self.release([job])
         else:
             await self._ending.skip(step, job, verdict)
+
+
+def render(personaliser: Personaliser, delivery: Claimed) -> Sequence[Outgoing]:
+    """What this client gets. Raises TemplateFailed."""
+    return personaliser.render(
+        delivery.client,
+        address=delivery.address,
+        delivery_id=delivery.id,
+        attempt=delivery.attempt,
+        details=delivery.address_details,
+    )
+
+
+def _call_at(pacer: Pacer, now: float, before: int, most_together: int) -> float:
+    """When the call is made that carries the message behind so many others."""
+    together = pacer.together(most_together) if most_together > 1 else 1
+    return pacer.next_start(now, together) + before // together * together / pacer.rate

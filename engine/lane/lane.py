@@ -8,17 +8,34 @@ commits what became of each.
 import asyncio
 import math
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice, takewhile
 from typing import Any
 
 from engine.clock import Clock
 from engine.lane.ending import Ending
-from engine.lane.feeder import Feeder
+from engine.lane.feeder import Feeder, render
 from engine.lane.noting import NotingPause
 from engine.lane.state import Job, LaneReport, LaneState, LaneStep
+from engine.pacing import Pacer
+from engine.personalise import TemplateFailed
 from engine.retry import pause_before_try
 from engine.settings import ChannelSettings
-from gateways.base import Accepted, ChannelBroken, Gateway, GatewayError, Outgoing, Throttled, Unavailable
+from gateways.base import (
+    Accepted,
+    ChannelBroken,
+    CostsSlots,
+    Gateway,
+    GatewayError,
+    MessageRejected,
+    Outgoing,
+    OutsideWindow,
+    SendsTogether,
+    Throttled,
+    Unavailable,
+)
 from storage.quotas import DayQuota, PackageQuota
 from storage.records import AcceptedPart
 from storage.writer import Writer
@@ -59,7 +76,10 @@ class Lane:
         )
         self._feeder = Feeder(self.state, self._ending, gateway=gateway, writer=writer, run_id=run_id, quota=quota)
         self._first: deque[tuple[Outgoing, asyncio.Future[Accepted]]] = deque()
-        self._more: deque[asyncio.Future[None]] = deque()  # sends that wait for a slot for their next part
+        self._more: deque[_Waiting] = deque()  # next parts of messages, each waiting for a slot
+        self._most_together = gateway.capabilities.batch
+        self._together = gateway.together if isinstance(gateway, SendsTogether) else None
+        self._slots = gateway.slots if isinstance(gateway, CostsSlots) else None
         self._sends: asyncio.TaskGroup | None = None
 
     # --- what the runner and others ask ---
@@ -170,41 +190,56 @@ class Lane:
     def _next_use(self, now: float) -> tuple[float, Callable[[], None] | None]:
         """When the next slot is, and what to do with it: answers first, then parts that others wait for, then bulk."""
         state = self.state
-        slot_at = state.pacer.next_start(now)
         if self._first:
-            return slot_at, self._use_for_first
+            slots = self._slots_of([self._first[0][0]])
+            return state.pacer.next_start(now, slots), self._use_for_first
         if state.halted:
-            return slot_at, None
+            return math.inf, None
         if self._more:
-            return slot_at, self._use_for_more
+            count, slots = self._next_call([waiting.outgoing for waiting in self._more], state.pacer)
+            return state.pacer.next_start(now, slots), partial(self._use_for_more, count)
         best: LaneStep | None = None
-        best_at = math.inf
+        best_at, best_count = math.inf, 0
         for step in state.steps.values():
             if not step.started:
                 continue
-            step_at = max(step.pacer.next_start(now), slot_at)
+            slower = step.pacer if step.pacer.rate < state.pacer.rate else state.pacer
+            first = [job.outgoing[0] for job in islice(step.started, self._most_together)]
+            count, slots = self._next_call(first, slower)
+            step_at = max(step.pacer.next_start(now, slots), state.pacer.next_start(now, slots))
             # Of those that may go now, the one that has waited longest; so mailings share the channel's slots.
             if best is None or (step_at, step.served_at) < (best_at, best.served_at):
-                best, best_at = step, step_at
+                best, best_at, best_count = step, step_at, count
         if best is None:
-            return slot_at, None
-        chosen = best
-        return best_at, lambda: self._use_for_step(chosen)
+            return best_at, None
+        return best_at, partial(self._use_for_step, best, best_count)
+
+    def _next_call(self, waiting: Sequence[Outgoing], pacer: Pacer) -> tuple[int, int]:
+        """How many of those that wait go in the next call, and how many slots that takes."""
+        together = self._together
+        if together is None:
+            return 1, self._slots_of(waiting[:1])
+        key = together(waiting[0])
+        most = 1 if key is None else pacer.together(self._most_together)
+        call = [waiting[0], *takewhile(lambda out: together(out) == key, waiting[1:most])]
+        return len(call), self._slots_of(call)
+
+    def _slots_of(self, call: Sequence[Outgoing]) -> int:
+        return len(call) if self._slots is None else sum(map(self._slots, call))
 
     def _use_for_first(self) -> None:
         outgoing, done = self._first.popleft()
         self._spawn(self._send_first(outgoing, done), "send first")
 
-    def _use_for_more(self) -> None:
-        waiting = self._more.popleft()
-        if not waiting.done():
-            waiting.set_result(None)
+    def _use_for_more(self, count: int) -> None:
+        call = [self._more.popleft() for _ in range(count)]
+        self._spawn(self._send_more(call), "send further parts")
 
-    def _use_for_step(self, step: LaneStep) -> None:
-        job = step.started.popleft()
+    def _use_for_step(self, step: LaneStep, count: int) -> None:
+        jobs = [step.started.popleft() for _ in range(count)]
         step.served_at = self._clock.monotonic()
-        self.state.in_flight += 1
-        self._spawn(self._send(step, job), f"send {job.delivery.id}")
+        self.state.in_flight += count
+        self._spawn(self._send(step, jobs), f"send {jobs[0].delivery.id}")
         self.state.start_wake.set()
         if self._feeder.is_low(step):
             self.state.claim_wake.set()
@@ -224,7 +259,7 @@ class Lane:
     # --- sending ---
 
     async def _send_first(self, outgoing: Outgoing, done: "asyncio.Future[Accepted]") -> None:
-        outcome = await self._write(outgoing)
+        (outcome,) = await self._write([outgoing])
         if isinstance(outcome, ChannelBroken):
             await self._ending.break_channel(outcome.words)
         elif isinstance(outcome, Throttled):
@@ -236,9 +271,18 @@ class Lane:
         else:
             done.set_exception(outcome)
 
-    async def _send(self, step: LaneStep, job: Job) -> None:
+    async def _send(self, step: LaneStep, jobs: Sequence[Job]) -> None:
+        """Make one call for the first parts of these, then see each to its end."""
+        outcomes = await self._write([job.outgoing[0] for job in jobs], step)
+        if len(jobs) == 1:
+            await self._see_to_end(step, jobs[0], outcomes[0])
+            return
+        for job, outcome in zip(jobs, outcomes, strict=True):
+            self._spawn(self._see_to_end(step, job, outcome), f"end {job.delivery.id}")
+
+    async def _see_to_end(self, step: LaneStep, job: Job, outcome: Accepted | GatewayError) -> None:
         try:
-            await self._ending.settle(step, job, await self._send_parts(step, job))
+            await self._ending.settle(step, job, await self._send_rest(step, job, outcome))
         finally:
             self.state.in_flight -= 1
             if step.priming:
@@ -246,42 +290,68 @@ class Lane:
                 self.state.start_wake.set()
             self.state.slot_wake.set()
 
-    async def _send_parts(self, step: LaneStep, job: Job) -> GatewayError | None:
-        """Send part after part, each in a slot of its own. None: all were accepted."""
-        step.pacer.record(self._clock.monotonic())
+    async def _send_rest(self, step: LaneStep, job: Job, outcome: Accepted | GatewayError) -> GatewayError | None:
+        """What the first part's outcome leaves to do, each further part in a slot of its own. None: all accepted."""
+        if isinstance(outcome, OutsideWindow) and step.outside is not None and not job.is_outside:
+            try:
+                job.outgoing, job.is_outside = render(step.outside, job.delivery), True
+            except TemplateFailed as error:
+                return MessageRejected(str(error), reason=error.reason)
+            outcome = await self._send_in_another_slot(job.outgoing[0])
         for position, outgoing in enumerate(job.outgoing):
-            outcome = await self._send_part(position, outgoing)
+            if position:
+                outcome = await self._send_further(outgoing)
             if not isinstance(outcome, Accepted):
                 return outcome
-            job.accepted.append(AcceptedPart(position, outcome.external_id, outcome.details))
+            job.accepted.append(
+                AcceptedPart(position, outcome.external_id, outcome.details, outcome.cost, outcome.units)
+            )
             job.new_address = outcome.new_address or job.new_address
         return None
 
-    async def _send_part(self, position: int, outgoing: Outgoing) -> Accepted | GatewayError:
-        """The first part once, in the slot that is its own; the client has it when later ones come, so these are tried
-        again here: a new try of the delivery would repeat what has arrived."""
+    async def _send_further(self, outgoing: Outgoing) -> Accepted | GatewayError:
+        """The client has the first part when later ones come, so these are tried again here: a new try of the delivery
+        would repeat what has arrived."""
         tries = 0
         while True:
-            if position:
-                await self._another_slot()
-            outcome = await self._write(outgoing)
+            outcome = await self._send_in_another_slot(outgoing)
             tries += not isinstance(outcome, Throttled)
-            if not position or tries >= self._tries or not isinstance(outcome, Throttled | Unavailable):
+            if tries >= self._tries or not isinstance(outcome, Throttled | Unavailable):
                 return outcome
             if isinstance(outcome, Throttled):
                 await self._ending.throttle(outcome.retry_after_s)
             else:
                 await self._clock.sleep(pause_before_try(tries))
 
-    async def _write(self, outgoing: Outgoing) -> Accepted | GatewayError:
-        outcomes = await NotingPause(self.gateway.send([outgoing]), self._record_start)
-        return outcomes[0]
-
-    def _record_start(self) -> None:
-        self.state.pacer.record(self._clock.monotonic())
-
-    async def _another_slot(self) -> None:
-        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    async def _send_in_another_slot(self, outgoing: Outgoing) -> Accepted | GatewayError:
+        waiting = _Waiting(outgoing, asyncio.get_running_loop().create_future())
         self._more.append(waiting)
         self.state.slot_wake.set()
-        await waiting
+        return await waiting.outcome
+
+    async def _send_more(self, call: Sequence["_Waiting"]) -> None:
+        outcomes = await self._write([waiting.outgoing for waiting in call])
+        for waiting, outcome in zip(call, outcomes, strict=True):
+            if not waiting.outcome.done():
+                waiting.outcome.set_result(outcome)
+
+    async def _write(self, call: Sequence[Outgoing], step: LaneStep | None = None) -> Sequence[Accepted | GatewayError]:
+        slots = self._slots_of(call)
+        if step is not None:
+            step.pacer.record(self._clock.monotonic(), slots)
+        outcomes = await NotingPause(self.gateway.send(call), partial(self._record_start, slots))
+        usage = max((outcome.usage for outcome in outcomes if isinstance(outcome, Accepted)), default=0.0)
+        if usage:
+            self._ending.heed(usage)
+        return outcomes
+
+    def _record_start(self, slots: int) -> None:
+        self.state.pacer.record(self._clock.monotonic(), slots)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A part that waits for a slot; whoever sends it sets the outcome."""
+
+    outgoing: Outgoing
+    outcome: "asyncio.Future[Accepted | GatewayError]"

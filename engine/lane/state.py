@@ -45,6 +45,7 @@ class Job:
 
     delivery: Claimed
     outgoing: Sequence[Outgoing]
+    is_outside: bool = False  # rendered for a closed window
     started_at: datetime | None = None
     accepted: list[AcceptedPart] = field(default_factory=list)
     new_address: str | None = None
@@ -58,6 +59,7 @@ class LaneStep:
     parts: Sequence[Part]
     personaliser: Personaliser
     pacer: Pacer
+    outside: Personaliser | None = None  # what goes where the client's window is closed
     claimed: deque[Job] = field(default_factory=deque)
     started: deque[Job] = field(default_factory=deque)
     look_again_at: float = 0.0

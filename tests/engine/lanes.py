@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import func, insert, select, update
 
@@ -14,7 +15,7 @@ from engine.lane.state import LaneStep
 from engine.pacing import Pacer
 from engine.personalise import Personaliser
 from engine.settings import ChannelSettings
-from gateways.base import Accepted, Account, Gateway, GatewayError, Heard, Hook, Outgoing, Part, PartKind
+from gateways.base import Accepted, Account, Capabilities, Gateway, GatewayError, Heard, Hook, Outgoing, Part, PartKind
 from gateways.telegram.capabilities import TELEGRAM
 from storage.counters import add_counters
 from storage.database import Database
@@ -29,20 +30,24 @@ CHANNEL = "tg-shop"
 class FakeGateway:
     """Answers as `script` says for an address (each answer once, then accepted), after `latency_s` of the clock."""
 
-    capabilities = TELEGRAM
+    capabilities: Capabilities = TELEGRAM
 
     def __init__(self, clock: FakeClock) -> None:
         self.clock = clock
         self.latency_s = 0.0
         self.starts: list[float] = []
+        self.calls: list[tuple[float, int]] = []  # when, and how many messages
         self.sent: list[Outgoing] = []
         self.script: dict[str, list[GatewayError]] = {}
         self.always: Callable[[Outgoing], GatewayError | None] = lambda _: None
         self.checks: list[GatewayError | None] = []
         self.uploaded: set[str] = set()
+        self.usage = 0.0
+        self.cost = ("", 1)
 
     async def send(self, parts: Sequence[Outgoing]) -> Sequence[Answer]:
-        return [await self._send(part) for part in parts]
+        self.calls.append((self.clock.monotonic(), len(parts)))
+        return await asyncio.gather(*map(self._send, parts))
 
     async def _send(self, outgoing: Outgoing) -> Answer:
         self.starts.append(self.clock.monotonic())
@@ -53,7 +58,10 @@ class FakeGateway:
         if answers := self.script.get(outgoing.address):
             return answers.pop(0)
         self.uploaded.update(outgoing.part.media)
-        return self.always(outgoing) or Accepted(f"{outgoing.address}:{number}")
+        cost, units = self.cost
+        return self.always(outgoing) or Accepted(
+            f"{outgoing.address}:{number}", usage=self.usage, cost=cost, units=units
+        )
 
     async def needs_upload(self, part: Part) -> bool:
         return not self.uploaded.issuperset(part.media)
@@ -104,11 +112,11 @@ class Reports:
 class World:
     """Rows in a database, a lane over them, and a clock that the test moves."""
 
-    def __init__(self, database: Database, writer: Writer) -> None:
+    def __init__(self, database: Database, writer: Writer, gateway: type[FakeGateway] = FakeGateway) -> None:
         self.database = database
         self.writer = writer
         self.clock = FakeClock()
-        self.gateway = FakeGateway(self.clock)
+        self.gateway = gateway(self.clock)
         self.reports = Reports()
         self.quota: DayQuota | PackageQuota | None = None
         self.lane = self.build_lane()
@@ -126,7 +134,13 @@ class World:
             quota=lambda: self.quota,
         )
 
-    async def step(self, count: int, parts: Sequence[Part] = (Part(PartKind.TEXT, "Hi"),), speed: float = 25.0) -> int:
+    async def step(
+        self,
+        count: int,
+        parts: Sequence[Part] = (Part(PartKind.TEXT, "Hi"),),
+        speed: float = 25.0,
+        outside: Sequence[Part] = (),
+    ) -> int:
         """A step in sending with `count` clients planned, given to the lane; returns its id."""
         now = self.clock.now()
         async with self.database.writing() as connection:
@@ -147,7 +161,9 @@ class World:
             await connection.execute(insert(deliveries), [self._delivery(step_id, n, now) for n in ids])
             key = (step_id, CHANNEL, "", "")
             await add_counters(connection, {(*key, "planned"): count, (*key, "waiting"): count})
-        self.lane.add_step(LaneStep(step_id, parts, Personaliser(parts, TELEGRAM, {"first_name", "ltv"}), Pacer(speed)))
+        personalise = partial(Personaliser, capabilities=TELEGRAM, known_fields={"first_name", "ltv"})
+        outside_window = personalise(outside) if outside else None
+        self.lane.add_step(LaneStep(step_id, parts, personalise(parts), Pacer(speed), outside_window))
         return step_id
 
     def _address(self, number: int, now: datetime) -> dict[str, object]:
@@ -221,12 +237,12 @@ class World:
 
 
 @asynccontextmanager
-async def world(url: str) -> AsyncIterator[World]:
+async def world(url: str, gateway: type[FakeGateway] = FakeGateway) -> AsyncIterator[World]:
     database = Database(url)
     writer = Writer(database)
     async with asyncio.TaskGroup() as tasks:
         writing = tasks.create_task(writer.run())
-        made = World(database, writer)
+        made = World(database, writer, gateway)
         running = tasks.create_task(made.lane.run())
         try:
             yield made
