@@ -10,9 +10,11 @@ from engine.errors import Invalid
 from engine.fit import fit
 from engine.opt_out_words import Language, Wish, read_wish
 from engine.personalise import button_at, read_button_data
+from engine.prices import read_price
 from gateways.base import AnswersPresses, Gateway, GatewayError, Heard, Inbound, Pressed, Wrote
 from gateways.message import Button, Buy, Link, Reply, read_message
 from storage.inbound import Happening, Noted, Press, Taken
+from storage.orders import Purchase
 from storage.store import Store
 
 log = logging.getLogger(__name__)
@@ -85,7 +87,7 @@ class Inbox:
         if button is None:
             return Happening(pressed, press=Press(delivery_id, index))
         wish = read_wish(button.message) if isinstance(button, Reply) else None
-        press = Press(delivery_id, index, _kind_of(button))
+        press = Press(delivery_id, index, _kind_of(button), _purchase_of(button))
         return Happening(pressed, wish=wish[0].value if wish else None, press=press)
 
     async def _find_button(self, delivery_id: int, index: int) -> Button | None:
@@ -163,3 +165,10 @@ def _kind_of(button: Button) -> str:
             return "message"
         case Buy():
             return "buy"
+
+
+def _purchase_of(button: Button) -> Purchase | None:
+    if not isinstance(button, Buy):
+        return None
+    amount, currency = read_price(button.price) or (None, None)
+    return Purchase(button.buy, amount, currency)

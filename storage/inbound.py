@@ -28,6 +28,7 @@ from storage.erasing import hash_address
 from storage.fields import as_source
 from storage.merging import take_phone
 from storage.opting import EVERYWHERE, OptOut, Revoked, end_opt_outs, opt_out, stands
+from storage.orders import Purchase, open_order
 from storage.reactions import Pressing, count_press, left_because_of
 from storage.receipts import TakenReceipt, take_receipts
 from storage.schema import (
@@ -55,6 +56,7 @@ class Press:
     delivery_id: int
     index: int
     kind: str | None = None
+    purchase: Purchase | None = None  # what a Buy button offers
 
 
 @dataclass(frozen=True, slots=True)
@@ -417,8 +419,12 @@ async def _press(
     if press is None or press.kind is None:
         return Noted(language=address.language)
     pressed = Pressing(press.delivery_id, press.kind, address.id, event_id, work.taken.received_at)
-    if not await count_press(connection, pressed, work.deltas):
+    delivery = await count_press(connection, pressed, work.deltas)
+    if delivery is None:
         return Noted(language=address.language)
+    if press.purchase is not None:
+        opened_at = work.taken.received_at
+        await open_order(connection, delivery, address.client_id, press.purchase, opened_at, work.deltas)
     if happening.wish == STOP:
         return await _leave(connection, work, at, address)
     if happening.wish == START:

@@ -29,8 +29,11 @@ class Pressing:
     at: datetime
 
 
-async def count_press(connection: AsyncConnection, pressing: Pressing, deltas: MutableMapping[CounterKey, int]) -> bool:
-    """Count a press on a button that we sent to this very address; False for any other, which a forger made."""
+async def count_press(
+    connection: AsyncConnection, pressing: Pressing, deltas: MutableMapping[CounterKey, int]
+) -> Row[Any] | None:
+    """Count a press on a button that we sent to this very address, and return the delivery; None for any other, which
+    a forger made."""
     delivery = (
         await connection.execute(
             select(deliveries).where(
@@ -41,18 +44,27 @@ async def count_press(connection: AsyncConnection, pressing: Pressing, deltas: M
         )
     ).one_or_none()
     if delivery is None:
-        return False
-    await settle_unknown(connection, delivery, deltas)
-    for name in ("any", pressing.kind):
-        deltas[_key(delivery, f"clicks:{name}")] += 1
-        if await _is_first(connection, delivery, _KINDS.get(name, f"clicked:{name}"), pressing.at):
-            deltas[_key(delivery, f"clicked:{name}")] += 1
+        return None
+    await count_click(connection, delivery, pressing.kind, pressing.at, deltas)
     await connection.execute(
         update(events)
         .where(events.c.id == pressing.event_id)
         .values(type="clicked", step_id=delivery.step_id, delivery_id=delivery.id)
     )
-    return True
+    return delivery
+
+
+async def count_click(
+    connection: AsyncConnection, delivery: Row[Any], kind: str, at: datetime, deltas: MutableMapping[CounterKey, int]
+) -> None:
+    """Count a click of a person: each time, and once a client. It proves that an unknown delivery arrived.
+
+    `kind`: link, text_link, message or buy."""
+    await settle_unknown(connection, delivery, deltas)
+    for name in ("any", kind):
+        deltas[counter_key(delivery, f"clicks:{name}")] += 1
+        if await is_first(connection, delivery, _KINDS.get(name, f"clicked:{name}"), at):
+            deltas[counter_key(delivery, f"clicked:{name}")] += 1
 
 
 _KINDS: Mapping[str, str] = {"any": "clicked"}  # what filters ask for
@@ -78,17 +90,19 @@ async def left_because_of(
     ).one_or_none()
     if delivery is None:
         return None
-    if await _is_first(connection, delivery, "unsubscribed", at):
-        deltas[_key(delivery, "unsubscribed")] += 1
+    if await is_first(connection, delivery, "unsubscribed", at):
+        deltas[counter_key(delivery, "unsubscribed")] += 1
     delivery_id: int = delivery.id
     return delivery_id
 
 
-def _key(delivery: Row[Any], name: str) -> CounterKey:
+def counter_key(delivery: Row[Any], name: str) -> CounterKey:
+    """The counter of what a client did with a delivery."""
     return delivery.step_id, delivery.channel, delivery.variant, delivery.sender, name
 
 
-async def _is_first(connection: AsyncConnection, delivery: Row[Any], kind: str, at: datetime) -> bool:
+async def is_first(connection: AsyncConnection, delivery: Row[Any], kind: str, at: datetime) -> bool:
+    """Whether the client did this with the step for the first time, which is kept."""
     row = {
         "step_id": delivery.step_id,
         "kind": kind,

@@ -1,0 +1,28 @@
+"""Prices as people write them on a button: "19.90 EUR", "1 990,50 UAH", "EUR 5"."""
+
+import re
+from decimal import Decimal
+
+_PRICE = re.compile(
+    r"(?:(?P<before>[A-Za-z]{3})\s*)?(?P<amount>[0-9](?:[0-9.,'’\u00a0\u202f ]*[0-9])?)\s*(?P<after>[A-Za-z]{3})?"
+)
+_MOST_DIGITS = 14  # before the point: what storage keeps exactly
+
+
+def read_price(text: str | None) -> tuple[Decimal, str] | None:
+    """The amount and the currency, in capitals; None where the text does not say both."""
+    found = _PRICE.fullmatch((text or "").strip())
+    if found is None or (found["before"] is None) == (found["after"] is None):
+        return None
+    whole, point, cents = _split(re.sub(r"['’\s]", "", found["amount"]))
+    if len(whole) > _MOST_DIGITS:
+        return None
+    return Decimal(f"{whole}{point}{cents}"), (found["before"] or found["after"]).upper()
+
+
+def _split(amount: str) -> tuple[str, str, str]:
+    """Digits before the point, the point, digits after: the last sign is the point unless it parts thousands."""
+    found = re.fullmatch(r"([0-9.,]*?)(?:[.,]([0-9]{1,2}|[0-9]{4}))?", amount)
+    if found is None or found[2] is None:
+        return re.sub("[.,]", "", amount), "", ""
+    return re.sub("[.,]", "", found[1]), ".", found[2]
