@@ -188,6 +188,7 @@ async def _read(request: web.Request) -> Hook:
         headers={name.lower(): value for name, value in request.headers.items()},
         query=dict(request.query),
         body=body,
+        raw_query=request.raw_path.partition("?")[2],
     )
 
 

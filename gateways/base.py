@@ -266,6 +266,7 @@ class Hook:
     headers: Mapping[str, str]  # names in lower case
     query: Mapping[str, str]
     body: bytes
+    raw_query: str = ""  # as it stood in the request line, for signatures over the URL
 
 
 @dataclass(frozen=True, slots=True)
