@@ -1,6 +1,7 @@
 """Slots: evenly spaced, never more than the rate in any window of one second, however late the loop wakes."""
 
 from collections import deque
+from math import ceil
 
 # The guard's window is this much wider than n / rate, so that the jitter between the clock's reading and the socket's
 # write never puts one start too many into a second. It costs a thousandth of the pace.
@@ -42,8 +43,8 @@ class Pacer:
         interval_s = 1 / self.rate
         on_grid = self._next_slot + slots * interval_s
         self._next_slot = on_grid if on_grid > at else at + interval_s
-        self._starts.extend([at] * min(slots, self._per_window()))
-        while len(self._starts) > self._per_window():
+        self._starts.extend([at] * slots)
+        while len(self._starts) > max(ceil(self._ceiling), 1):
             self._starts.popleft()
 
     def stretch(self, now: float) -> None:
@@ -69,11 +70,15 @@ class Pacer:
             self._recovers_at = self._recovers_at + RECOVER_AFTER_S if self._share < 1.0 else float("inf")
 
     def _guard(self, slots: int) -> float:
-        per_window = self._per_window()
-        before = max(per_window - slots + 1, 1)  # starts that may lie in a window together with this call
-        if len(self._starts) < before:
-            return float("-inf")
-        return self._starts[-before] + per_window / self.rate * (1 + MARGIN)
+        """No more than the rate in the time that so many take, nor more than it, rounded up, in a second."""
+        whole, most = self._per_window(), max(ceil(self.rate), 1)
+        guard = self._after(whole - slots + 1, whole / self.rate)
+        return guard if most == whole else max(guard, self._after(most - slots + 1, 1.0))
+
+    def _after(self, count: int, window_s: float) -> float:
+        """When so many starts back is out of the window."""
+        count = max(count, 1)
+        return self._starts[-count] + window_s * (1 + MARGIN) if len(self._starts) >= count else float("-inf")
 
     def _per_window(self) -> int:
         return max(int(self.rate), 1)
