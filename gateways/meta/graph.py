@@ -80,11 +80,12 @@ class GraphApi:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._http = http
+        self.token = token
         self._base = api_base.rstrip("/")
         self._headers = {"Authorization": f"Bearer {token}"}
         self._json_headers = {**self._headers, "Content-Type": "application/json"}
         self._proof = {"appsecret_proof": proof_of(token, app_secret)} if app_secret else {}
-        self._hidden = tuple(each for each in (token, app_secret, *self._proof.values()) if each)
+        self._hidden = tuple(filter(None, (token, app_secret, *self._proof.values(), token.partition("|")[2])))
         self._classify = classify
         self._call_s = call_s
         self._upload_s = upload_s

@@ -23,7 +23,8 @@ def read_template(entry: Mapping[str, Any]) -> Template:
     components: Mapping[str, Mapping[str, Any]] = {
         text_of(each.get("type")).upper(): each for each in _list(entry, "components") if isinstance(each, dict)
     }
-    header, body = components.get("HEADER", {}), text_of(components.get("BODY", {}).get("text"))
+    header = components.get("HEADER", {})
+    body = text_of(components.get("BODY", {}).get("text")) or text_of(entry.get("body"))  # cloned from Meta's library
     reason = text_of(entry.get("rejected_reason"))
     return Template(
         name=text_of(entry.get("name")),
