@@ -10,6 +10,7 @@ from gateways.config import ChannelModel
 
 _MODELS: Mapping[str, Mapping[str, str]] = {  # kind, provider ("" where a kind has only one way), module and class
     "telegram": {"": "gateways.telegram.config:TelegramSettings"},
+    "facebook": {"": "gateways.facebook.config:FacebookSettings"},
 }
 KINDS = tuple(_MODELS)
 

@@ -8,6 +8,7 @@ import hmac
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -103,7 +104,7 @@ def phone_of(change: Any) -> str:
 
 def _with_body(request: Hook, what: str, entries: list[Json]) -> Hook:
     body = json.dumps({"object": what, "entry": entries}, separators=(",", ":")).encode()
-    return Hook(request.method, request.headers, request.query, body)
+    return replace(request, body=body)
 
 
 def id_of(value: Any) -> str:
