@@ -196,10 +196,10 @@ def _without(places: Iterable[Place], holes: Sequence[Place]) -> list[tuple[int,
 
 
 def _edges(text: str, start: int, end: int, limit: int | None, mark: str, dialect: Dialect) -> Place | None:
-    if dialect.space_follows:
-        end = _over_punctuation(text, end, len(text) if limit is None else limit)
     while start < end and not _can_open(text, start, mark):
         start += 1
+    if dialect.space_follows and start < end:
+        end = _over_punctuation(text, end, len(text) if limit is None else limit)
     while start < end and not _can_close(text, end, mark, dialect):
         end -= 1
     return (start, end) if start < end else None
@@ -287,7 +287,7 @@ def _neutral(text: str, ranges: Sequence[_Range]) -> dict[int, str]:
         if _is_in(place, mono):
             if found[0] != "`":
                 continue
-        elif left and right and _is_word(left) and _is_word(right) and not edges & {place, place + 1}:
+        elif left.isalnum() and right.isalnum() and not edges & {place, place + 1}:
             continue
         if _is_in(place, addresses):
             instead[place] = f"%{ord(found[0]):02X}"
