@@ -27,6 +27,7 @@ from storage.schema import (
     events,
     opt_outs,
     orders,
+    own_links,
     steps,
     subscriptions,
 )
@@ -103,6 +104,8 @@ async def _erase(connection: AsyncConnection, value: Erasure) -> Sequence[Revoke
     )
     await connection.execute(delete(client_tags).where(client_tags.c.client_id == client))
     await connection.execute(delete(subscriptions).where(subscriptions.c.client_id == client))
+    own = select(deliveries.c.id).where(deliveries.c.client_id == client)
+    await connection.execute(delete(own_links).where(own_links.c.delivery_id.in_(own)))
     await connection.execute(update(events).where(events.c.client_id == client).values(details=None))
     await connection.execute(
         update(clients)

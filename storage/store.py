@@ -12,7 +12,9 @@ from storage.conversations import Conversations
 from storage.database import Database
 from storage.deliveries import Deliveries
 from storage.inbound import InboundStore
+from storage.links import Links
 from storage.mailings import Mailings
+from storage.orders import Orders
 from storage.runs import Runs
 from storage.segments import Segments
 from storage.uploads import Uploads
@@ -34,6 +36,8 @@ class Store:
     runs: Runs
     conversations: Conversations
     uploads: Uploads
+    links: Links
+    orders: Orders
 
 
 @asynccontextmanager
@@ -56,6 +60,8 @@ async def open_store(url: str, *, data_dir: Path, secret: bytes) -> AsyncIterato
         runs=Runs(database, writer),
         conversations=Conversations(database, writer),
         uploads=Uploads(database, writer, data_dir / "media"),
+        links=Links(database, writer),
+        orders=Orders(database, writer),
     )
     writing = asyncio.create_task(writer.run(), name="writer")
     try:

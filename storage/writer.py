@@ -86,6 +86,17 @@ class Writer:
         self._wake.set()
         return cast(Result, await member.done)
 
+    def put(self, apply: Apply[Value, Result], value: Value) -> None:
+        """Have `value` committed no later than anything that is written after it, without waiting for that.
+
+        For what no answer depends on; a failure is logged."""
+        if self._stopped:
+            raise WriterStopped
+        member = _Member(apply, value, asyncio.get_running_loop().create_future())
+        member.done.add_done_callback(_log_failure)
+        self._waiting.append(member)
+        self._wake.set()
+
     async def run(self) -> None:
         """Commit groups until `stop`; what waits then is still committed."""
         try:
@@ -163,6 +174,11 @@ class Writer:
                 await work(connection)
         self.figures.commits += 1
         return results
+
+
+def _log_failure(done: asyncio.Future[Any]) -> None:
+    if not done.cancelled() and (error := done.exception()) is not None:
+        log.error("what nobody waited for could not be written", extra={"error": type(error).__name__})
 
 
 def _fail(member: _Member, error: Exception) -> None:
