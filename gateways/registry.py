@@ -11,6 +11,9 @@ from gateways.config import ChannelModel
 _MODELS: Mapping[str, Mapping[str, str]] = {  # kind, provider ("" where a kind has only one way), module and class
     "telegram": {"": "gateways.telegram.config:TelegramSettings"},
     "facebook": {"": "gateways.facebook.config:FacebookSettings"},
+    "whatsapp": {"twilio": "gateways.twilio.config:TwilioWhatsAppSettings"},
+    "sms": {"twilio": "gateways.twilio.config:TwilioSmsSettings"},
+    "log": {"": "gateways.log.config:LogSettings"},
 }
 KINDS = tuple(_MODELS)
 

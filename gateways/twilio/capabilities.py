@@ -8,9 +8,8 @@ _BODY = Fact(1600, "twilio.com/docs/api/errors/21617: a body is up to 1600 chara
 _NO_BUTTONS = Fact(0, "twilio.com/docs/content: buttons exist in Content templates only")
 _NO_MEDIA = Fact(0, "this kind carries text only")
 
-# A phone, digits without the plus, or the id of a person who shows none (ISO country, a dot, Meta's number).
-WHATSAPP_ADDRESS = r"[1-9][0-9]{5,14}|[A-Z]{2}\.[A-Za-z0-9]{1,128}"
-SMS_ADDRESS = r"[1-9][0-9]{5,14}"
+SMS_ADDRESS = r"[0-9]{5,15}"  # E.164 without the plus
+WHATSAPP_ADDRESS = rf"{SMS_ADDRESS}|[A-Z]{{2}}\.(?:ENT\.)?[A-Za-z0-9]{{1,128}}"  # or the id of one who shows no phone
 
 WHATSAPP = Capabilities(
     kind="whatsapp",
@@ -36,7 +35,7 @@ WHATSAPP = Capabilities(
     max_rate=25.0,  # twilio.com/docs/whatsapp/best-practices-and-faqs: 80/s, less what answers and others need
     carries_reference=True,  # in the query of the StatusCallback
     own_fields=frozenset({"template"}),
-    window_s=24 * 3600.0,  # twilio.com/docs/whatsapp/key-concepts: the 24-hour customer service window
+    window_s=86_400.0 - 300.0,  # twilio.com/docs/whatsapp/key-concepts: 24 hours; less what a call takes
     takes_templates=True,
 )
 

@@ -59,7 +59,7 @@ def template_of(content: Mapping[str, Any]) -> Template:
     approval = _table(content.get("approval_requests"))
     approval = _table(approval.get("whatsapp")) or approval
     types = _table(content.get("types"))
-    shown = _table(types.get(approval.get("content_type"))) or next(map(_table, types.values()), {})
+    shown = _table(types.get(str(approval.get("content_type")))) or next(map(_table, types.values()), {})
     actions = shown.get("actions")
     status = str(approval.get("status") or "unsubmitted").lower()
     return Template(
