@@ -77,6 +77,7 @@ class CarouselLimits:
     max_text: Fact
     max_buttons: Fact  # of one card
     needs_picture: bool = False
+    alike: bool = False  # pictures on all cards or on none, and as many buttons on each, one at least
 
 
 @dataclass(frozen=True, slots=True)

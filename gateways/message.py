@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Any
 
@@ -121,8 +121,9 @@ Element = Text | Pictures | File | Video | Location | Carousel
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """`kinds` are the messenger kinds it exists for (empty: all). `only` holds what differs on one kind: either other
-    elements for that kind or fields that this kind's gateway knows, such as a WhatsApp template."""
+    """`kinds` are the messenger kinds it exists for (empty: all). `only` holds what differs on one kind: other
+    elements, fields of the short form that take the place of the common ones, and fields that this kind's gateway
+    knows, such as a WhatsApp template. docs/decisions/one-message.md tells how they come together."""
 
     elements: tuple[Element, ...] = ()
     kinds: frozenset[str] = frozenset()
@@ -130,13 +131,21 @@ class Message:
 
     def for_kind(self, kind: str) -> tuple[Element, ...]:
         """The elements that a client on this kind of messenger gets."""
-        other = self.only.get(kind, {})
-        own = _elements_in(other)
-        return read_message(own).elements if own else self.elements
+        return _elements_for(self.elements, self.only.get(kind, {}))
 
 
 class InvalidMessage(ValueError):
     """The plain data is no message; the words say where and why, for the person who wrote it."""
+
+
+def for_all(message: Message) -> Message:
+    """The same message for every kind of messenger; what differs on single kinds stays."""
+    return replace(message, kinds=frozenset())
+
+
+def only_for(message: Message, *kinds: str) -> Message:
+    """The same message for these kinds of messenger alone; `for_all` undoes it."""
+    return replace(message, kinds=frozenset(kinds))
 
 
 _ELEMENT: TypeAdapter[Element] = TypeAdapter(Element)
@@ -148,7 +157,9 @@ _SHAPES: Mapping[str, TypeAdapter[Any]] = {
     "location": TypeAdapter(Location),
     "carousel": TypeAdapter(Carousel),
 }
-_SHORT_FORM = ("text", "pictures", "file", "name", "video", "location", "carousel", "buttons")
+_MEDIA = ("pictures", "file", "name", "video", "location", "carousel")
+_SHORT_FORM = ("text", *_MEDIA, "buttons")
+ELEMENT_FIELDS = frozenset({*_SHORT_FORM, "elements"})  # what in `only.<kind>` is not the kind's own
 
 
 def read_message(data: Mapping[str, Any]) -> Message:
@@ -165,7 +176,7 @@ def read_message(data: Mapping[str, Any]) -> Message:
     sources = _list_of(data, "elements", Mapping) or ([short] if short else [])
     elements = tuple(_read_element(source, number) for number, source in enumerate(sources, start=1))
     kinds = frozenset(_list_of(data, "for", str))
-    return Message(elements=elements, kinds=kinds, only=_read_only(data.get("only") or {}))
+    return Message(elements=elements, kinds=kinds, only=_read_only(data.get("only") or {}, elements))
 
 
 _BROKEN = re.compile("[\0\ud800-\udfff]")
@@ -174,15 +185,17 @@ _KNOWN_FIELDS = ("text", "pictures", "file", "video", "location", "carousel", "b
 
 def plain(message: Message) -> dict[str, Any]:
     """The message as plain data in its long form, which `read_message` reads back unchanged."""
-    data: dict[str, Any] = {"elements": [_ELEMENT.dump_python(element, mode="json") for element in message.elements]}
-    for element in data["elements"]:
-        for name in [name for name, value in element.items() if value is None]:
-            del element[name]
+    data: dict[str, Any] = {"elements": [_plain_element(element) for element in message.elements]}
     if message.kinds:
         data["for"] = sorted(message.kinds)
     if message.only:
         data["only"] = {kind: dict(fields) for kind, fields in sorted(message.only.items())}
     return data
+
+
+def _plain_element(element: Element) -> dict[str, Any]:
+    data: dict[str, Any] = _ELEMENT.dump_python(element, mode="json")
+    return {name: value for name, value in data.items() if value is not None}
 
 
 def content_hash(message: Message) -> str:
@@ -203,6 +216,12 @@ def sources_of(message: Message) -> list[str]:
                 sources.append(source)
             case Carousel(carousel=cards):
                 sources.extend(card.picture for card in cards if card.picture)
+    templates = [fields["template"] for fields in message.only.values() if isinstance(fields.get("template"), Mapping)]
+    for header in (template.get("header") for template in templates):
+        if isinstance(header, Mapping) and isinstance(header.get("file"), str):
+            sources.append(header["file"])
+        elif isinstance(header, str) and header.startswith(("media:", "https://", "http://")):
+            sources.append(header)
     return list(dict.fromkeys(sources))
 
 
@@ -210,9 +229,23 @@ def _short_form_in(data: Mapping[str, Any]) -> dict[str, Any]:
     return {name: data[name] for name in _SHORT_FORM if data.get(name) not in (None, "", [], ())}
 
 
-def _elements_in(data: Mapping[str, Any]) -> dict[str, Any]:
-    """What among these fields makes a message, in short form or long."""
-    return _short_form_in(data) | ({"elements": data["elements"]} if "elements" in data else {})
+def _elements_for(common: tuple[Element, ...], other: Mapping[str, Any]) -> tuple[Element, ...]:
+    """What of the common elements stays beside the differences of one kind. Raises InvalidMessage."""
+    if other.get("elements"):
+        own = _short_form_in(other) | {"elements": other["elements"]}
+        return read_message(own).elements
+    given = {name: other[name] for name in _SHORT_FORM if name in other}
+    if not given:
+        return common
+    if len(common) == 1:
+        kept = _plain_element(common[0])
+        if any(given.get(name) for name in _MEDIA if name != "name"):
+            kept = {name: value for name, value in kept.items() if name not in _MEDIA}
+        given = kept | given
+    short = _short_form_in(given)
+    if short.keys() == {"buttons"}:
+        short["text"] = ""
+    return read_message({"elements": [short] if short else []}).elements
 
 
 def _list_of(data: Mapping[str, Any], name: str, wanted: type) -> Sequence[Any]:
@@ -240,14 +273,16 @@ def _require_storable(value: Any) -> None:
             _require_storable(inner)
 
 
-def _read_only(data: Any) -> Mapping[str, Mapping[str, Any]]:
+def _read_only(data: Any, common: tuple[Element, ...]) -> Mapping[str, Mapping[str, Any]]:
     if not isinstance(data, Mapping):
         raise InvalidMessage("“only” must be a table of messenger kinds")
     for kind, fields in data.items():
         if not isinstance(fields, Mapping):
             raise InvalidMessage(f"only.{kind} must be a table of fields")
-        if own := _elements_in(fields):
-            read_message(own)
+        try:
+            _elements_for(common, fields)
+        except InvalidMessage as error:
+            raise InvalidMessage(f"only.{kind}: {error}") from error
     return {kind: dict(fields) for kind, fields in data.items()}
 
 
@@ -262,8 +297,8 @@ def _read_element(data: Mapping[str, Any], number: int) -> Element:
         element: Element = _SHAPES[shape].validate_python(data)
     except ValidationError as error:
         raise InvalidMessage(f"element {number}: {_first_problem(error)}") from error
-    if isinstance(element, Pictures) and not element.pictures:
-        raise InvalidMessage(f"element {number}: pictures is empty")
+    if not data[shape] and shape in ("pictures", "carousel"):
+        raise InvalidMessage(f"element {number}: {shape} is empty")
     return element
 
 
