@@ -1,5 +1,5 @@
-"""What Meta's two simulated messengers share: the Graph API's envelopes and tokens, its throttles and usage headers, the
-app with its subscription, and signed webhooks that end after too many failures.
+"""What Meta's two simulated messengers share: the Graph API's envelopes and tokens, its throttles and usage headers,
+the app with its subscription, and signed webhooks that end after too many failures.
 
 Written from Meta's documentation, not from our gateways: what both misread would stay hidden otherwise.
 """
@@ -114,6 +114,13 @@ class MetaPlatform(Platform):
         self.pressures: dict[str, Pressure] = {}
         self.unsubscribes_after = 8  # failures of one body, in the place of an hour
         self._waiting: dict[str, list[Json]] = {}  # entries by account, about to be posted
+
+    def add_account(self, key: str, **terms: Any) -> SimAccount:
+        """The app's URL hears of it at once, where one is set."""
+        account = super().add_account(key, **terms)
+        if self.callback_url and account.hook is None:
+            account.hook = Hook(self.callback_url)
+        return account
 
     # --- calls
 
