@@ -10,7 +10,9 @@ from gateways.config import ChannelModel
 
 _MODELS: Mapping[str, Mapping[str, str]] = {  # kind, provider ("" where a kind has only one way), module and class
     "telegram": {"": "gateways.telegram.config:TelegramSettings"},
+    "viber": {"": "gateways.viber.config:ViberSettings"},
     "facebook": {"": "gateways.facebook.config:FacebookSettings"},
+    "vk": {"": "gateways.vk.config:VkSettings"},
     "whatsapp": {"twilio": "gateways.twilio.config:TwilioWhatsAppSettings"},
     "sms": {"twilio": "gateways.twilio.config:TwilioSmsSettings"},
     "log": {"": "gateways.log.config:LogSettings"},

@@ -1,0 +1,181 @@
+"""One community's methods over HTTP: forms out, JSON in, every failure as a GatewayError, and 20 requests a second."""
+
+import asyncio
+import json
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+from urllib.parse import urlencode
+
+from aiohttp import FormData
+from yarl import URL
+
+from gateways.base import GatewayError, OutcomeUnknown, Unavailable
+from gateways.http import HttpAnswer, HttpClient
+from gateways.vk.errors import MediaRefused, error_of, error_of_call
+
+API_VERSION = "5.199"
+CALL_S = 30.0
+UPLOAD_S = 300.0  # 200 MB over a slow line
+
+MOST_PER_S = 18  # of a community key's 20, dev.vk.com/en/api/bots/development/messages; less a margin for jitter
+MOST_ASKED_PER_S = 12  # calls that are no sends, so that sends find room
+
+_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file for one of VK's upload servers."""
+
+    name: str
+    content_type: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """What a script returned, and the errors of its calls in their order."""
+
+    returned: Any
+    errors: Sequence[Any]
+
+
+class Requests:
+    """Keeps all requests of a key within a second's limit: sends are paced by their lane and only counted, whatever
+    else is asked waits for room."""
+
+    def __init__(
+        self,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._all: deque[float] = deque(maxlen=MOST_PER_S)
+        self._asked: deque[float] = deque(maxlen=MOST_ASKED_PER_S)
+        self._turn = asyncio.Lock()
+
+    def count(self) -> None:
+        self._all.append(self._monotonic())
+
+    async def wait(self) -> None:
+        """Return when one more may go, which is counted; first come, first served."""
+        async with self._turn:
+            while (wait_s := self._until_room()) > 0:
+                await self._sleep(wait_s)
+            self.count()
+            self._asked.append(self._monotonic())
+
+    def _until_room(self) -> float:
+        now = self._monotonic()
+        full = [moments[0] for moments in (self._all, self._asked) if len(moments) == moments.maxlen]
+        return max((first + 1.0 - now for first in full), default=0.0)
+
+
+class VkApi:
+    def __init__(
+        self, http: HttpClient, api_base: str, token: str, *, call_s: float, upload_s: float, requests: Requests
+    ) -> None:
+        self._http = http
+        self._prefix = api_base.rstrip("/") + "/"
+        self._token = token
+        self._urls: dict[str, URL] = {}
+        self._call_s = call_s
+        self._upload_s = upload_s
+        self._requests = requests
+
+    async def send(self, values: Mapping[str, Any], hidden: Sequence[str] = ()) -> Any:
+        """messages.send. Raises GatewayError."""
+        self._requests.count()
+        return (await self._call("messages.send", values, hidden))["response"]
+
+    async def execute(self, code: str, hidden: Sequence[str] = ()) -> Executed:
+        """Run a script of sends. Raises GatewayError where the whole of it failed."""
+        self._requests.count()
+        answer = await self._call("execute", {"code": code}, hidden)
+        errors = answer.get("execute_errors")
+        return Executed(answer["response"], errors if isinstance(errors, list) else [])
+
+    async def ask(self, method: str, values: Mapping[str, Any] | None = None, hidden: Sequence[str] = ()) -> Any:
+        """The response of a method that may be repeated, so that its outcome is never unknown. Raises GatewayError."""
+        await self._requests.wait()
+        try:
+            return (await self._call(method, values or {}, hidden))["response"]
+        except OutcomeUnknown as error:
+            raise Unavailable(error.words, code=error.code) from None
+
+    async def upload(self, url: Any, field: str, file: Upload) -> Mapping[str, Any]:
+        """Bring a file to the server that VK named; what it answers. Raises Unavailable, MediaRefused."""
+        form = FormData(quote_fields=False)
+        form.add_field(field, BytesIO(file.content), filename=file.name, content_type=file.content_type)
+        try:
+            answer = await self._http.post(self._server(url), form, total_s=self._upload_s)
+        except OutcomeUnknown as error:
+            raise Unavailable(error.words) from None
+        read = _json(answer)
+        if not isinstance(read, Mapping):
+            raise Unavailable(f"the upload server answers HTTP {answer.status} without an answer of VK")
+        if "error" in read:
+            raise MediaRefused("VK's upload server refused the file", code=str(read.get("error_code") or ""))
+        return read
+
+    async def poll(self, url: Any, query: Mapping[str, str], *, wait_s: float) -> Mapping[str, Any]:
+        """Ask a Long Poll server. Raises Unavailable."""
+        try:
+            answer = await self._http.get(self._server(url).update_query(query), total_s=wait_s + self._call_s / 2)
+        except OutcomeUnknown as error:
+            raise Unavailable(error.words) from None
+        read = _json(answer)
+        if not isinstance(read, Mapping):
+            raise Unavailable(f"the Long Poll server answers HTTP {answer.status} without an answer of VK")
+        return read
+
+    async def _call(self, method: str, values: Mapping[str, Any], hidden: Sequence[str]) -> Mapping[str, Any]:
+        # A lone half of an emoji must not fail the rest.
+        form = urlencode({**values, "access_token": self._token, "v": API_VERSION}, errors="replace")
+        answer = await self._http.post(self._url(method), form.encode(), _FORM, total_s=self._call_s)
+        read = _json(answer)
+        if isinstance(read, Mapping) and "response" in read:
+            return read
+        if read is None:
+            raise OutcomeUnknown(f"HTTP {answer.status} without an answer of VK", code=str(answer.status))
+        raise error_of_call(read, self.hides(hidden))
+
+    def error_in(self, error: Any, hidden: Sequence[str] = ()) -> GatewayError:
+        """One of a script's errors as ours."""
+        known = error if isinstance(error, Mapping) else {}
+        return error_of(known.get("error_code"), known.get("error_msg"), self.hides(hidden))
+
+    def hides(self, addresses: Sequence[str]) -> tuple[str, ...]:
+        """What no words may show."""
+        return (self._token, *(each for each in addresses if len(each) > 3))
+
+    def _url(self, method: str) -> URL:
+        url = self._urls.get(method)
+        if url is None:
+            url = self._urls[method] = URL(self._prefix + method)
+        return url
+
+    def _server(self, url: Any) -> URL:
+        """An address that VK gave is followed as given."""
+        try:
+            server = URL(str(url), encoded=True)
+        except ValueError:
+            server = URL()
+        if server.scheme not in ("http", "https") or not server.host:
+            raise Unavailable("VK named no server")
+        return server
+
+
+def _json(answer: HttpAnswer) -> Any:
+    """The answer's JSON; None where VK did not write it: it answers 200 whatever happened."""
+    if answer.status != 200:
+        return None
+    try:
+        return json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return None
