@@ -105,6 +105,7 @@ def engine_settings(config: Config) -> EngineSettings:
         timezone=config.app.timezone,
         tries=config.sending.tries,
         interrupt_at=InterruptAt(limits.failed_share, limits.after, limits.gone_share),
+        links_counted=config.app.public_url is not None,
     )
 
 

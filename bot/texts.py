@@ -19,6 +19,12 @@ LOCALE_FOLDER: Final = Path(__file__).parent / "locale"
 DOMAIN: Final = "carillon"
 
 
+def locale_for(language: str | None, otherwise: str) -> str:
+    """The locale that speaks this language, if there is one; English is what sentences are written in."""
+    name = (language or "").replace("_", "-").partition("-")[0].lower()
+    return name if name == "en" or (name and gettext.find(DOMAIN, LOCALE_FOLDER, [name])) else otherwise
+
+
 class Html(str):
     """Text that is in our HTML subset already."""
 

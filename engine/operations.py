@@ -11,7 +11,7 @@ from engine.clock import Clock
 from engine.errors import Invalid, NotFound, Refused, Stale, _
 from engine.plan import channels_of
 from engine.settings import CHANGEABLE_UNTIL_S, EngineSettings, QuotaPer
-from engine.statistics import render_figures
+from engine.statistics import render_figures, revenue_in
 from gateways.base import Account, AddressGone, ChannelBroken, GatewayError
 from gateways.message import content_hash
 from storage import settling
@@ -316,7 +316,6 @@ class Operations:
             (await self.store.deliveries.counters([mailing.step_id]))[mailing.step_id],
             settings=self.settings,
             states=await self.store.mailings.channel_states(),
-            orders=await self.store.mailings.orders_of(mailing.step_id),
             stopped=await self.stopped() is not None,
             at=self._clock.now(),
         )
@@ -331,9 +330,11 @@ class Operations:
         """Mailings that have started and not ended."""
         return await self.store.mailings.with_status(_STARTED)
 
-    async def totals(self, since: datetime | None = None) -> dict[str, int]:
-        """Counters of all mailings launched since then, summed."""
-        return await self.store.mailings.totals(since)
+    async def totals(self, since: datetime | None = None) -> dict[str, Any]:
+        """Counters of all mailings launched since then, summed; `revenue` is a table by currency."""
+        sums = await self.store.mailings.totals(since)
+        counted = {name: amount for name, amount in sums.items() if not name.startswith("revenue:")}
+        return {**counted, "revenue": revenue_in(sums)}
 
     async def failed(self, mailing_id: int, *, after_id: int = 0, limit: int = 100) -> list[DeliveryRow]:
         mailing = await self.get(mailing_id)

@@ -3,10 +3,11 @@
 import re
 from decimal import Decimal
 
+from storage.money import DIGITS
+
 _PRICE = re.compile(
     r"(?:(?P<before>[A-Za-z]{3})\s*)?(?P<amount>[0-9](?:[0-9.,'’\u00a0\u202f ]*[0-9])?)\s*(?P<after>[A-Za-z]{3})?"
 )
-_MOST_DIGITS = 14  # before the point: what storage keeps exactly
 
 
 def read_price(text: str | None) -> tuple[Decimal, str] | None:
@@ -15,7 +16,7 @@ def read_price(text: str | None) -> tuple[Decimal, str] | None:
     if found is None or (found["before"] is None) == (found["after"] is None):
         return None
     whole, point, cents = _split(re.sub(r"['’\s]", "", found["amount"]))
-    if len(whole) > _MOST_DIGITS:
+    if len(whole) > DIGITS:
         return None
     return Decimal(f"{whole}{point}{cents}"), (found["before"] or found["after"]).upper()
 

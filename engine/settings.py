@@ -57,3 +57,4 @@ class EngineSettings:
     tries: int = 3
     interrupt_at: InterruptAt = field(default_factory=InterruptAt)
     drain_s: float = 8.0  # how long a shutdown waits for what is in flight
+    links_counted: bool = False  # whether links lead through us, so that their clicks are numbers

@@ -7,6 +7,7 @@ from typing import Any
 from engine.settings import EngineSettings
 from gateways.base import ReceiptState
 from storage.mailings import ChannelState
+from storage.money import from_ten_thousandths
 from storage.records import Mailing, Status
 
 RATE_IS_FRESH_S = 5.0
@@ -22,7 +23,6 @@ def render_figures(
     *,
     settings: EngineSettings,
     states: Mapping[str, ChannelState],
-    orders: Mapping[str, Any],
     stopped: bool,
     at: datetime,
 ) -> dict[str, Any]:
@@ -45,10 +45,12 @@ def render_figures(
         **{name: totals.get(name, 0) for name in ENDS},
         **_receipts(by_channel, "delivered"),
         **_receipts(by_channel, "read"),
-        "clicked": _clicks(totals, "clicked"),
-        "clicks": _clicks(totals, "clicks"),
+        "clicked": _clicks(totals, "clicked", settings),
+        "clicks": _clicks(totals, "clicks", settings),
         "unsubscribed": totals.get("unsubscribed", 0),
-        **orders,
+        "orders": totals.get("orders", 0),
+        "sales": totals.get("sales", 0),
+        "revenue": revenue_in(totals),
         "rate": _rate(mailing, totals, at),
         "eta_seconds": _eta(mailing, by_channel, settings),
         "progress": _progress(mailing, planned, waiting),
@@ -108,10 +110,20 @@ def _receipts(by_channel: Mapping[str, Mapping[str, Any]], name: str) -> dict[st
     }
 
 
-def _clicks(totals: Mapping[str, int], name: str) -> dict[str, int | None]:
-    """Links are not counted before they lead through us, so theirs are null."""
+def _clicks(totals: Mapping[str, int], name: str, settings: EngineSettings) -> dict[str, int | None]:
+    """Links are not counted unless they lead through us: theirs are null then."""
     counted: dict[str, int | None] = {kind: totals.get(f"{name}:{kind}", 0) for kind in CLICKS}
-    return counted | {"link": None, "text_link": None}
+    return counted if settings.links_counted else counted | {"link": None, "text_link": None}
+
+
+def revenue_in(totals: Mapping[str, int]) -> dict[str, str]:
+    """What paid orders came to, by currency: {"EUR": "39.80"}."""
+    prefix = "revenue:"
+    return {
+        name.removeprefix(prefix): f"{from_ten_thousandths(amount):.2f}"
+        for name, amount in sorted(totals.items())
+        if name.startswith(prefix) and amount
+    }
 
 
 def _by_reason(totals: Mapping[str, int], name: str) -> dict[str, int]:

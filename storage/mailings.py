@@ -22,7 +22,6 @@ from storage.schema import (
     links,
     mailings,
     notices,
-    orders,
     settings,
     steps,
 )
@@ -238,24 +237,6 @@ class Mailings:
             if since is not None:
                 launched = launched.where(steps.c.launched_at >= since)
             return sums | {"mailings": int(await connection.scalar(launched) or 0)}
-
-    async def orders_of(self, step_id: int) -> dict[str, Any]:
-        """How many orders the step brought, how many of them are paid, and what these came to by currency."""
-        statement = (
-            select(orders.c.state, orders.c.currency, func.count(), func.sum(orders.c.amount))
-            .join(deliveries, deliveries.c.id == orders.c.delivery_id)
-            .where(deliveries.c.step_id == step_id)
-            .group_by(orders.c.state, orders.c.currency)
-        )
-        figures: dict[str, Any] = {"orders": 0, "sales": 0, "revenue": {}}
-        async with self._database.read() as connection:
-            for state, currency, count, amount in await connection.execute(statement):
-                figures["orders"] += count
-                if state == "paid":
-                    figures["sales"] += count
-                    if currency is not None and amount is not None:
-                        figures["revenue"][currency] = f"{amount:.2f}"
-        return figures
 
     # --- notices, audit ---
 

@@ -18,8 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from storage.counters import CounterKey, add_counters
 from storage.database import Database, insert
 from storage.errors import NotFound, Refused, _
+from storage.money import in_ten_thousandths
 from storage.reactions import counter_key
-from storage.schema import clients, deliveries, events, in_ten_thousandths, orders, steps, updates
+from storage.schema import clients, deliveries, events, orders, steps, updates
 from storage.writer import Writer
 
 # How long a touch counts, from the touch on: platforms/tracking.md section 6.

@@ -30,6 +30,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TIMESTAMP, TypeDecorator, TypeEngine
 
+from storage.money import from_ten_thousandths, in_ten_thousandths
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -69,16 +71,6 @@ class Money(TypeDecorator[Decimal]):
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:
         return None if value is None else from_ten_thousandths(value)
-
-
-def in_ten_thousandths(amount: Decimal) -> int:
-    return int((amount * 10_000).to_integral_value())
-
-
-def from_ten_thousandths(amount: int) -> Decimal:
-    """With two digits after the point, and more only where they say something."""
-    exact = Decimal(amount) / 10_000
-    return exact.quantize(Decimal("0.01")) if amount % 100 == 0 else exact
 
 
 Id = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only in an INTEGER primary key

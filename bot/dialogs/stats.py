@@ -24,12 +24,25 @@ from bot.dialogs.talk import (
 )
 from bot.screens import Said, Screen
 from bot.texts import Texts, _
+from engine.statistics import CLICKS
 from gateways.base import ReceiptState
 from storage.records import Mailing, Status
 
 PERIODS = {"today": _("Today"), "week": _("Last 7 days"), "month": _("Last 30 days"), "all": _("Since the beginning")}
 _PERIOD_WORDS = {"day": "today", "yesterday": "today", "7": "week", "30": "month", "everything": "all", "total": "all"}
-_SUMMED = ("audience", "planned", "sent", "failed", "waiting", "skipped", "cancelled", "unknown", "unsubscribed")
+_SUMMED = (
+    "audience",
+    "planned",
+    "sent",
+    "failed",
+    "waiting",
+    "skipped",
+    "cancelled",
+    "unknown",
+    "unsubscribed",
+    "orders",
+    "sales",
+)
 
 
 async def open_stats(talk: Talk, page: str = "0") -> Screens:
@@ -223,7 +236,7 @@ async def open_period(talk: Talk, period: str) -> Screens:
     return [card(text, rows, ask=t.plain("A mailing's number or name, or week"))]
 
 
-def _totals(talk: Talk, totals: Mapping[str, int]) -> str:
+def _totals(talk: Talk, totals: Mapping[str, Any]) -> str:
     t = talk.t
     if not totals.get("mailings"):
         return t("No mailing was launched in this time.")
@@ -231,7 +244,7 @@ def _totals(talk: Talk, totals: Mapping[str, int]) -> str:
     return paragraphs(count, numbers(t, _as_figures(talk, totals), _silent(talk)))
 
 
-def _as_figures(talk: Talk, totals: Mapping[str, int]) -> dict[str, Any]:
+def _as_figures(talk: Talk, totals: Mapping[str, Any]) -> dict[str, Any]:
     """Summed counters as the figures of one mailing: what no messenger reports is None."""
     kinds = [channel.able for channel in talk.settings.channels.values()]
     amounts: dict[str, Any] = {name: totals.get(name, 0) for name in _SUMMED}
@@ -239,8 +252,10 @@ def _as_figures(talk: Talk, totals: Mapping[str, int]) -> dict[str, Any]:
         reporting = [able for able in kinds if state in able.receipts]
         amounts[name] = totals.get(name, 0) if reporting else None
         amounts[f"{name}_of"] = 0 if len(reporting) < len(kinds) else None
-    clicked = {name: totals.get(f"clicked:{name}", 0) for name in ("any", "message", "buy")}
-    return {**amounts, "clicked": {**clicked, "link": None}}
+    clicked = {name: totals.get(f"clicked:{name}", 0) for name in CLICKS}
+    if not talk.settings.links_counted:
+        clicked |= {"link": None, "text_link": None}
+    return {**amounts, "clicked": clicked, "revenue": totals.get("revenue", {})}
 
 
 def _silent(talk: Talk) -> str:
