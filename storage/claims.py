@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateways.base import AddressStatus
+from storage.bulk import among, is_among
 from storage.clients import values_for
 from storage.quotas import DayQuota, PackageQuota, quota_left
 from storage.records import Claimed, DeliveryState, Status
@@ -36,6 +37,7 @@ class ClaimRequest:
     run_id: int
     at: datetime
     quota: DayQuota | PackageQuota | None = None
+    fields: frozenset[str] | None = None  # of the card, that the message names; None: all
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,12 @@ async def claim(connection: AsyncConnection, requests: Sequence[ClaimRequest]) -
             used_up[id(request)] = left <= 0
             bounded = replace(request, limit=max(min(request.limit, left - in_hand), 0))
             taken[id(request)] = (await _take(connection, [bounded]))[0]
-    cards = await values_for(connection, [row.client_id for rows in taken.values() for row in rows])
+    fields = (
+        None
+        if any(request.fields is None for request in requests)
+        else set[str]().union(*(request.fields or () for request in requests))
+    )
+    cards = await values_for(connection, [row.client_id for rows in taken.values() for row in rows], fields)
     return [
         Claim([_claimed(row, cards) for row in taken[id(request)]], used_up.get(id(request), False))
         for request in requests
@@ -72,13 +79,13 @@ async def _take(connection: AsyncConnection, requests: Sequence[ClaimRequest]) -
         values = {f"{name}_{n}": value for n, request in enumerate(some) for name, value in _terms(request).items()}
         for row in await connection.execute(_due(len(some)), values):
             taken[begin + row.request].append(row)
-    marks = [
-        {"delivery": row.id, "run": request.run_id}
-        for request, rows in zip(requests, taken, strict=True)
-        for row in rows
-    ]
-    if marks:
-        await connection.execute(_TAKE, marks)
+    for run_id in {request.run_id for request in requests}:
+        ids = [
+            row.id for request, rows in zip(requests, taken, strict=True) for row in rows if request.run_id == run_id
+        ]
+        if ids:
+            dialect = connection.dialect.name
+            await connection.execute(_take_these(dialect), {"ids": among(dialect, ids), "run": run_id})
     return taken
 
 
@@ -122,11 +129,13 @@ def _due_one(number: int) -> Select[Any]:
     )
 
 
-_TAKE = (
-    update(deliveries)
-    .where(deliveries.c.id == bindparam("delivery"), deliveries.c.state == DeliveryState.PLANNED.value)
-    .values(state=DeliveryState.SENDING.value, run_id=bindparam("run"), started_at=None)
-)
+@cache
+def _take_these(dialect: str) -> Executable:
+    return (
+        update(deliveries)
+        .where(is_among(dialect, deliveries.c.id, "ids"), deliveries.c.state == DeliveryState.PLANNED.value)
+        .values(state=DeliveryState.SENDING.value, run_id=bindparam("run"), started_at=None)
+    )
 
 
 async def _quota_left(
@@ -172,37 +181,48 @@ async def start(connection: AsyncConnection, requests: Sequence[StartRequest]) -
     """Mark deliveries as about to be written to the socket, after a last look at each.
 
     Answers for each id GO, RELEASE, or the status of an address that is no longer enabled."""
+    dialect = connection.dialect.name
     ids = [delivery for request in requests for delivery in request.ids]
-    stopped = await _is_stopped(connection)
-    verdicts: dict[int, str] = {}
-    looked = await connection.execute(_LOOK, {"ids": ids})
-    for row in looked:
-        if stopped or row.step_status != Status.SENDING:
-            verdicts[row.id] = RELEASE
-        else:
-            verdicts[row.id] = GO if row.status == AddressStatus.ENABLED else row.status
-    marks = [
-        {"delivery": delivery, "at": request.at}
-        for request in requests
-        for delivery in request.ids
-        if verdicts.get(delivery) == GO
-    ]
-    if marks:
-        await connection.execute(_MARK, marks)
+    if await _is_stopped(connection):
+        return [dict.fromkeys(request.ids, RELEASE) for request in requests]
+    at = max(request.at for request in requests)
+    go = set(await connection.scalars(_start_these(dialect), {"ids": among(dialect, ids), "at": at}))
+    verdicts = dict.fromkeys(go, GO)
+    if held := [delivery for delivery in ids if delivery not in go]:
+        for row in await connection.execute(_why_held(dialect), {"ids": among(dialect, held)}):
+            if row.step_status == Status.SENDING and row.status != AddressStatus.ENABLED:
+                verdicts[row.id] = row.status
     return [{delivery: verdicts.get(delivery, RELEASE) for delivery in request.ids} for request in requests]
 
 
-_LOOK = (
-    select(deliveries.c.id, addresses.c.status, steps.c.status.label("step_status"))
-    .join(addresses, addresses.c.id == deliveries.c.address_id)
-    .join(steps, steps.c.id == deliveries.c.step_id)
-    .where(deliveries.c.id.in_(bindparam("ids", expanding=True)), deliveries.c.state == DeliveryState.SENDING.value)
-)
-_MARK = (
-    update(deliveries)
-    .where(deliveries.c.id == bindparam("delivery"))
-    .values(started_at=bindparam("at", type_=deliveries.c.started_at.type))
-)
+@cache
+def _start_these(dialect: str) -> Executable:
+    """The last look and the mark in one: those that may go, marked as started."""
+    address = select(addresses.c.status).where(addresses.c.id == deliveries.c.address_id).scalar_subquery()
+    step = select(steps.c.status).where(steps.c.id == deliveries.c.step_id).scalar_subquery()
+    return (
+        update(deliveries)
+        .where(
+            is_among(dialect, deliveries.c.id, "ids"),
+            deliveries.c.state == DeliveryState.SENDING.value,
+            address == AddressStatus.ENABLED.value,
+            step == Status.SENDING.value,
+        )
+        .values(started_at=bindparam("at", type_=deliveries.c.started_at.type))
+        .returning(deliveries.c.id)
+    )
+
+
+@cache
+def _why_held(dialect: str) -> Executable:
+    return (
+        select(deliveries.c.id, addresses.c.status, steps.c.status.label("step_status"))
+        .join(addresses, addresses.c.id == deliveries.c.address_id)
+        .join(steps, steps.c.id == deliveries.c.step_id)
+        .where(is_among(dialect, deliveries.c.id, "ids"), deliveries.c.state == DeliveryState.SENDING.value)
+    )
+
+
 _STOPPED = select(settings.c.value).where(settings.c.name == "stopped")
 
 

@@ -51,12 +51,18 @@ class Written(float):
         return self.text
 
 
-async def values_for(connection: AsyncConnection, client_ids: Collection[int]) -> dict[int, Mapping[str, Any]]:
-    """The cards as templates see them; what is not known is absent.
+async def values_for(
+    connection: AsyncConnection, client_ids: Collection[int], fields: Collection[str] | None = None
+) -> dict[int, Mapping[str, Any]]:
+    """The cards as templates see them; what is not known is absent. `fields` are those that are needed; None: all.
 
     `id` is the client's id in the user's own system, `tags` a list of names; attributes stand by name: numbers as
     numbers, dates as ISO text."""
-    slots = {row.name: row.slot for row in await connection.execute(_SLOTS)}
+    if fields is not None and not fields:
+        return {client_id: {} for client_id in client_ids}
+    slots: Mapping[str, int] = {}
+    if fields is None or not CARD_FIELDS.issuperset(fields):
+        slots = {row.name: row.slot for row in await connection.execute(_SLOTS)}
     rows = (await connection.execute(_cards_with(tuple(slots.values())), {"ids": list(client_ids)})).all()
     tag_ids = {int(tag) for row in rows for tag in row[2].split(",") if tag}
     names = await _tag_names(connection, tag_ids)

@@ -1,11 +1,11 @@
 """Counters: moved in the transaction that moves the rows, never recounted."""
 
 from collections.abc import Mapping
-from functools import cache
 
-from sqlalchemy import Executable
+from sqlalchemy import Insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from storage.bulk import Rows
 from storage.database import insert_in
 from storage.records import DeliveryState
 from storage.schema import counters
@@ -15,22 +15,28 @@ CounterKey = tuple[int, str, str, str, str]  # step, channel, variant, sender, n
 
 async def add_counters(connection: AsyncConnection, deltas: Mapping[CounterKey, int]) -> None:
     """Move counters, in key order so that two processes never wait for each other in a circle."""
-    rows = [
-        {"step_id": key[0], "channel": key[1], "variant": key[2], "sender": key[3], "name": key[4], "amount": amount}
-        for key, amount in sorted(deltas.items())
-        if amount
-    ]
-    if rows:
-        await connection.execute(_add(connection.dialect.name), rows)
+    await _COUNTERS.insert(connection, [(*key, amount) for key, amount in sorted(deltas.items()) if amount])
 
 
-@cache
-def _add(dialect: str) -> Executable:
+def _add(dialect: str) -> Insert:
     statement = insert_in(dialect, counters)
     return statement.on_conflict_do_update(
         index_elements=list(counters.primary_key.columns),
         set_={"amount": counters.c.amount + statement.excluded.amount},
     )
+
+
+_COUNTERS = Rows(
+    [
+        counters.c.step_id,
+        counters.c.channel,
+        counters.c.variant,
+        counters.c.sender,
+        counters.c.name,
+        counters.c.amount,
+    ],
+    _add,
+)
 
 
 def count_end(

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Executable, bindparam, func, select, update
+from sqlalchemy import Executable, Insert, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from storage.bulk import Rows, among, is_among
 from storage.clients import AddressChange, change_addresses, move_address
 from storage.counters import CounterKey, add_counters, count_end
 from storage.database import insert_in
@@ -19,10 +20,10 @@ from storage.schema import attempts, deliveries, parts, receipts
 
 async def finish(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> Sequence[bool]:
     """Commit how deliveries ended. False for one that was not in hand any more (the outcome had been committed)."""
-    in_hand = await _in_hand(connection, [outcome.delivery.id for outcome in outcomes])
+    in_hand = await _finish_plain(connection, [outcome for outcome in outcomes if _is_plain(outcome)])
+    in_hand |= await _finish_others(connection, [outcome for outcome in outcomes if not _is_plain(outcome)])
     fresh = [outcome for outcome in outcomes if outcome.delivery.id in in_hand]
     if fresh:
-        await connection.execute(_FINISH, [_finished(outcome) for outcome in fresh])
         await _keep_attempts(connection, fresh)
         await _keep_parts(connection, fresh)
         await _move_addresses(connection, fresh)
@@ -30,6 +31,56 @@ async def finish(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> Se
         await _apply_early_receipts(connection, fresh)
         await use_quota(connection, fresh)
     return [outcome.delivery.id in in_hand for outcome in outcomes]
+
+
+def _is_plain(outcome: Outcome) -> bool:
+    """Sent, as nearly all are: these need no statement of their own."""
+    return outcome.state is DeliveryState.SENT and outcome.reason is None
+
+
+async def _finish_plain(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> set[int]:
+    """Those of them that were in hand. They end at one time: that of this commit, near enough."""
+    if not outcomes:
+        return set()
+    dialect = connection.dialect.name
+    ids = among(dialect, [outcome.delivery.id for outcome in outcomes])
+    at = max(outcome.finished_at for outcome in outcomes)
+    return set(await connection.scalars(_finish_sent(dialect), {"ids": ids, "at": at}))
+
+
+@cache
+def _finish_sent(dialect: str) -> Executable:
+    return (
+        update(deliveries)
+        .where(is_among(dialect, deliveries.c.id, "ids"), deliveries.c.state == DeliveryState.SENDING.value)
+        .values(
+            state=DeliveryState.SENT.value,
+            reason=None,
+            tries=deliveries.c.tries + 1,
+            finished_at=bindparam("at", type_=deliveries.c.finished_at.type),
+            run_id=None,
+        )
+        .returning(deliveries.c.id)
+    )
+
+
+async def _finish_others(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> set[int]:
+    if not outcomes:
+        return set()
+    dialect = connection.dialect.name
+    ids = among(dialect, [outcome.delivery.id for outcome in outcomes])
+    in_hand = set(await connection.scalars(_in_hand(dialect), {"ids": ids}))
+    ended = [_finished(outcome) for outcome in outcomes if outcome.delivery.id in in_hand]
+    if ended:
+        await connection.execute(_FINISH, ended)
+    return in_hand
+
+
+@cache
+def _in_hand(dialect: str) -> Executable:
+    return select(deliveries.c.id).where(
+        is_among(dialect, deliveries.c.id, "ids"), deliveries.c.state == DeliveryState.SENDING.value
+    )
 
 
 _FINISH = (
@@ -60,39 +111,28 @@ def _finished(outcome: Outcome) -> Mapping[str, Any]:
     }
 
 
-async def _in_hand(connection: AsyncConnection, ids: Sequence[int]) -> set[int]:
-    return set(await connection.scalars(_IN_HAND, {"ids": ids}))
-
-
-_IN_HAND = select(deliveries.c.id).where(
-    deliveries.c.id.in_(bindparam("ids", expanding=True)), deliveries.c.state == DeliveryState.SENDING.value
-)
-
-
 async def _keep_attempts(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> None:
     rows = [
-        {
-            "delivery_id": outcome.delivery.id,
-            "number": outcome.delivery.attempt,
-            "channel": outcome.channel,
-            "address_id": outcome.delivery.address_id,
-            "tries": outcome.tries,
-            "started_at": outcome.started_at,
-            "finished_at": outcome.finished_at,
-            "outcome": outcome.state.value,
-            "reason": outcome.reason,
-            "code": outcome.code,
-            "words": outcome.words,
-        }
+        (
+            outcome.delivery.id,
+            outcome.delivery.attempt,
+            outcome.channel,
+            outcome.delivery.address_id,
+            outcome.tries,
+            outcome.started_at,
+            outcome.finished_at,
+            outcome.state.value,
+            outcome.reason,
+            outcome.code,
+            outcome.words,
+        )
         for outcome in outcomes
         if outcome.started_at is not None
     ]
-    if rows:
-        await connection.execute(_keep_attempt(connection.dialect.name), rows)
+    await _ATTEMPTS.insert(connection, rows)
 
 
-@cache
-def _keep_attempt(dialect: str) -> Executable:
+def _attempt(dialect: str) -> Insert:
     """A further try of the same attempt writes over the one before."""
     statement = insert_in(dialect, attempts)
     changed = ("tries", "started_at", "finished_at", "outcome", "reason", "code", "words")
@@ -101,27 +141,53 @@ def _keep_attempt(dialect: str) -> Executable:
     )
 
 
+_ATTEMPTS = Rows(
+    [
+        attempts.c.delivery_id,
+        attempts.c.number,
+        attempts.c.channel,
+        attempts.c.address_id,
+        attempts.c.tries,
+        attempts.c.started_at,
+        attempts.c.finished_at,
+        attempts.c.outcome,
+        attempts.c.reason,
+        attempts.c.code,
+        attempts.c.words,
+    ],
+    _attempt,
+)
+
+
 async def _keep_parts(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> None:
     rows = [
-        {
-            "delivery_id": outcome.delivery.id,
-            "attempt": outcome.delivery.attempt,
-            "position": part.position,
-            "channel": outcome.channel,
-            "external_id": part.external_id,
-            "accepted_at": outcome.finished_at,
-            "details": dict(part.details) or None,
-        }
+        (
+            outcome.delivery.id,
+            outcome.delivery.attempt,
+            part.position,
+            outcome.channel,
+            part.external_id,
+            outcome.finished_at,
+            dict(part.details) or None,
+        )
         for outcome in outcomes
         for part in outcome.parts
     ]
-    if rows:
-        await connection.execute(_keep_part(connection.dialect.name), rows)
+    await _PARTS.insert(connection, rows)
 
 
-@cache
-def _keep_part(dialect: str) -> Executable:
-    return insert_in(dialect, parts).on_conflict_do_nothing()
+_PARTS = Rows(
+    [
+        parts.c.delivery_id,
+        parts.c.attempt,
+        parts.c.position,
+        parts.c.channel,
+        parts.c.external_id,
+        parts.c.accepted_at,
+        parts.c.details,
+    ],
+    lambda dialect: insert_in(dialect, parts).on_conflict_do_nothing(),
+)
 
 
 async def _apply_early_receipts(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> None:

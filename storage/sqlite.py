@@ -89,6 +89,9 @@ class Direct:
     async def scalars(self, statement: Executable, parameters: Mapping[str, Any] | None = None) -> ScalarResult[Any]:
         return self._connection.scalars(statement, parameters)
 
+    async def exec_driver_sql(self, statement: str, parameters: Any = None) -> Result[Any]:
+        return self._connection.exec_driver_sql(statement, parameters)
+
     async def run_sync(self, call: Callable[..., T], *arguments: Any) -> T:
         return call(self._connection, *arguments)
 

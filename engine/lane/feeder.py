@@ -79,7 +79,7 @@ class Feeder:
             return False
         want = self._ahead(step) - step.waiting()
         channel, at = self._state.channel.id, self._state.clock.now()
-        request = claims.ClaimRequest(step.step_id, channel, want, self._run_id, at, self._quota())
+        request = claims.ClaimRequest(step.step_id, channel, want, self._run_id, at, self._quota(), step.fields)
         claim = await self._writer.write(claims.claim, request)
         step.used_up = claim.used_up
         if len(claim.deliveries) < want:
@@ -140,44 +140,43 @@ class Feeder:
         taken: list[tuple[LaneStep, Job]] = []
         if not self._state.may_start():
             return taken
-        now = self._state.clock.monotonic()
-        steps = sorted(
-            (step for step in self._state.steps.values() if step.claimed and not step.priming),
-            key=lambda step: step.served_at,
-        )
+        until = self._state.clock.monotonic() + START_AHEAD_S
+        lane_queue = self._lane_queue()
+        steps = sorted(self._ready_steps(), key=lambda step: step.served_at)
+        queues = {
+            step.step_id: _Queue(step.pacer, lane_queue.now, len(step.started), self._most_together) for step in steps
+        }
         while steps and len(taken) < MAX_CLAIM:
             for step in list(steps):
-                if not step.claimed or self._due_in(step, taken, now) > START_AHEAD_S:
+                queue = queues[step.step_id]
+                if not step.claimed or max(lane_queue.next_at(), queue.next_at()) > until:
                     steps.remove(step)
                     continue
                 if self._media is not None and await self._needs_upload(step):
                     step.priming = True
                     steps.remove(step)
                 taken.append((step, step.claimed.popleft()))
+                lane_queue.before += 1
+                queue.before += 1
         return taken
-
-    def _due_in(self, step: LaneStep, taken: list[tuple[LaneStep, Job]], now: float) -> float:
-        """Seconds until the call that would carry the step's next delivery, behind those that are before it."""
-        before = len(taken) + sum(len(other.started) for other in self._state.steps.values())
-        own = len(step.started) + sum(1 for other, _ in taken if other is step)
-        return (
-            max(
-                _call_at(each, now, waiting, self._most_together)
-                for each, waiting in ((self._state.pacer, before), (step.pacer, own))
-            )
-            - now
-        )
 
     def _until_next_due(self) -> float:
         if not self._state.may_start():
             return LOOK_AGAIN_S
-        now = self._state.clock.monotonic()
-        waits = [
-            self._due_in(step, [], now) - START_AHEAD_S
-            for step in self._state.steps.values()
-            if step.claimed and not step.priming
-        ]
-        return min([LOOK_AGAIN_S, *(max(until, 0.001) for until in waits)])
+        lane_queue = self._lane_queue()
+        waits = [LOOK_AGAIN_S]
+        for step in self._ready_steps():
+            queue = _Queue(step.pacer, lane_queue.now, len(step.started), self._most_together)
+            due_in = max(lane_queue.next_at(), queue.next_at()) - lane_queue.now
+            waits.append(max(due_in - START_AHEAD_S, 0.001))
+        return min(waits)
+
+    def _ready_steps(self) -> list[LaneStep]:
+        return [step for step in self._state.steps.values() if step.claimed and not step.priming]
+
+    def _lane_queue(self) -> "_Queue":
+        before = sum(len(step.started) for step in self._state.steps.values())
+        return _Queue(self._state.pacer, self._state.clock.monotonic(), before, self._most_together)
 
     async def _needs_upload(self, step: LaneStep) -> bool:
         for part in step.parts:
@@ -208,7 +207,17 @@ def render(personaliser: Personaliser, delivery: Claimed) -> Sequence[Outgoing]:
     )
 
 
-def _call_at(pacer: Pacer, now: float, before: int, most_together: int) -> float:
+class _Queue:
     """When the call is made that carries the message behind so many others."""
-    together = pacer.together(most_together) if most_together > 1 else 1
-    return pacer.next_start(now, together) + before // together * together / pacer.rate
+
+    __slots__ = ("_first_at", "_interval_s", "_together", "before", "now")
+
+    def __init__(self, pacer: Pacer, now: float, before: int, most_together: int) -> None:
+        self.now = now
+        self.before = before
+        self._together = pacer.together(most_together) if most_together > 1 else 1
+        self._first_at = pacer.next_start(now, self._together)
+        self._interval_s = 1 / pacer.rate
+
+    def next_at(self) -> float:
+        return self._first_at + self.before // self._together * self._together * self._interval_s

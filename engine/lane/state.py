@@ -66,6 +66,10 @@ class LaneStep:
     priming: bool = False  # a first message uploads; the others wait to use what it uploaded
     served_at: float = 0.0
     used_up: bool = False  # the quota gives no more
+    fields: frozenset[str] = field(init=False)  # of the card, that the message names
+
+    def __post_init__(self) -> None:
+        self.fields = self.personaliser.fields() | (self.outside.fields() if self.outside else frozenset())
 
     def waiting(self) -> int:
         return len(self.claimed) + len(self.started)

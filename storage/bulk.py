@@ -1,0 +1,64 @@
+"""Many rows at the driver's own cost, for what every message passes through.
+
+SQLAlchemy writes each statement, once; what it would do for every row and every execution (a dictionary, a check, a
+conversion) costs more here than the database does.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, ColumnElement, Dialect, Insert, Text, bindparam, func, select
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+Row = Sequence[Any]
+
+
+class Rows:
+    """An INSERT of rows, each a sequence in the order of `columns`.
+
+    `build` makes the statement for a dialect's name; `columns` must be all that it takes."""
+
+    def __init__(self, columns: Sequence[Column[Any]], build: Callable[[str], Insert]) -> None:
+        self._columns = columns
+        self._build = build
+        self._made: dict[str, tuple[str, list[tuple[int, Callable[[Any], Any]]]]] = {}
+
+    async def insert(self, connection: AsyncConnection, rows: Sequence[Row]) -> None:
+        if not rows:
+            return
+        dialect = connection.dialect
+        if dialect.name not in self._made:
+            self._made[dialect.name] = self._make(dialect)
+        statement, conversions = self._made[dialect.name]
+        converted = [list(row) for row in rows]
+        for place, convert in conversions:
+            for row in converted:
+                row[place] = convert(row[place])
+        await connection.exec_driver_sql(statement, [tuple(row) for row in converted])
+
+    def _make(self, dialect: Dialect) -> tuple[str, list[tuple[int, Callable[[Any], Any]]]]:
+        names = [column.name for column in self._columns]
+        compiled = self._build(dialect.name).compile(dialect=dialect, column_keys=names)
+        if list(compiled.positiontup or ()) != names:
+            raise ValueError(f"the statement takes {compiled.positiontup}, not {names}")
+        conversions: list[tuple[int, Callable[[Any], Any]]] = []
+        for place, column in enumerate(self._columns):
+            convert = column.type.dialect_impl(dialect).bind_processor(dialect)
+            if convert is not None:
+                conversions.append((place, convert))
+        return str(compiled), conversions
+
+
+def is_among(dialect: str, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """Whether the column is one of the integers in the parameter `name`: one text for any number of them."""
+    if dialect == "sqlite":
+        numbers = func.json_each(bindparam(name, type_=Text)).table_valued("value")
+        return column.in_(select(numbers.c.value))
+    return column == func.any(bindparam(name, type_=ARRAY(BigInteger)))
+
+
+def among(dialect: str, numbers: Sequence[int]) -> Any:
+    """Integers as the parameter of `is_among`."""
+    return json.dumps(numbers) if dialect == "sqlite" else list(numbers)
