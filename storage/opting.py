@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateways.base import AddressStatus
-from storage.addresses import keep_in_step
+from storage.addresses import AddressChange, change_addresses, keep_in_step
 from storage.database import insert
 from storage.records import Actor
 from storage.schema import addresses, audit, opt_outs
@@ -68,6 +68,38 @@ async def _opt_out(connection: AsyncConnection, value: OptOut) -> Sequence[Revok
         await _write_audit(connection, value, value.by)
     await keep_in_step(connection, [value.client_id])
     return [Revoked(row.channel, row.id) for row in revoked if row.channel is not None]
+
+
+async def note_statuses(connection: AsyncConnection, changes: Sequence[AddressChange]) -> Sequence[Revoked]:
+    """Note what the platform told of addresses, as `change_addresses`; that a client has left it is kept as an opt-out.
+
+    What the client has done since then stands above."""
+    ids = {change.address_id for change in changes}
+    looked = await connection.execute(
+        select(
+            addresses.c.id,
+            addresses.c.client_id,
+            addresses.c.channel,
+            addresses.c.status,
+            addresses.c.status_at,
+            addresses.c.last_wrote_at,
+        ).where(addresses.c.id.in_(ids), addresses.c.status != AddressStatus.UNSUBSCRIBED.value)
+    )
+    known = {row.id: row for row in looked}
+    fresh = [
+        change
+        for change in changes
+        if (row := known.get(change.address_id)) is not None
+        and change.at >= max(row.status_at, row.last_wrote_at or row.status_at)
+    ]
+    out = {change.address_id: change.at for change in fresh if change.status is AddressStatus.UNSUBSCRIBED}
+    others = [change for change in fresh if change.address_id not in out]
+    if others:
+        await change_addresses(connection, others)
+    left = [OptOut(known[one].client_id, known[one].channel, "platform", at) for one, at in out.items()]
+    revoked = [address for some in await opt_out(connection, left) for address in some]
+    lost = {change.address_id for change in others if change.status is not AddressStatus.ENABLED}
+    return [*revoked, *(Revoked(known[one].channel, one) for one in sorted(lost))]
 
 
 async def _write_audit(connection: AsyncConnection, value: OptOut, by: Actor) -> None:

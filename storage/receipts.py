@@ -1,35 +1,40 @@
-"""What platforms say later about parts: forward only, repeats and early ones harmless."""
+"""What platforms say later about parts: forward only, repeats and early ones harmless.
 
-from collections import defaultdict
-from collections.abc import Collection, Mapping, MutableMapping, Sequence
+A group of receipts costs a handful of statements, however many there are: one look for the parts, one insert, one
+update of parts and one of deliveries, the events and the counters.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Text, and_, func, literal, or_, select, update
+from sqlalchemy import Row, and_, bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateways.base import Receipt, ReceiptState
-from storage.counters import CounterKey, add_counters
+from gateways.base import AddressStatus, Receipt, ReceiptState
+from storage.applying import FAILED_BY_RECEIPT, Applying, Deltas, Told, cost_counters, count_state
 from storage.database import insert
+from storage.opting import Revoked
+from storage.reached import PartKey, Reached, read_reference
 from storage.records import DeliveryState
-from storage.schema import Instant, deliveries, events, parts, receipts
+from storage.schema import deliveries, receipts, watermarks
+from storage.watermarks import apply_told, told_before
+
+__all__ = [
+    "FAILED_BY_RECEIPT",
+    "SETTLED",
+    "TakenReceipt",
+    "apply_early_receipts",
+    "apply_late_receipts",
+    "cost_counters",
+    "read_reference",
+    "settle_unknown",
+    "take_receipts",
+]
 
 SETTLED = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.READ)
-# From which states a receipt moves a delivery; everything else it leaves alone.
-_MOVES: Mapping[ReceiptState, tuple[DeliveryState, ...]] = {
-    ReceiptState.DELIVERED: (DeliveryState.SENT, DeliveryState.UNKNOWN),
-    ReceiptState.READ: (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.UNKNOWN),
-    ReceiptState.FAILED: (DeliveryState.SENT, DeliveryState.UNKNOWN),
-}
-_MARKS: Mapping[ReceiptState, tuple[str, ...]] = {
-    ReceiptState.DELIVERED: ("delivered_at",),
-    ReceiptState.READ: ("delivered_at", "read_at"),  # what was read had been delivered
-    ReceiptState.FAILED: ("failed_at",),
-}
-Deltas = MutableMapping[CounterKey, int]
-
-FAILED_BY_RECEIPT = "failed_later"  # the reason where the platform gives no code
+_LATE_AT_ONCE = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,33 +43,26 @@ class TakenReceipt:
     receipt: Receipt
     received_at: datetime
 
+    @property
+    def key(self) -> str:
+        return f"{self.channel}|{self.receipt.key}"
 
-async def take_receipts(connection: AsyncConnection, taken: Sequence[TakenReceipt]) -> None:
-    """Keep each receipt once, and apply those whose part is known; the others wait for it."""
-    fresh: list[TakenReceipt] = []
-    for one in taken:
-        row = {
-            "channel": one.channel,
-            "external_id": one.receipt.external_id,
-            "reference": one.receipt.reference,
-            "state": one.receipt.state.value,
-            "occurred_at": one.receipt.occurred_at,
-            "received_at": one.received_at,
-            "key": one.receipt.key,
-            "code": one.receipt.code or None,
-            "words": one.receipt.words or None,
-        }
-        kept = await connection.scalar(
-            insert(connection, receipts).values(row).on_conflict_do_nothing().returning(receipts.c.id)
-        )
-        if kept is not None:
-            fresh.append(one)
-    if fresh:
-        await _apply_waiting(
-            connection,
-            {(one.channel, one.receipt.external_id) for one in fresh if one.receipt.external_id},
-            {(one.channel, one.receipt.reference) for one in fresh if one.receipt.reference},
-        )
+
+async def take_receipts(connection: AsyncConnection, taken: Iterable[TakenReceipt]) -> Sequence[Revoked]:
+    """Keep each receipt once, and apply those whose part is known; the others wait for it. Returns the addresses that
+    turned out not to be written to any more."""
+    once = {one.key: one for one in taken}
+    if not once:
+        return ()
+    reached = Reached(connection)
+    await reached.look_for([(one.channel, one.receipt) for one in once.values()])
+    applying = Applying(connection, reached)
+    places = {key: place for key, one in once.items() if (place := _place(applying, reached, one)) is not None}
+    fresh = await _keep(connection, once, places)
+    applying.tell(_told(once[key], places[key]) for key in fresh if key in places)
+    revoked = await applying.write()
+    await _follow(connection, applying.new_parts, reached)
+    return revoked
 
 
 async def apply_early_receipts(
@@ -73,162 +71,25 @@ async def apply_early_receipts(
     """Apply what came before these parts were known: channel and external id, channel and our reference.
 
     Call it in the transaction that writes the parts and the delivery's outcome."""
-    await _apply_waiting(connection, external_ids, references)
+    waiting, told = (await connection.execute(_ANYTHING_EARLY)).one()
+    if waiting is not None:
+        await _apply_stored(connection, await _waiting(connection, external_ids, references))
+    if told is not None:
+        named = {key[0] for _channel, reference in references if (key := read_reference(reference)) is not None}
+        await apply_told(connection, await told_before(connection, named))
 
 
-async def _apply_waiting(
-    connection: AsyncConnection, external_ids: Collection[tuple[str, str]], references: Collection[tuple[str, str]]
-) -> None:
-    waiting = await _waiting(connection, external_ids, references)
-    if not waiting:
-        return
-    known = await _parts_of(connection, waiting)
-    pairs = [(row, known[found]) for row in waiting if (found := _name(row, known)) is not None]
-    # A read that came before its delivered is told after it, so that both are counted.
-    pairs.sort(key=lambda pair: (pair[0].occurred_at, pair[0].id))
-    deltas: dict[CounterKey, int] = defaultdict(int)
-    for row, part in pairs:
-        await _apply(connection, row, part, deltas)
-    await add_counters(connection, deltas)
+async def apply_late_receipts(connection: AsyncConnection, sinces: Sequence[datetime]) -> Sequence[int]:
+    """Apply what has waited since then and can be applied now; how many were.
 
-
-async def _waiting(
-    connection: AsyncConnection, external_ids: Collection[tuple[str, str]], references: Collection[tuple[str, str]]
-) -> Sequence[Row[Any]]:
-    wanted = [
-        and_(receipts.c.channel == channel, column.in_([name for its, name in names if its == channel]))
-        for column, names in ((receipts.c.external_id, external_ids), (receipts.c.reference, references))
-        for channel in {its for its, _name_of in names}
-    ]
-    if not wanted:
-        return []
-    return (await connection.execute(select(receipts).where(or_(*wanted), receipts.c.applied_at.is_(None)))).all()
-
-
-PartName = tuple[str, str]
-
-
-async def _parts_of(connection: AsyncConnection, waiting: Sequence[Row[Any]]) -> Mapping[PartName, Row[Any]]:
-    """The parts by channel and external id, and by channel and reference."""
-    ids = [row.external_id for row in waiting if row.external_id]
-    named = [numbers for row in waiting if (numbers := read_reference(row.reference)) is not None]
-    conditions: list[ColumnElement[bool]] = [parts.c.external_id.in_(ids)] if ids else []
-    conditions += [
-        and_(parts.c.delivery_id == delivery, parts.c.attempt == attempt, parts.c.position == position)
-        for delivery, attempt, position in named
-    ]
-    if not conditions:
-        return {}
-    found = await connection.execute(
-        select(parts, deliveries.c.step_id, deliveries.c.client_id, deliveries.c.address_id)
-        .join(deliveries, deliveries.c.id == parts.c.delivery_id)
-        .where(parts.c.channel.in_({row.channel for row in waiting}), or_(*conditions))
-    )
-    known: dict[PartName, Row[Any]] = {}
-    for part in found:
-        known[part.channel, f"{part.delivery_id}.{part.attempt}.{part.position}"] = part
-        if part.external_id is not None:
-            known[part.channel, part.external_id] = part
-    return known
-
-
-def _name(row: Row[Any], known: Mapping[PartName, Row[Any]]) -> PartName | None:
-    names = [(row.channel, name) for name in (row.external_id, row.reference) if name]
-    return next((name for name in names if name in known), None)
-
-
-def read_reference(reference: str | None) -> tuple[int, int, int] | None:
-    """Delivery, attempt and position that a reference of ours names; None for anything else."""
-    numbers = (reference or "").split(".")
-    if len(numbers) != 3 or not all(number.isascii() and number.isdigit() and len(number) < 19 for number in numbers):
-        return None
-    delivery, attempt, position = (int(number) for number in numbers)
-    return (delivery, attempt, position) if attempt < 2**15 and position < 2**15 else None
-
-
-async def _apply(connection: AsyncConnection, row: Row[Any], part: Row[Any], deltas: Deltas) -> None:
-    state = ReceiptState(row.state)
-    marks: dict[str, Any] = {
-        name: func.coalesce(parts.c[name], literal(row.occurred_at, Instant())) for name in _MARKS[state]
-    }
-    if state is ReceiptState.FAILED:
-        marks["code"] = func.coalesce(parts.c.code, literal(row.code, Text()))
-    await connection.execute(
-        update(parts)
-        .where(
-            parts.c.delivery_id == part.delivery_id,
-            parts.c.attempt == part.attempt,
-            parts.c.position == part.position,
-        )
-        .values(marks)
-    )
-    await _move(connection, row, part, state, deltas)
-    await connection.execute(update(receipts).where(receipts.c.id == row.id).values(applied_at=row.received_at))
-    await connection.execute(
-        insert(connection, events)
-        .values(
-            type=state.value,
-            key=f"{row.channel}|{row.key}",
-            channel=row.channel,
-            client_id=part.client_id,
-            address_id=part.address_id,
-            step_id=part.step_id,
-            delivery_id=part.delivery_id,
-            occurred_at=row.occurred_at,
-            received_at=row.received_at,
-            details={"code": row.code, "words": row.words} if row.code or row.words else None,
-        )
-        .on_conflict_do_nothing()
-    )
-
-
-async def _move(
-    connection: AsyncConnection,
-    row: Row[Any],
-    part: Row[Any],
-    state: ReceiptState,
-    deltas: Deltas,
-) -> None:
-    delivery = (
-        await connection.execute(select(deliveries).where(deliveries.c.id == part.delivery_id).with_for_update())
-    ).one()
-    before = DeliveryState(delivery.state)
-    if before not in _MOVES[state]:
-        return
-    reason = (row.code or FAILED_BY_RECEIPT) if state is ReceiptState.FAILED else None
-    await connection.execute(
-        update(deliveries).where(deliveries.c.id == delivery.id).values(state=state.value, reason=reason)
-    )
-    count_receipt(deltas, delivery, before, state, reason)
-
-
-def count_receipt(
-    deltas: Deltas,
-    delivery: Row[Any],
-    before: DeliveryState,
-    state: ReceiptState | None,
-    reason: str | None = None,
-) -> None:
-    """Counters of a delivery that a receipt moved; state None settles an unknown as sent. `sent` keeps what was later
-    delivered or read, `delivered` keeps what was read."""
-
-    def add(name: str, amount: int = 1) -> None:
-        deltas[delivery.step_id, delivery.channel, delivery.variant, delivery.sender, name] += amount
-
-    if before is DeliveryState.UNKNOWN:
-        add("unknown", -1)
-        add("sent")
-    match state:
-        case ReceiptState.FAILED:
-            add("sent", -1)
-            add("failed")
-            add(f"failed:{reason}")
-        case ReceiptState.DELIVERED:
-            add("delivered")
-        case ReceiptState.READ:
-            add("read")
-            if before is not DeliveryState.DELIVERED:
-                add("delivered")
+    Another process may write a part just while this one keeps the receipt for it, and a receipt of an earlier attempt
+    waits while a lane has the delivery in hand: neither sees the other."""
+    applied = []
+    for since in sinces:
+        waiting = select(receipts).where(receipts.c.applied_at.is_(None), receipts.c.received_at >= since)
+        rows = await connection.execute(waiting.order_by(receipts.c.received_at).limit(_LATE_AT_ONCE))
+        applied.append(await _apply_stored(connection, rows.all()))
+    return applied
 
 
 async def settle_unknown(connection: AsyncConnection, delivery: Row[Any], deltas: Deltas) -> None:
@@ -239,4 +100,122 @@ async def settle_unknown(connection: AsyncConnection, delivery: Row[Any], deltas
         .values(state=DeliveryState.SENT.value, reason=None)
     )
     if moved.rowcount:
-        count_receipt(deltas, delivery, DeliveryState.UNKNOWN, None)
+        counted = (delivery.step_id, delivery.channel, delivery.variant, delivery.sender)
+        count_state(deltas, counted, DeliveryState.UNKNOWN, None, -1)
+        count_state(deltas, counted, DeliveryState.SENT, None, 1)
+
+
+# --- taking ----------------------------------------------------------------------------------------------------------
+
+
+def _place(applying: Applying, reached: Reached, one: TakenReceipt) -> PartKey | None:
+    key = reached.find(one.channel, one.receipt)
+    return key if key is not None and applying.bears(key) else None
+
+
+def _told(one: TakenReceipt, place: PartKey) -> Told:
+    return Told(place, one.channel, one.receipt, one.received_at, one.key)
+
+
+async def _keep(
+    connection: AsyncConnection, once: Mapping[str, TakenReceipt], places: Mapping[str, PartKey]
+) -> Sequence[str]:
+    """The keys of those that were not kept before."""
+    rows = [_row(one, key in places) for key, one in once.items()]
+    statement = insert(connection, receipts).on_conflict_do_nothing()
+    kept = await connection.execute(statement.returning(receipts.c.channel, receipts.c.key), rows)
+    return [f"{row.channel}|{row.key}" for row in kept]
+
+
+def _row(one: TakenReceipt, is_applied: bool) -> dict[str, Any]:
+    receipt = one.receipt
+    return {
+        "channel": one.channel,
+        "external_id": receipt.external_id,
+        "reference": receipt.reference,
+        "state": receipt.state.value,
+        "occurred_at": receipt.occurred_at,
+        "received_at": one.received_at,
+        "key": receipt.key,
+        "code": receipt.code or None,
+        "words": receipt.words or None,
+        "reason": receipt.reason or None,
+        "address": receipt.address,
+        "address_status": receipt.address_status.value if receipt.address_status is not None else None,
+        "cost": receipt.cost or None,
+        "units": receipt.units if receipt.cost else None,
+        "applied_at": one.received_at if is_applied else None,
+    }
+
+
+# --- what waited -----------------------------------------------------------------------------------------------------
+
+_ANYTHING_EARLY = select(
+    select(receipts.c.id).where(receipts.c.applied_at.is_(None)).limit(1).scalar_subquery(),
+    select(watermarks.c.address_id).limit(1).scalar_subquery(),
+)
+
+
+async def _waiting(
+    connection: AsyncConnection, external_ids: Collection[tuple[str, str]], references: Collection[tuple[str, str]]
+) -> Sequence[Row[Any]]:
+    wanted = [
+        and_(receipts.c.channel == channel, column.in_([name for its, name in names if its == channel]))
+        for column, names in ((receipts.c.external_id, external_ids), (receipts.c.reference, references))
+        for channel in sorted({its for its, _name_of in names})
+    ]
+    if not wanted:
+        return []
+    return (await connection.execute(select(receipts).where(or_(*wanted), receipts.c.applied_at.is_(None)))).all()
+
+
+async def _apply_stored(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> int:
+    """Apply receipts that were kept before; how many could be."""
+    if not rows:
+        return 0
+    stored = [(row.id, _read(row)) for row in rows]
+    reached = Reached(connection)
+    await reached.look_for([(one.channel, one.receipt) for _id, one in stored])
+    applying = Applying(connection, reached)
+    found = [(number, one, place) for number, one in stored if (place := _place(applying, reached, one)) is not None]
+    if not found:
+        return 0
+    applying.tell(_told(one, place) for _id, one, place in found)
+    await applying.write()
+    await connection.execute(_APPLIED, [{"its": number, "at": one.received_at} for number, one, _place_of in found])
+    await _follow(connection, applying.new_parts, reached)
+    return len(found)
+
+
+_APPLIED = (
+    update(receipts)
+    .where(receipts.c.id == bindparam("its"))
+    .values(applied_at=bindparam("at", type_=receipts.c.applied_at.type))
+)
+
+
+def _read(row: Row[Any]) -> TakenReceipt:
+    receipt = Receipt(
+        state=ReceiptState(row.state),
+        external_id=row.external_id,
+        reference=row.reference,
+        occurred_at=row.occurred_at,
+        key=row.key,
+        code=row.code or "",
+        words=row.words or "",
+        reason=row.reason or "",
+        address_status=AddressStatus(row.address_status) if row.address_status else None,
+        address=row.address,
+        cost=row.cost or "",
+        units=row.units if row.units is not None else 1,
+    )
+    return TakenReceipt(row.channel, receipt, row.received_at)
+
+
+async def _follow(connection: AsyncConnection, new: Collection[PartKey], reached: Reached) -> None:
+    """Parts that are known only now: what waited for their external ids, and what had been told of all before them."""
+    if not new:
+        return
+    names = {(part.channel, part.external_id) for key in new if (part := reached.parts[key]).external_id}
+    await _apply_stored(connection, await _waiting(connection, names, ()))
+    await apply_told(connection, await told_before(connection, {key[0] for key in new}))

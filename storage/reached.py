@@ -1,0 +1,294 @@
+"""Parts and deliveries as a group of receipts reaches them: looked up together, and locked until the commit."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Row, Select, bindparam, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateways.base import Receipt
+from storage.records import DeliveryState
+from storage.schema import addresses, attempts, deliveries, parts
+
+_AT_ONCE = 5000  # names in one statement
+T = TypeVar("T")
+
+PartKey = tuple[int, int, int]  # delivery, attempt, position
+
+
+@dataclass(slots=True)
+class ReachedDelivery:
+    """A delivery as it is now; `was` is how it stood when it was looked up."""
+
+    id: int
+    step_id: int
+    client_id: int
+    channel: str
+    address_id: int
+    variant: str
+    sender: str
+    state: DeliveryState
+    reason: str | None
+    attempt: int
+    tries: int
+    due_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    was: "Standing" = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.was = self.standing
+
+    @property
+    def standing(self) -> "Standing":
+        return self.channel, self.state, self.reason, self.attempt, self.due_at
+
+
+Standing = tuple[str, DeliveryState, str | None, int, datetime]
+
+
+@dataclass(slots=True)
+class ReachedPart:
+    """A part as it is now; `is_new`: nothing of it was stored yet."""
+
+    attempt: int
+    position: int
+    channel: str
+    external_id: str | None
+    accepted_at: datetime | None = None
+    delivered_at: datetime | None = None
+    read_at: datetime | None = None
+    failed_at: datetime | None = None
+    reason: str | None = None
+    code: str | None = None
+    is_new: bool = False
+    is_changed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReachedAttempt:
+    channel: str
+    address_id: int
+    outcome: str
+    started_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Whose:
+    address_id: int
+    client_id: int
+
+
+class Reached:
+    """What receipts name: by external id, else by our reference."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+        self.deliveries: dict[int, ReachedDelivery] = {}
+        self.parts: dict[PartKey, ReachedPart] = {}
+        self.attempts: dict[tuple[int, int], ReachedAttempt] = {}
+        self._named: dict[tuple[str, str], list[PartKey]] = {}
+        self._whose: dict[tuple[str, str], _Whose] = {}
+        self._whole: set[int] = set()  # deliveries that were looked up with all their parts and attempts
+
+    async def look_for(self, receipts: Sequence[tuple[str, Receipt]]) -> None:
+        """Look up what these name, each with its channel."""
+        await self._look_for_names({(channel, one.external_id) for channel, one in receipts if one.external_id})
+        await self._look_for_addresses({(channel, one.address) for channel, one in receipts if one.address})
+        unnamed = [
+            numbers[0]
+            for channel, one in receipts
+            if (channel, one.external_id) not in self._named and (numbers := read_reference(one.reference)) is not None
+        ]
+        await self.look_for_deliveries(unnamed)
+
+    async def look_for_deliveries(self, ids: Collection[int]) -> None:
+        """Look up deliveries with all their parts and attempts."""
+        for some in _pieces(sorted(set(ids) - self._whole)):
+            for row in await self._connection.execute(_DELIVERIES, {"ids": some}):
+                self._keep_delivery(row)
+            for row in await self._connection.execute(_PARTS, {"ids": some}):
+                self._keep_part(row)
+            await self._look_for_attempts(some)
+            self._whole.update(some)
+
+    def find(self, channel: str, receipt: Receipt) -> PartKey | None:
+        """The part that a receipt speaks of; None where it is not known, or not this channel's."""
+        if receipt.external_id and (keys := self._named.get((channel, receipt.external_id))):
+            its = self._of_address(keys, channel, receipt.address)
+            if its:
+                return max(its)
+        key = read_reference(receipt.reference)
+        return key if key is not None and self._channel_of(key) == channel else None
+
+    def address_of(self, key: PartKey) -> int:
+        """Where the part was sent to."""
+        delivery, attempt = self.deliveries[key[0]], self.attempts.get(key[:2])
+        return delivery.address_id if attempt is None or key[1] == delivery.attempt else attempt.address_id
+
+    # --- inside ---
+
+    async def _look_for_names(self, names: Collection[tuple[str, str]]) -> None:
+        found: set[int] = set()
+        for channel in sorted({channel for channel, _name in names}):
+            for some in _pieces(sorted(name for its, name in names if its == channel)):
+                for row in await self._connection.execute(_NAMED, {"channel": channel, "names": some}):
+                    self._keep_delivery(row)
+                    self._keep_part(row)
+                    if _needs_attempts(row):
+                        found.add(row.id)
+        for ids in _pieces(sorted(found)):
+            await self._look_for_attempts(ids)
+
+    async def _look_for_attempts(self, ids: Sequence[int]) -> None:
+        for row in await self._connection.execute(_ATTEMPTS, {"ids": ids}):
+            self.attempts[row.delivery_id, row.number] = ReachedAttempt(
+                row.channel, row.address_id, row.outcome, row.started_at
+            )
+
+    async def _look_for_addresses(self, names: Collection[tuple[str, str]]) -> None:
+        for channel in sorted({channel for channel, _name in names}):
+            for some in _pieces(sorted(name for its, name in names if its == channel)):
+                for row in await self._connection.execute(_ADDRESSES, {"channel": channel, "names": some}):
+                    self._whose[channel, row.external_id] = _Whose(row.id, row.client_id)
+
+    def _keep_delivery(self, row: Row[Any]) -> None:
+        if row.id not in self.deliveries:
+            self.deliveries[row.id] = ReachedDelivery(
+                row.id,
+                row.step_id,
+                row.client_id,
+                row.its_channel,
+                row.address_id,
+                row.variant,
+                row.sender,
+                DeliveryState(row.state),
+                row.its_reason,
+                row.its_attempt,
+                row.tries,
+                row.due_at,
+                row.started_at,
+                row.finished_at,
+            )
+
+    def _keep_part(self, row: Row[Any]) -> None:
+        key = (row.delivery_id, row.attempt, row.position)
+        if key in self.parts:
+            return
+        self.parts[key] = ReachedPart(
+            row.attempt,
+            row.position,
+            row.channel,
+            row.external_id,
+            row.accepted_at,
+            row.delivered_at,
+            row.read_at,
+            row.failed_at,
+            row.reason,
+            row.code,
+        )
+        if row.external_id is not None:
+            self._named.setdefault((row.channel, row.external_id), []).append(key)
+
+    def _of_address(self, keys: Sequence[PartKey], channel: str, address: str | None) -> Sequence[PartKey]:
+        """Those sent to this client: one external id may stand for a message to many."""
+        if address is None:
+            return keys
+        whose = self._whose.get((channel, address))
+        if whose is None:
+            return keys if len(keys) == 1 else ()
+        return [
+            key
+            for key in keys
+            if self.address_of(key) == whose.address_id or self.deliveries[key[0]].client_id == whose.client_id
+        ]
+
+    def _channel_of(self, key: PartKey) -> str | None:
+        """The channel on which this part was sent, or may have been; None where it never was."""
+        delivery, part, attempt = self.deliveries.get(key[0]), self.parts.get(key), self.attempts.get(key[:2])
+        if delivery is None:
+            return None
+        if part is not None:
+            return part.channel
+        if attempt is not None:
+            return attempt.channel
+        return delivery.channel if delivery.attempt == key[1] else None
+
+
+def read_reference(reference: str | None) -> PartKey | None:
+    """Delivery, attempt and position that a reference of ours names; None for anything else."""
+    numbers = (reference or "").split(".")
+    if len(numbers) != 3 or not all(number.isascii() and number.isdigit() and len(number) < 19 for number in numbers):
+        return None
+    delivery, attempt, position = (int(number) for number in numbers)
+    return (delivery, attempt, position) if attempt < 2**15 and position < 2**15 else None
+
+
+def _needs_attempts(row: Row[Any]) -> bool:
+    """Whether the delivery's own row does not say who failed, or where this part went."""
+    return bool(row.state == DeliveryState.FAILED or row.attempt != row.its_attempt)
+
+
+def _pieces(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    for begin in range(0, len(values), _AT_ONCE):
+        yield values[begin : begin + _AT_ONCE]
+
+
+_OF_DELIVERY: Iterable[Any] = (
+    deliveries.c.id,
+    deliveries.c.step_id,
+    deliveries.c.client_id,
+    deliveries.c.channel.label("its_channel"),
+    deliveries.c.address_id,
+    deliveries.c.variant,
+    deliveries.c.sender,
+    deliveries.c.state,
+    deliveries.c.reason.label("its_reason"),
+    deliveries.c.attempt.label("its_attempt"),
+    deliveries.c.tries,
+    deliveries.c.due_at,
+    deliveries.c.started_at,
+    deliveries.c.finished_at,
+)
+_OF_PART: Iterable[Any] = (
+    parts.c.delivery_id,
+    parts.c.attempt,
+    parts.c.position,
+    parts.c.channel,
+    parts.c.external_id,
+    parts.c.accepted_at,
+    parts.c.delivered_at,
+    parts.c.read_at,
+    parts.c.failed_at,
+    parts.c.reason,
+    parts.c.code,
+)
+
+
+def _locked(statement: Select[Any]) -> Select[Any]:
+    """In the order of the ids, so that two processes never wait for each other in a circle."""
+    return statement.order_by(deliveries.c.id).with_for_update(of=deliveries)
+
+
+_NAMES: Any = bindparam("names", expanding=True)
+_IDS: Any = bindparam("ids", expanding=True)
+_NAMED = _locked(
+    select(*_OF_PART, *_OF_DELIVERY)
+    .join(deliveries, deliveries.c.id == parts.c.delivery_id)
+    .where(parts.c.channel == bindparam("channel"), parts.c.external_id.in_(_NAMES))
+)
+_DELIVERIES = _locked(select(*_OF_DELIVERY).where(deliveries.c.id.in_(_IDS)))
+_PARTS = select(*_OF_PART).where(parts.c.delivery_id.in_(_IDS))
+_ATTEMPTS = select(
+    attempts.c.delivery_id,
+    attempts.c.number,
+    attempts.c.channel,
+    attempts.c.address_id,
+    attempts.c.outcome,
+    attempts.c.started_at,
+).where(attempts.c.delivery_id.in_(_IDS))
+_ADDRESSES = select(addresses.c.id, addresses.c.client_id, addresses.c.external_id).where(
+    addresses.c.scope == bindparam("channel"), addresses.c.external_id.in_(_NAMES)
+)
