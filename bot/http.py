@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from bot.ports import taken_port
-from gateways.base import Answer, BadSignature, Gateway, Heard, Hook, Unreadable
+from gateways.base import Answer, BadSignature, Gateway, Heard, Hook, SharesHook, Unreadable
 
 log = logging.getLogger(__name__)
 
@@ -107,9 +107,29 @@ class _Hooks:
         with self._place(request):
             hook = await _read(request)
             gateway.verify(hook)
+            answer, heard = self._hear(channel, gateway, hook)
+            for name, one in heard:
+                await self._doors.take(name, one)
+        return _answered(answer)
+
+    def _hear(self, channel: str, gateway: Gateway, hook: Hook) -> tuple[Answer, Sequence[tuple[str, Heard]]]:
+        """What a verified request tells each channel, and what to answer. Raises Unreadable.
+
+        A hook that several channels share is cut by account. An account that is nobody's is no error: the app may have
+        others than ours."""
+        if hook.method != hdrs.METH_POST or not isinstance(gateway, SharesHook):
             heard = gateway.parse(hook)
-            await self._doors.take(channel, heard)
-        return _answered(heard.answer)
+            return heard.answer, [(channel, heard)]
+        cuts = gateway.split(hook)
+        told: list[tuple[str, Heard]] = []
+        for name, other in self._doors.gateways.items():
+            if not isinstance(other, SharesHook) or other.hook_accounts.isdisjoint(cuts):
+                continue
+            # What one app signed may name an account of another: only that one's own signature speaks for it.
+            if other is gateway or _is_signed_for(other, hook):
+                told += [(name, other.parse(cut)) for account, cut in cuts.items() if account in other.hook_accounts]
+        answers = [heard.answer for name, heard in told if name == channel]
+        return next(iter(answers), Answer()), told
 
     async def bot(self, request: web.Request) -> web.Response:
         bot = self._doors.bots.get(request.match_info["kind"])
@@ -177,6 +197,14 @@ async def _plain_errors(request: web.Request, handler: Handler) -> web.StreamRes
         return web.Response(status=500, text="Something broke on our side.")
 
 
+def _is_signed_for(gateway: Gateway, hook: Hook) -> bool:
+    try:
+        gateway.verify(hook)
+    except BadSignature:
+        return False
+    return True
+
+
 async def _read(request: web.Request) -> Hook:
     try:
         async with asyncio.timeout(BODY_WITHIN_S):
@@ -189,6 +217,7 @@ async def _read(request: web.Request) -> Hook:
         query=dict(request.query),
         body=body,
         raw_query=request.raw_path.partition("?")[2],
+        channel=request.match_info.get("channel", ""),
     )
 
 

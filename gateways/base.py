@@ -268,6 +268,7 @@ class Hook:
     query: Mapping[str, str]
     body: bytes
     raw_query: str = ""  # as it stood in the request line, for signatures over the URL
+    channel: str = ""  # whose hook was called: of one that several share, maybe a sibling's
 
 
 @dataclass(frozen=True, slots=True)

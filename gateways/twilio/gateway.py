@@ -194,7 +194,9 @@ class TwilioGateway:
     def verify(self, request: Hook) -> None:
         if self._hook_url is None:
             raise BadSignature
-        require_signed(request, self._hook_url, self._auth_token, self._shared_key)
+        # A messaging service calls one hook for all its senders, and signs the URL that it calls.
+        hook_url = f"{self._hook_url.rpartition('/')[0]}/{request.channel}" if request.channel else self._hook_url
+        require_signed(request, hook_url, self._auth_token, self._shared_key)
 
     def parse(self, request: Hook) -> Heard:
         return events.read_request(request, self._ours, self._now)
