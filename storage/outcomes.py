@@ -15,7 +15,7 @@ from storage.database import insert_in
 from storage.quotas import use_quota
 from storage.receipts import apply_early_receipts
 from storage.records import DeliveryState, Outcome
-from storage.schema import attempts, deliveries, parts, receipts
+from storage.schema import attempts, deliveries, parts
 
 
 async def finish(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> Sequence[bool]:
@@ -192,21 +192,16 @@ _PARTS = Rows(
 
 async def _apply_early_receipts(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> None:
     """What a platform said of a part before its own answer to the send was here."""
-    waits = await connection.scalar(_WAITING_RECEIPT)
-    if waits is not None:
-        await apply_early_receipts(
-            connection,
-            {(outcome.channel, part.external_id) for outcome in outcomes for part in outcome.parts},
-            {
-                (outcome.channel, f"{outcome.delivery.id}.{outcome.delivery.attempt}.{position}")
-                for outcome in outcomes
-                if outcome.started_at is not None
-                for position in range(len(outcome.parts) + 1)
-            },
-        )
-
-
-_WAITING_RECEIPT = select(receipts.c.id).where(receipts.c.applied_at.is_(None)).limit(1)
+    await apply_early_receipts(
+        connection,
+        {(outcome.channel, part.external_id) for outcome in outcomes for part in outcome.parts},
+        {
+            (outcome.channel, f"{outcome.delivery.id}.{outcome.delivery.attempt}.{position}")
+            for outcome in outcomes
+            if outcome.started_at is not None
+            for position in range(len(outcome.parts) + 1)
+        },
+    )
 
 
 async def _move_addresses(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> None:
