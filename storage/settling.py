@@ -1,9 +1,9 @@
 """Deliveries moved together: after a run that died, by a cancel or a new launch, and failures that were none."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Select, bindparam, delete, select, update
@@ -14,19 +14,24 @@ from storage.clients import AddressChange, change_addresses
 from storage.counters import CounterKey, add_counters, count_end
 from storage.database import insert
 from storage.deliveries import WAITING
+from storage.receipts import apply_early_receipts
 from storage.records import DeliveryState, OnUnknown, Status
 from storage.schema import attempts, deliveries, mailings, steps
 from storage.writer import long
 
+_MOST_PARTS = 20  # of a message, as far as receipts are looked for that came while nobody waited for them
 SWEEP = 5000  # rows that one transaction moves, so that nobody waits long for the lock
 
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """Settle what is in nobody's hand any more: of every run that is over, or of one lane that broke down."""
+    """Settle what is in nobody's hand any more: of every run that is over, or of one lane that broke down.
+
+    `repeats_safely_for_s`: the channels whose platform drops a repeated send, and for how long after the first."""
 
     at: datetime
     channel: str | None = None
+    repeats_safely_for_s: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,8 @@ class Recovered:
 @long
 async def recover(connection: AsyncConnection, requests: Sequence[Recovery]) -> Sequence[Recovered]:
     """Claimed and not started goes back; started without an outcome is unknown, or goes back where the mailing says
-    `on_unknown = "repeat"`. Call it only while no other run is alive (the engine's lock says so)."""
+    `on_unknown = "repeat"` or the platform drops a repeat. What the platform's receipts have said of it meanwhile by
+    our reference is applied. Call it only while no other run is alive (the engine's lock says so)."""
     return [await _recover_one(connection, request) for request in requests]
 
 
@@ -49,8 +55,8 @@ async def _recover_one(connection: AsyncConnection, request: Recovery) -> Recove
     if request.channel is not None:
         statement = statement.where(deliveries.c.channel == request.channel)
     left = list(await connection.execute(statement))
-    repeat = [row.id for row in left if row.started_at is None or row.on_unknown == OnUnknown.REPEAT]
-    lost = [row for row in left if row.started_at is not None and row.on_unknown != OnUnknown.REPEAT]
+    repeat = [row.id for row in left if _goes_back(request, row)]
+    lost = [row for row in left if not _goes_back(request, row)]
     if repeat:
         await connection.execute(
             update(deliveries)
@@ -60,7 +66,22 @@ async def _recover_one(connection: AsyncConnection, request: Recovery) -> Recove
         )
     if lost:
         await _mark_unknown(connection, lost, request.at)
+    started = [row for row in left if row.started_at is not None]
+    if started:
+        await apply_early_receipts(connection, (), {name for row in started for name in _references(row)})
     return Recovered(len(repeat), len(lost))
+
+
+def _goes_back(request: Recovery, row: Any) -> bool:
+    if row.started_at is None or row.on_unknown == OnUnknown.REPEAT:
+        return True
+    safe_for = timedelta(seconds=request.repeats_safely_for_s.get(row.channel, 0.0))
+    return bool(request.at < row.started_at + safe_for)
+
+
+def _references(row: Any) -> Sequence[tuple[str, str]]:
+    """The names by which a platform may have told of parts that we do not know to have gone out."""
+    return [(row.channel, f"{row.id}.{row.attempt}.{position}") for position in range(_MOST_PARTS)]
 
 
 def _left_in_hand() -> Select[Any]:
