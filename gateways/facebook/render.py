@@ -24,7 +24,7 @@ def envelope(out: Outgoing, message: Json, messaging_type: str = "UPDATE") -> Js
     values: Json = {
         "recipient": {"id": out.address},
         "messaging_type": messaging_type,
-        "message": {**message, "metadata": out.reference},
+        "message": {**message, "metadata": out.reference} if out.reference else message,
     }
     if out.part.extra.get("silent") is True:
         values["notification_type"] = "SILENT_PUSH"
