@@ -53,6 +53,7 @@ _RECEIVED = ("received", "receiving")
 _STOP = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "END", "QUIT", "CANCEL", "REVOKE", "OPTOUT"})
 _START = frozenset({"START", "UNSTOP", "YES"})
 _REFERENCE = re.compile(r"[0-9][0-9.]{0,63}")
+_PHONE = re.compile(SMS_ADDRESS)
 _ADDRESSES = {True: re.compile(WHATSAPP_ADDRESS), False: re.compile(SMS_ADDRESS)}
 
 
@@ -70,22 +71,27 @@ class Ours:
         return _account_name(self.sender or self.service or "", on_whatsapp=self.on_whatsapp)
 
     def owns(self, form: Form) -> bool:
-        """Whether a client's message came to this channel; one that names no service may be to a number of ours."""
-        if self.sender is None and not form.get("MessagingServiceSid"):
-            return _is_whatsapp(form) is self.on_whatsapp
-        return self.name in accounts_of(form)
+        """Whether a client's message came to this channel. On WhatsApp the prefixes are missing, seldom: then the hook
+        of a sender is proof enough."""
+        on_whatsapp = _is_whatsapp(form)
+        if on_whatsapp and not self.on_whatsapp:
+            return False
+        if self.sender is not None:
+            return form.get("To", "").removeprefix(PREFIX) == self.sender
+        return on_whatsapp is self.on_whatsapp and form.get("MessagingServiceSid") in (self.service, "", None)
 
 
 def read_request(request: Hook, ours: Ours, now: Callable[[], datetime]) -> Heard:
     """What a request says to this channel; Heard() for what is another's or not used. Raises Unreadable."""
     form = read_form(request)
-    if form is None or form["AccountSid"] != ours.account_sid:
+    if form is None or form.get("AccountSid", ours.account_sid) != ours.account_sid:
         return Heard()
     if is_report(form):
         return _report(form, request.query.get(REFERENCE, ""), now())
     if not _is_inbound(form):
         return Heard()
-    return Heard(inbound=_inbound(form, now()) if ours.owns(form) else (), answer=TAKEN)
+    inbound = _inbound(form, now(), on_whatsapp=ours.on_whatsapp) if ours.owns(form) else ()
+    return Heard(inbound=inbound, answer=TAKEN)
 
 
 def read_form(request: Hook) -> Form | None:
@@ -98,7 +104,7 @@ def read_form(request: Hook) -> Form | None:
     except ValueError:
         raise Unreadable("no form in UTF-8") from None
     form = {name: value.replace("\0", "") for name, value in pairs}
-    if not form.get("AccountSid"):
+    if not (_sid(form) or form.get("AccountSid")):
         raise Unreadable("no form as Twilio posts it")
     return form if _sid(form) else None
 
@@ -126,7 +132,7 @@ def _report(form: Form, reference: str, now: datetime) -> Heard:
         reference=reference if _REFERENCE.fullmatch(reference) else None,
         occurred_at=now,
         key=f"{sid}:{state}",
-        address=_address(form.get("To", "")),
+        address=_address(form.get("To", "")) or None,
     )
     if state is not ReceiptState.FAILED:
         return Heard((receipt,))
@@ -144,8 +150,7 @@ def _report(form: Form, reference: str, now: datetime) -> Heard:
 # --- from clients
 
 
-def _inbound(form: Form, now: datetime) -> tuple[Inbound, ...]:
-    on_whatsapp = _is_whatsapp(form)
+def _inbound(form: Form, now: datetime, *, on_whatsapp: bool) -> tuple[Inbound, ...]:
     address = _address(form.get("From", ""))
     if not _ADDRESSES[on_whatsapp].fullmatch(address):
         return ()
@@ -158,10 +163,11 @@ def _inbound(form: Form, now: datetime) -> tuple[Inbound, ...]:
             return (Unsubscribed(address, now, key, AddressStatus.UNSUBSCRIBED),)
         case "START":
             return (Subscribed(address, now, key, "", profile),)
-    if label := form.get("ButtonPayload") or form.get("ButtonText"):
+    data = form.get("ButtonPayload") or form.get("ButtonText")
+    if on_whatsapp and data:
         said = form.get("ButtonText") or text
         replied = form.get("OriginalRepliedMessageSid") or None
-        pressed = Pressed(address, now, key, label, external_id=replied, profile=profile)
+        pressed = Pressed(address, now, key, data, external_id=replied, profile=profile)
         # What the button says stands in the chat as the client's own words, a stop among them.
         return (pressed, Wrote(address, now, f"{key}:words", said, "button", profile)) if said else (pressed,)
     what = _what(form)
@@ -180,7 +186,7 @@ def _wish(form: Form, *, on_whatsapp: bool) -> str:
 
 
 def _profile(form: Form, address: str) -> Profile:
-    digits = form.get("WaId", "") if form.get("WaId", "").isdecimal() else address if address.isdecimal() else ""
+    digits = next((each for each in (form.get("WaId", ""), address) if _PHONE.fullmatch(each)), "")
     others = (digits, _address(form.get("ExternalUserId", "")))
     return Profile(
         first_name=form.get("ProfileName") or None,
@@ -215,7 +221,6 @@ def _is_inbound(form: Form) -> bool:
 
 
 def _is_whatsapp(form: Form) -> bool:
-    """An address may come without its prefix, seldom."""
     named = any(form.get(name, "").startswith(PREFIX) for name in ("From", "To"))
     return named or bool(form.get("WaId")) or form.get("ChannelPrefix") == "whatsapp"
 

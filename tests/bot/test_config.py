@@ -201,7 +201,7 @@ WRONG: list[tuple[str, int | None, str]] = [
     (
         '[[channels]]\nid = "mail"\nkind = "email"',
         3,
-        "a channel of the kind “email” is planned and not built yet; there is telegram.",
+        f"a channel of the kind “email” is planned and not built yet; there is {', '.join(registry.KINDS)}.",
     ),
 ]
 
