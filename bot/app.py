@@ -14,8 +14,10 @@ from bot.conversation import Conversation
 from bot.desk import Desk, desk_on, engine_settings, gateway_of, house_of, people_of
 from bot.dialogs.talk import House
 from bot.http import Doors, Mount, Readiness, TakesHooks, create_app, serve
+from bot.links import public_pages, settle_clicks
 from bot.listening import Webhooks, poll, polled
 from bot.metrics import Metrics
+from bot.orders import order_hook_of
 from bot.ports import TakenPort
 from bot.progress import LiveCards
 from bot.screens import Event, People, Screen, Surface
@@ -264,6 +266,10 @@ async def _listen(service: Service) -> None:
     It begins once the engine holds the storage: a second one must not take the first one's updates away."""
     await service.started()
     async with asyncio.TaskGroup() as tasks:
+        if "engine" in service.parts:  # once on a storage, as the engine is
+            tasks.create_task(settle_clicks(service.desk.store, service.desk.clock), name="clicks")
+            if (hook := order_hook_of(service.desk)) is not None:
+                tasks.create_task(hook.run(), name="orders")
         if "bot" in service.parts:
             tasks.create_task(_keep_up("live cards", _live_cards(service).run), name="live cards")
             if service.telegram is not None:
@@ -361,4 +367,5 @@ def _mounts(service: Service) -> list[Mount]:
         from bot.api import Api
 
         mounts.append(Api(service.desk).add_to)
+        mounts += public_pages(service.desk, house_of(service.desk.config), service.engine.revoke)
     return mounts

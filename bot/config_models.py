@@ -12,6 +12,7 @@ from pydantic import (
     Field,
     SecretStr,
     StringConstraints,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -72,6 +73,15 @@ class Web(Section):
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=8080, ge=0, le=65535)
     api_tokens: list[Token] = []
+    orders_hook: Url | None = None
+    orders_hook_secret: Token | None = Field(default=None, validate_default=True)
+
+    @field_validator("orders_hook_secret")
+    @classmethod
+    def _signs_the_hook(cls, value: SecretStr | None, told: ValidationInfo) -> SecretStr | None:
+        if value is None and told.data.get("orders_hook") is not None:
+            raise ValueError("it signs what orders_hook is told; set one, and check it there")
+        return value
 
 
 class InterruptAt(Section):

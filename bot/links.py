@@ -9,13 +9,16 @@ import base64
 import hashlib
 import logging
 import mimetypes
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from aiohttp import hdrs, web
 
+from bot.desk import Desk
+from bot.dialogs.talk import House
+from bot.http import Mount
 from bot.texts import Texts, locale_for
 from engine.clock import Clock
 from engine.errors import NotFound
@@ -36,6 +39,7 @@ Value = TypeVar("Value")
 
 PAGES: Final = Path(__file__).parent / "pages"
 NOTED_WITHIN_S: Final = 2.0
+SETTLE_EVERY_S: Final = 2.0
 KEPT_TARGETS: Final = 20_000  # known by heart, for when the storage is away
 KEPT_VISITS: Final = 20_000  # so that ten thousand hits on one link are not ten thousand writes
 
@@ -121,16 +125,14 @@ class LeavePage:
         settings: EngineSettings,
         clock: Clock,
         *,
-        name: str,
-        locale: str,
+        house: House,
         revoked: Callable[[str, int], None],
     ) -> None:
         self._store = store
         self._tokens = tokens
         self._settings = settings
         self._clock = clock
-        self._name = name
-        self._locale = locale
+        self._house = house
         self._revoked = revoked
 
     def add_to(self, app: web.Application) -> None:
@@ -146,10 +148,10 @@ class LeavePage:
         t = self._texts(reader)
         return self._page(
             t,
-            heading=t.plain("Unsubscribe from {name}?", name=self._name),
+            heading=t.plain("Unsubscribe from {name}?", name=self._house.name),
             words=t.plain(
                 "You will get no more messages of {name} on {messenger}.",
-                name=self._name,
+                name=self._house.name,
                 messenger=self._messenger(reader),
             ),
             button=t.plain("Unsubscribe"),
@@ -173,18 +175,18 @@ class LeavePage:
         t = self._texts(reader)
         words = t.plain(
             "{name} sends you no more messages on {messenger}. To come back, write START there.",
-            name=self._name,
+            name=self._house.name,
             messenger=self._messenger(reader),
         )
         return self._page(t, heading=t.plain("You are unsubscribed"), words=words)
 
     def _unknown(self) -> web.Response:
-        t = Texts(self._locale)
+        t = Texts(self._house.locale)
         words = t.plain("It may have been cut off on its way. Open it from the message itself.")
         return self._page(t, heading=t.plain("This link does not work"), words=words, status=404)
 
     def _texts(self, reader: Reader) -> Texts:
-        return Texts(locale_for(reader.language, self._locale))
+        return Texts(locale_for(reader.language, self._house.locale))
 
     def _messenger(self, reader: Reader) -> str:
         channel = self._settings.channels.get(reader.channel)
@@ -192,7 +194,7 @@ class LeavePage:
 
     def _page(self, t: Texts, *, heading: str, words: str, button: str = "", status: int = 200) -> web.Response:
         body = self._template.render(
-            lang=t.locale, title=self._name, style=self._style, heading=heading, words=words, button=button
+            lang=t.locale, title=self._house.name, style=self._style, heading=heading, words=words, button=button
         )
         return web.Response(status=status, text=body, content_type="text/html", headers=self._headers)
 
@@ -244,9 +246,25 @@ class PublicMedia:
         return web.FileResponse(file, headers={**_FILE_HEADERS, "Content-Type": kind})
 
 
-def visitors_of(data_dir: Path) -> Visitors:
-    """Those of the shipped list, and of an operator's own beside the data."""
-    return Visitors((SHIPPED, data_dir / OWN_LIST))
+def public_pages(desk: Desk, house: House, revoked: Callable[[str, int], None]) -> Sequence[Mount]:
+    """What mounts all of these. An operator's own list of previewing programs stands beside the data."""
+    store, clock, tokens = desk.store, desk.clock, Tokens.of_app(desk.secret)
+    visitors = Visitors((SHIPPED, desk.config.data_dir / OWN_LIST))
+    return (
+        FollowedLinks(store, tokens, visitors, clock).add_to,
+        LeavePage(store, tokens, desk.settings, clock, house=house, revoked=revoked).add_to,
+        PublicMedia(desk.media, desk.secret).add_to,
+    )
+
+
+async def settle_clicks(store: Store, clock: Clock) -> None:
+    """Count, in time, the clicks that could have been a scanner's; until cancelled."""
+    while True:
+        try:
+            await store.links.settle(clock.now())
+        except Exception:
+            log.exception("clicks could not be settled")
+        await clock.sleep(SETTLE_EVERY_S)
 
 
 def _remember(kept: dict[Key, Value], key: Key, value: Value, most: int) -> None:

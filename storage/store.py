@@ -14,6 +14,7 @@ from storage.deliveries import Deliveries
 from storage.inbound import InboundStore
 from storage.links import Links
 from storage.mailings import Mailings
+from storage.order_hooks import OrderHooks
 from storage.orders import Orders
 from storage.runs import Runs
 from storage.segments import Segments
@@ -38,6 +39,7 @@ class Store:
     uploads: Uploads
     links: Links
     orders: Orders
+    order_hooks: OrderHooks
 
 
 @asynccontextmanager
@@ -62,6 +64,7 @@ async def open_store(url: str, *, data_dir: Path, secret: bytes) -> AsyncIterato
         uploads=Uploads(database, writer, data_dir / "media"),
         links=Links(database, writer),
         orders=Orders(database, writer),
+        order_hooks=OrderHooks(database, writer),
     )
     writing = asyncio.create_task(writer.run(), name="writer")
     try:
