@@ -15,7 +15,7 @@ from bot.toml_source import key_lines, line_of
 from gateways import registry
 
 EXAMPLE = Path(__file__).parent.parent.parent / "config.example.toml"
-TOKENS = {"ADMIN_BOT_TOKEN": "1:ADMIN", "TG_TOKEN": "2:SHOP", "CARILLON_SECRET": "s3cret"}
+TOKENS = {"ADMIN_BOT_TOKEN": "1:ADMIN", "TG_TOKEN": "2:SHOP", "CARILLON_SECRET": "s3cret", "ORDERS_HOOK_SECRET": "h00k"}
 SHOP = '[[channels]]\nid = "tg-shop"\nkind = "telegram"\ntoken = "2:SHOP"\n'
 
 
