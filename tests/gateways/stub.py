@@ -139,8 +139,9 @@ class AnyStub(_Server[Got]):
         self._keeps = keeps
 
     async def read(self, request: web.Request) -> Got | None:
+        has_body = request.can_read_body  # which is false once it was read
         raw = b"" if request.content_type.startswith("multipart/") else await request.read()
-        values, files = await _read(request) if request.can_read_body else (None, {})
+        values, files = await _read(request) if has_body else (None, {})
         headers = {name: request.headers[name] for name in self._keeps if name in request.headers}
         return Got(request.path, values, request.method, dict(request.query), headers, files, raw)
 
