@@ -13,7 +13,10 @@ _MODELS: Mapping[str, Mapping[str, str]] = {  # kind, provider ("" where a kind 
     "viber": {"": "gateways.viber.config:ViberSettings"},
     "facebook": {"": "gateways.facebook.config:FacebookSettings"},
     "vk": {"": "gateways.vk.config:VkSettings"},
-    "whatsapp": {"twilio": "gateways.twilio.config:TwilioWhatsAppSettings"},
+    "whatsapp": {
+        "meta": "gateways.whatsapp.config:WhatsAppSettings",
+        "twilio": "gateways.twilio.config:TwilioWhatsAppSettings",
+    },
     "sms": {"twilio": "gateways.twilio.config:TwilioSmsSettings"},
     "log": {"": "gateways.log.config:LogSettings"},
 }
