@@ -3,8 +3,7 @@
 import hmac
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -12,6 +11,8 @@ from pydantic import BaseModel, ValidationError
 
 from bot import api_models as models
 from bot.api_description import describe_api
+from bot.api_orders import OrdersApi
+from bot.api_routes import MAX_PAGE, Route, instant_in, number_in
 from bot.desk import Desk
 from bot.plain import plain
 from bot.why import why_document
@@ -24,24 +25,6 @@ log = logging.getLogger(__name__)
 
 PREFIX = "/api/v1"
 BY = Actor("API", Role.OPERATOR, "api")
-MAX_PAGE = 1000
-
-Ask = Callable[[web.Request, Any], Awaitable[Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One call; `body` and `answer` are what the description shows, `many` that the answer is a list of them."""
-
-    method: str
-    path: str
-    summary: str
-    ask: Ask
-    answer: type[BaseModel] | None = None
-    body: type[BaseModel] | None = None
-    many: bool = False
-    status: int = 200
-    query: Mapping[str, str] | None = None
 
 
 class Api:
@@ -51,7 +34,7 @@ class Api:
         self._desk = desk
         self._operations = desk.operations
         self._tokens = [token.get_secret_value().encode() for token in desk.config.web.api_tokens]
-        self.routes = self._routes()
+        self.routes = (*self._routes(), *OrdersApi(desk).routes())
         self._description = json.dumps(describe_api(self.routes, desk.config.app.name), ensure_ascii=False)
 
     def add_to(self, app: web.Application) -> None:
@@ -101,9 +84,9 @@ class Api:
     # --- clients ---
 
     async def _clients(self, request: web.Request, _: None) -> Any:
-        limit = _number(request, "limit", 100, MAX_PAGE)
+        limit = number_in(request, "limit", 100, MAX_PAGE)
         found = await self._desk.store.clients.page(
-            after=_number(request, "after", 0), limit=limit, search=request.query.get("search", "")
+            after=number_in(request, "after", 0), limit=limit, search=request.query.get("search", "")
         )
         return {"clients": [_client(card) for card in found], "next": found[-1].id if len(found) == limit else None}
 
@@ -198,8 +181,8 @@ class Api:
     async def _mailings(self, request: web.Request, _: None) -> Any:
         return await self._operations.list_mailings(
             search=request.query.get("search", ""),
-            limit=_number(request, "limit", 20, MAX_PAGE),
-            offset=_number(request, "offset", 0),
+            limit=number_in(request, "limit", 20, MAX_PAGE),
+            offset=number_in(request, "offset", 0),
         )
 
     async def _create(self, _request: web.Request, body: models.MailingIn) -> Any:
@@ -243,7 +226,7 @@ class Api:
 
     async def _failed(self, request: web.Request, _: None) -> Any:
         rows = await self._operations.failed(
-            _id(request), after_id=_number(request, "after", 0), limit=_number(request, "limit", 100, MAX_PAGE)
+            _id(request), after_id=number_in(request, "after", 0), limit=number_in(request, "limit", 100, MAX_PAGE)
         )
         return [_delivery(row) for row in rows]
 
@@ -259,16 +242,7 @@ class Api:
         return {name: document[name] for name in models.Why.model_fields}
 
     async def _stats(self, request: web.Request, _: None) -> Any:
-        from datetime import UTC, datetime
-
-        since = request.query.get("since")
-        try:
-            start = datetime.fromisoformat(since) if since else None
-        except ValueError as error:
-            raise Invalid("since is no date; write one as 2026-11-01.") from error
-        if start is not None and start.tzinfo is None:
-            start = start.replace(tzinfo=UTC)
-        return await self._operations.totals(start)
+        return await self._operations.totals(instant_in(request, "since"))
 
     def _routes(self) -> Sequence[Route]:
         page = {"search": "in the name", "limit": "at most so many"}
@@ -321,10 +295,10 @@ async def _read(request: web.Request, model: type[BaseModel]) -> BaseModel:
         return model.model_validate(data)
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
-        place = problem["loc"][1:] if issubclass(model, models.ClientOrClientsIn) else problem["loc"]
+        place = problem["loc"][1:] if model in models.EACH else problem["loc"]
         where = ".".join(str(part) for part in place)
         if problem["type"] == "extra_forbidden":
-            known = ", ".join(model.model_fields)
+            known = ", ".join(models.EACH.get(model, model).model_fields)
             raise Invalid("There is no field “{field}”; {known} are known.", field=where, known=known) from None
         words = problem["msg"][:1].lower() + problem["msg"][1:]
         raise Invalid("{field}: {words}.", field=where or "the body", words=words) from None
@@ -333,13 +307,6 @@ async def _read(request: web.Request, model: type[BaseModel]) -> BaseModel:
 def _problem(status: int, words: str) -> web.Response:
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
     return web.json_response(models.Problem(error=words).model_dump(), status=status, headers=headers)
-
-
-def _number(request: web.Request, name: str, default: int, most: int = 2**53) -> int:
-    text = request.query.get(name, str(default))
-    if not (text.isascii() and text.isdigit()) or int(text) > most:
-        raise Invalid("{name} is a whole number up to {most}.", name=name, most=most)
-    return int(text)
 
 
 def _id(request: web.Request) -> int:

@@ -11,7 +11,7 @@ from pydantic.json_schema import models_json_schema
 from bot import api_models as models
 
 if TYPE_CHECKING:
-    from bot.api import Route
+    from bot.api_routes import Route
 
 _REF = "#/components/schemas/{model}"
 _PROBLEMS = {

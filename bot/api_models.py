@@ -1,16 +1,49 @@
 """What programs send to /api/v1 and get from it; `openapi.json` is made of these."""
 
+import json
+from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, RootModel, Tag
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    RootModel,
+    StringConstraints,
+    Tag,
+)
+
+from storage.money import DIGITS, PLACES
+from storage.orders import OrderState
+
+MAX_DETAILS = 4096  # characters of an event's details
 
 
 def _id(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-Id = Annotated[str, BeforeValidator(_id), Field(min_length=1, max_length=200)]
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("it holds a broken character")
+    return text
+
+
+def _small(details: dict[str, "Scalar"]) -> dict[str, "Scalar"]:
+    written = json.dumps(details, ensure_ascii=False, allow_nan=False)
+    if len(written) > MAX_DETAILS:
+        raise ValueError(f"more than {MAX_DETAILS} characters")
+    _storable(written.replace("\\u0000", "\0"))
+    return details
+
+
+Id = Annotated[str, BeforeValidator(_id), AfterValidator(_storable), Field(min_length=1, max_length=200)]
 Scalar = str | int | float | bool | None
 
 
@@ -201,6 +234,102 @@ class Why(BaseModel):
 
 class Repeated(BaseModel):
     repeated: int
+
+
+Amount = Annotated[Decimal, Field(ge=0, max_digits=DIGITS + PLACES, decimal_places=PLACES)]
+Currency = Annotated[str, StringConstraints(strip_whitespace=True, to_upper=True, pattern=r"^[A-Za-z]{3}$")]
+Details = Annotated[dict[str, Scalar], AfterValidator(_small)]
+
+
+class OrderIn(Sent):
+    """An order, known by your `id`; or by our `number`, where a Buy button opened it. Fields left out stay.
+
+    A state only goes on: opened, paid, then cancelled or refunded. Without `click`, `mailing` or `number` it is put
+    down to the last message that the client clicked in the 5 days before, or read in the 24 hours before."""
+
+    id: Id | None = Field(default=None, description="The order's id in your own system.")
+    number: int | None = Field(default=None, ge=1, lt=2**63, description="Our number, as GET /orders shows it.")
+    state: OrderState = Field(validation_alias=AliasChoices("state", "status"))
+    client: Id | None = Field(default=None, description="The client's id in your system, or an address.")
+    sku: Id | None = None
+    amount: Amount | None = None
+    currency: Currency | None = None
+    click: str | None = Field(default=None, description="The token of the link by which the client came.")
+    mailing: int | None = Field(default=None, ge=1, lt=2**63, description="The mailing that brought it.")
+    occurred_at: datetime | None = Field(default=None, description="When; left out: now.")
+
+
+class OrderOrOrdersIn(
+    RootModel[
+        Annotated[
+            Annotated[OrderIn, Tag(ONE)] | Annotated[list[OrderIn], Field(max_length=1000), Tag(MANY)],
+            Discriminator(_how_many),
+        ]
+    ]
+):
+    """One order, or a list of them."""
+
+
+class OrdersTaken(BaseModel):
+    added: int
+    updated: int
+    unchanged: int = Field(description="Told before, or behind the order's state.")
+    rejected: list[RejectedRow]
+
+
+class OrderOut(BaseModel):
+    number: int = Field(description="Our own number of the order.")
+    id: str | None
+    client: str | None = Field(description="The client's id in your system.")
+    client_number: int | None = Field(description="Our own number of the client.")
+    mailing: int | None = Field(description="The mailing that brought it.")
+    channel: str | None
+    sku: str | None
+    amount: str | None
+    currency: str | None
+    state: OrderState
+    created_at: datetime
+    updated_at: datetime
+
+
+class OrdersOut(BaseModel):
+    orders: list[OrderOut]
+    next: int | None = Field(description="`since` of the next call; null where a date was asked for and nothing found.")
+
+
+class EventIn(Sent):
+    """Something that a client did in your own system. `id` is yours, and makes a repeat harmless."""
+
+    id: Id
+    type: str = Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")
+    client: Id = Field(description="The client's id in your system, or an address.")
+    click: str | None = Field(default=None, description="The token of the link by which the client came.")
+    occurred_at: datetime | None = Field(default=None, description="When; left out: now.")
+    details: Details = Field(default_factory=dict)
+
+
+class EventOrEventsIn(
+    RootModel[
+        Annotated[
+            Annotated[EventIn, Tag(ONE)] | Annotated[list[EventIn], Field(max_length=1000), Tag(MANY)],
+            Discriminator(_how_many),
+        ]
+    ]
+):
+    """One event, or a list of them."""
+
+
+class EventsTaken(BaseModel):
+    added: int
+    unchanged: int = Field(description="Told before.")
+    rejected: list[RejectedRow]
+
+
+EACH: Mapping[type[BaseModel], type[Sent]] = {  # what a body is one of, or a list of
+    ClientOrClientsIn: ClientIn,
+    OrderOrOrdersIn: OrderIn,
+    EventOrEventsIn: EventIn,
+}
 
 
 class Problem(BaseModel):

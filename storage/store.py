@@ -16,6 +16,7 @@ from storage.links import Links
 from storage.mailings import Mailings
 from storage.order_hooks import OrderHooks
 from storage.orders import Orders
+from storage.own_events import OwnEvents
 from storage.runs import Runs
 from storage.segments import Segments
 from storage.uploads import Uploads
@@ -40,6 +41,7 @@ class Store:
     links: Links
     orders: Orders
     order_hooks: OrderHooks
+    own_events: OwnEvents
 
 
 @asynccontextmanager
@@ -65,6 +67,7 @@ async def open_store(url: str, *, data_dir: Path, secret: bytes) -> AsyncIterato
         links=Links(database, writer),
         orders=Orders(database, writer),
         order_hooks=OrderHooks(database, writer),
+        own_events=OwnEvents(database, writer),
     )
     writing = asyncio.create_task(writer.run(), name="writer")
     try:
