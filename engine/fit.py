@@ -6,100 +6,132 @@ silently: each change is a Loss, and what can't be sent at all raises Invalid.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import assert_never
+from typing import TypeVar, assert_never
 
+from engine.buttons import Under, check_link, fit_buttons
+from engine.cards import caption_of, carousel_cards
 from engine.errors import Invalid, _
 from engine.expressions import Fields, compile_expression, has_expressions, literal_text, parse_expressions
-from engine.personalise import length_in, mark_text, texts_of
-from engine.values import is_absolute
+from engine.losses import Loss, Losses
+from engine.rich_texts import mark_text
+from engine.templates import template_part
 from gateways.base import Capabilities, Fact, Part, PartKind
-from gateways.markup import read_marked
-from gateways.message import Button, Carousel, Element, File, Link, Location, Message, Pictures, Rows, Text, Video
+from gateways.dialects import measure_of
+from gateways.markup import RichText, read_marked
+from gateways.message import (
+    ELEMENT_FIELDS,
+    Card,
+    Carousel,
+    Element,
+    File,
+    Location,
+    Message,
+    Pictures,
+    Rows,
+    Text,
+    Video,
+)
+
+__all__ = ["NEUTRAL_TEXT", "Fitted", "Loss", "check_link", "fit"]
 
 NEUTRAL_TEXT = "⬇️"  # where buttons need a text of their own and there is none
-_SCHEMES = ("https://", "http://", "tg://")
 _NEAR = 0.9  # of a limit: then values may go over it
-
-
-@dataclass(frozen=True, slots=True)
-class Loss:
-    """What a client on this kind of messenger gets otherwise than it was written; `str` is the sentence in English.
-
-    `words` is a gettext message id with {names}, `values` fill them. `element` counts from 1; 0 is the message."""
-
-    words: str
-    values: Mapping[str, object] = field(default_factory=dict)
-    element: int = 0
-
-    def __str__(self) -> str:
-        return self.words.format(**self.values) if self.values else self.words
+_Thing = TypeVar("_Thing")
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
+    """`outside` is what goes to a client whose window is closed: a template, or nothing where there is none."""
+
     parts: tuple[Part, ...]
     losses: tuple[Loss, ...]
+    outside: tuple[Part, ...] = ()
+
+    @property
+    def every_part(self) -> tuple[Part, ...]:
+        """In the order in which buttons and links are numbered: first the parts, then those of `outside`."""
+        return self.parts + self.outside
 
 
-def fit(message: Message, capabilities: Capabilities, sizes: Mapping[str, int] | None = None) -> Fitted:
-    """Make the parts of a message for one kind of messenger; `sizes` are the bytes of its files where they are known.
+def fit(
+    message: Message,
+    capabilities: Capabilities,
+    sizes: Mapping[str, int] | None = None,
+    *,
+    link_length: int | None = None,
+) -> Fitted:
+    """Make the parts of a message for one kind of messenger; `sizes` are the bytes of its files where they are known,
+    `link_length` is how long every link is once it leads through us.
 
-    Raises Invalid, with the numbers, for what can't be sent there: nothing in it, too long, too many buttons …"""
+    Raises Invalid, with the numbers, for what can't be sent there: nothing in it, too long, too large …"""
     if message.kinds and capabilities.kind not in message.kinds:
         kinds = ", ".join(sorted(message.kinds))
         words = _("The message is for {kinds} only, so {title} can't send it.")
         raise Invalid(words, kinds=kinds, title=capabilities.title)
-    fitter = _Fitter(capabilities, sizes or {})
+    own = {name: value for name, value in message.only.get(capabilities.kind, {}).items() if name not in ELEMENT_FIELDS}
+    known = capabilities.own_fields | ({"template"} if capabilities.takes_templates else set())
+    for name in own:
+        if name not in known:
+            raise Invalid(_("{title} knows no field “{name}” in a message."), title=capabilities.title, name=name)
+    outside = (template_part(own.pop("template")),) if capabilities.takes_templates and "template" in own else ()
+    fitter = _Fitter(capabilities, sizes or {}, link_length)
     for number, element in enumerate(message.for_kind(capabilities.kind), start=1):
         fitter.add(element, number)
-    if not fitter.parts:
+    parts = tuple(fitter.parts) or outside
+    if not parts:
         raise Invalid(_("The message is empty: nothing in it can be sent by {title}."), title=capabilities.title)
-    only = message.only.get(capabilities.kind, {})
-    own = {name: value for name, value in only.items() if name not in _ELEMENT_FIELDS}
-    for name in own:
-        if name not in capabilities.own_fields:
-            raise Invalid(_("{title} knows no field “{name}” in a message."), title=capabilities.title, name=name)
     if own:
-        fitter.parts[0] = replace(fitter.parts[0], extra=own)
-    return Fitted(tuple(fitter.parts), tuple(fitter.losses))
-
-
-_ELEMENT_FIELDS = frozenset({"text", "pictures", "file", "name", "video", "location", "buttons", "elements"})
+        parts = (replace(parts[0], extra={**parts[0].extra, **own}), *parts[1:])
+    return Fitted(parts, fitter.losses.all(), outside)
 
 
 class _Fitter:
     """Collects parts and losses, element by element."""
 
-    def __init__(self, capabilities: Capabilities, sizes: Mapping[str, int]) -> None:
+    def __init__(self, capabilities: Capabilities, sizes: Mapping[str, int], link_length: int | None) -> None:
         self._able = capabilities
         self._sizes = sizes
-        self._element = 0
+        self._measure = measure_of(capabilities)
+        self._link = "x" * link_length if link_length is not None else None
         self.parts: list[Part] = []
-        self.losses: list[Loss] = []
+        self.losses = Losses(capabilities.title)
 
     def add(self, element: Element, number: int) -> None:
-        self._element = number
-        rows = self._fit_rows(element.buttons)
+        self.losses.element = number
+        under = fit_buttons(element.buttons, self._able, self.losses)
+        rows = under.rows
+        text, rest = ("", under.lines) if isinstance(element, Location) else self._with_lines(element.text, under)
         match element:
             case Text():
-                self._add_text(element.text, rows)
+                self._add_text(text, rows)
             case Pictures(pictures=pictures):
                 self._check_sizes(pictures, self._able.max_picture_bytes)
-                self._add_pictures(pictures, element.text, rows)
+                self._add_pictures(pictures, text, rows)
             case File():
                 self._check_sizes([element.file], self._able.max_file_bytes)
-                self._add_captioned(Part(PartKind.FILE, media=(element.file,), name=element.name), element.text, rows)
+                self._add_captioned(Part(PartKind.FILE, media=(element.file,), name=element.name), text, rows)
             case Video():
                 self._check_sizes([element.video], self._able.max_file_bytes)
-                self._add_captioned(Part(PartKind.VIDEO, media=(element.video,)), element.text, rows)
+                self._add_captioned(Part(PartKind.VIDEO, media=(element.video,)), text, rows)
             case Location():
                 self._add_location(element, rows)
             case Carousel():
-                self._add_text(element.text, rows)
+                self._add_carousel(element, text, rows)
             case _:
                 assert_never(element)
+        if rest:
+            self._add_text("\n".join(rest), ())
+
+    def _with_lines(self, text: str, under: Under) -> tuple[str, Sequence[str]]:
+        """The text with the lines of links below, where both fit into one; else the lines by themselves."""
+        if not under.lines:
+            return text, ()
+        lines = "\n".join(under.lines)
+        whole = f"{text}\n\n{lines}" if text.strip() else lines
+        fits = self._lengths(whole)[1] <= self._able.max_text.value
+        return (whole, ()) if fits or not text.strip() else (text, under.lines)
 
     # --- texts and media ---
 
@@ -107,8 +139,14 @@ class _Fitter:
         self._check_text(text, self._able.max_text)
         if not has_expressions(text) and not read_marked(mark_text(text)).text.strip():
             if not rows:
-                raise Invalid(_("Element {number} is an empty text."), number=self._element)
-            self._lose(_("Buttons need a text here, so they stand under “{text}”."), text=NEUTRAL_TEXT)
+                raise Invalid(_("Element {number} is an empty text."), number=self.losses.element)
+            self.losses.tell(_("Buttons need a text here, so they stand under “{text}”."), text=NEUTRAL_TEXT)
+            text = NEUTRAL_TEXT
+        limit = self._able.max_text_with_buttons
+        if rows and limit is not None and self._may_exceed(text, limit):
+            words = _("{title} shows buttons under {limit} characters at most: the text, of {length}, goes first.")
+            self.losses.tell(words, length=self._lengths(text)[1], limit=limit.value)
+            self.parts.append(Part(PartKind.TEXT, text=text))
             text = NEUTRAL_TEXT
         self.parts.append(Part(PartKind.TEXT, text=text, buttons=rows))
 
@@ -117,64 +155,124 @@ class _Fitter:
             self._add_captioned(Part(PartKind.PICTURE, media=tuple(pictures)), text, rows)
             return
         if PartKind.ALBUM not in self._able.media:
-            self._lose(_("{title} has no albums: the pictures go one by one."))
-            self._add_captioned(Part(PartKind.PICTURE, media=(pictures[0],)), text, ())
-            for picture in pictures[1:-1]:
-                self._add_captioned(Part(PartKind.PICTURE, media=(picture,)), "", ())
-            self._add_captioned(Part(PartKind.PICTURE, media=(pictures[-1],)), "", rows)
+            self._add_one_by_one(pictures, text, rows)
             return
-        *first, last = self._albums(pictures)
+        *first, last = _divided(pictures, self._able.album_sizes[-1])
+        if first:
+            words = _("An album holds {most} pictures: the {number} go as {count} albums.")
+            most = self._able.album_sizes[-1]
+            self.losses.tell(words, most=most, number=len(pictures), count=len(first) + 1)
         self.parts += [Part(PartKind.ALBUM, media=album) for album in first]
         album_part = Part(PartKind.ALBUM, media=last)
         if rows and not self._able.album_takes_buttons:
             self.parts.append(album_part)
-            self._lose(_("An album can't have buttons: they follow it, with the text, as a message of their own."))
+            words = _("An album can't have buttons: they follow it, with the text, as a message of their own.")
+            self.losses.tell(words)
             self._add_text(text, rows)
         else:
             self._add_captioned(album_part, text, rows)
 
-    def _albums(self, pictures: Sequence[str]) -> list[tuple[str, ...]]:
-        """The pictures in as few albums as possible, as even as possible, so that none is left with one picture."""
-        most = self._able.album_sizes[-1]
-        count = math.ceil(len(pictures) / most)
-        if count > 1:
-            words = _("An album holds {most} pictures: the {number} go as {count} albums.")
-            self._lose(words, most=most, number=len(pictures), count=count)
-        edges = [round(len(pictures) * place / count) for place in range(count + 1)]
-        return [tuple(pictures[start:end]) for start, end in pairwise(edges)]
+    def _add_one_by_one(self, pictures: Sequence[str], text: str, rows: Rows) -> None:
+        self.losses.tell(_("{title} has no albums: the pictures go one by one."))
+        *first, last = [Part(PartKind.PICTURE, media=(picture,)) for picture in pictures]
+        if PartKind.PICTURE not in self._able.media or not self._can_caption(PartKind.PICTURE, text, rows):
+            # The text follows the last picture, with the buttons.
+            for part in first:
+                self._add_captioned(part, "", ())
+            self._add_captioned(last, text, rows)
+            return
+        self._add_captioned(first[0], text, ())
+        for part in first[1:]:
+            self._add_captioned(part, "", ())
+        self._add_captioned(last, "", rows)
 
     def _add_captioned(self, part: Part, text: str, rows: Rows) -> None:
         if part.kind not in self._able.media:
-            self._lose(_("{title} can't carry this ({what}): it is left out."), what=part.kind.value)
+            self.losses.tell(_("{title} can't carry this ({what}): it is left out."), what=part.kind.value)
             if text.strip() or rows:
                 self._add_text(text, rows)
             return
-        shortest, longest = self._lengths(text)
-        most = self._able.max_caption.value if part.kind in self._able.captioned else 0
-        if shortest <= most:
+        if self._can_caption(part.kind, text, rows):
             self._check_text(text, self._able.max_caption)
             self.parts.append(replace(part, text=text, buttons=rows))
             return
-        if most:
+        if most := self._most_caption(part.kind, rows):
             words = _("A caption holds {limit} characters: the text, of {length}, follows as a message of its own.")
-            self._lose(words, length=longest, limit=most)
+            self.losses.tell(words, length=self._lengths(text)[1], limit=most)
         else:
             words = _("{title} shows no text with this ({what}): it follows as a message of its own.")
-            self._lose(words, what=part.kind.value)
+            self.losses.tell(words, what=part.kind.value)
         self.parts.append(part)
         self._add_text(text, rows)
+
+    def _most_caption(self, kind: PartKind, rows: Rows) -> int:
+        if kind not in self._able.captioned:
+            return 0
+        limits = [self._able.max_caption, *([self._able.max_text_with_buttons] if rows else [])]
+        return min(limit.value for limit in limits if limit is not None)
+
+    def _can_caption(self, kind: PartKind, text: str, rows: Rows) -> bool:
+        most = self._most_caption(kind, rows)
+        return not text.strip() or (most > 0 and self._lengths(text)[0] <= most)
 
     def _add_location(self, element: Location, rows: Rows) -> None:
         point = element.location
         if not (-90 <= point.latitude <= 90 and -180 <= point.longitude <= 180):
             words = _("Element {number}: a latitude is from -90 to 90, a longitude from -180 to 180.")
-            raise Invalid(words, number=self._element)
+            raise Invalid(words, number=self.losses.element)
         if PartKind.LOCATION not in self._able.media:
-            self._lose(_("{title} can't carry this ({what}): it is left out."), what=PartKind.LOCATION.value)
+            self.losses.tell(_("{title} can't carry this ({what}): it is left out."), what=PartKind.LOCATION.value)
             if rows:
                 self._add_text("", rows)
             return
         self.parts.append(Part(PartKind.LOCATION, latitude=point.latitude, longitude=point.longitude, buttons=rows))
+
+    def _add_carousel(self, element: Carousel, text: str, rows: Rows) -> None:
+        """The text stands before the cards; buttons stand under them where the kind shows a text there as well."""
+        self._check_sizes([card.picture for card in element.carousel if card.picture], self._able.max_picture_bytes)
+        cards = carousel_cards(element, self._able, self.losses)
+        kind = PartKind.CAROUSEL
+        if cards and kind in self._able.captioned and self._can_caption(kind, text, rows):
+            self._check_text(text, self._able.max_caption)
+            carousels = self._carousels(cards)
+            carousels[0] = replace(carousels[0], text=text)
+            carousels[-1] = replace(carousels[-1], buttons=rows)
+            self.parts += carousels
+            return
+        if text.strip():
+            if rows:
+                self.losses.tell(_("{title} shows no buttons under cards: they stand under the text before them."))
+            self._add_text(text, rows)
+        self.parts += self._carousels(cards)
+        if not cards:
+            self._add_cards(element)
+        if rows and not text.strip():
+            self._add_text("", rows)
+
+    def _carousels(self, cards: Sequence[Card]) -> list[Part]:
+        limits = self._able.carousel
+        if limits is None or not cards:
+            return []
+        most = limits.cards[-1]
+        pieces = _divided(cards, most)
+        if len(pieces) > 1:
+            words = _("A carousel holds {most} cards: the {number} go as {count} carousels.")
+            self.losses.tell(words, most=most, number=len(cards), count=len(pieces))
+        return [Part(PartKind.CAROUSEL, cards=piece) for piece in pieces]
+
+    def _add_cards(self, element: Carousel) -> None:
+        """Each card as a message of its own."""
+        for card in element.carousel:
+            under = fit_buttons(tuple((button,) for button in card.buttons), self._able, self.losses)
+            text, rest = self._with_lines(caption_of(card, self._able), under)
+            if card.picture:
+                self._add_captioned(Part(PartKind.PICTURE, media=(card.picture,)), text, under.rows)
+            else:
+                self._add_text(text, under.rows)
+            if rest:
+                self._add_text("\n".join(rest), ())
+
+    # --- sizes and lengths ---
 
     def _check_sizes(self, sources: Sequence[str], limit: Fact) -> None:
         for source in sources:
@@ -184,7 +282,7 @@ class _Fitter:
                     _("{title} takes no file over {limit} MB; one of element {number} has {size} MB."),
                     title=self._able.title,
                     limit=_megabytes(limit.value),
-                    number=self._element,
+                    number=self.losses.element,
                     size=_megabytes(size),
                 )
 
@@ -195,7 +293,7 @@ class _Fitter:
         if shortest > limit.value:
             raise Invalid(
                 _("The text of element {number} takes {length} characters; {title} carries {limit}."),
-                number=self._element,
+                number=self.losses.element,
                 length=shortest,
                 title=self._able.title,
                 limit=limit.value,
@@ -204,87 +302,46 @@ class _Fitter:
             words = _(
                 "The text takes {length} of {limit} characters: a client whose values make it too long gets nothing."
             )
-            self._lose(words, length=longest, limit=limit.value)
+            self.losses.tell(words, length=longest, limit=limit.value)
+
+    def _may_exceed(self, text: str, limit: Fact) -> bool:
+        near = limit.value * _NEAR if has_expressions(text) else limit.value
+        return self._lengths(text)[1] > near
 
     def _lengths(self, text: str) -> tuple[int, int]:
-        """Literal characters on the shortest and on the longest way through the conditions; values count nothing."""
+        """Of the shortest and of the longest way through the conditions, as it is written; values count nothing."""
         marked = mark_text(text)
         if not has_expressions(marked):
-            length = length_in(self._able.text_unit, read_marked(marked).text)
+            length = self._length(read_marked(marked))
             return length, length
         compile_expression(marked, Fields())
         body = parse_expressions(marked).body
-        shortest, longest = (read_marked(literal_text(body, longest=longest)).text for longest in (False, True))
-        return length_in(self._able.text_unit, shortest), length_in(self._able.text_unit, longest)
+        shortest, longest = (read_marked(literal_text(body, longest=longest)) for longest in (False, True))
+        return self._length(shortest), self._length(longest)
+
+    def _length(self, rich: RichText) -> int:
+        if self._link is not None:
+            url = self._link
+            rich = replace(rich, spans=tuple(replace(each, url=url) if each.url else each for each in rich.spans))
+        return self._measure(rich)
 
     def _tell_markup(self, text: str) -> None:
         rich = read_marked(mark_text(text))
-        lost = sorted({span.tag for span in rich.spans} - self._able.markup)
-        if lost:
-            self._lose(
-                _("{title} doesn't show {tags}: the words stay, plain."), tags=", ".join(f"<{tag}>" for tag in lost)
-            )
+        if lost := sorted({span.tag for span in rich.spans} - self._able.markup - {"a"}):
+            tags = ", ".join(f"<{tag}>" for tag in lost)
+            self.losses.tell(_("{title} doesn't show {tags}: the words stay, plain."), tags=tags)
         for span in rich.spans:
             if span.tag == "a":
                 check_link(span.url)
-
-    # --- buttons ---
-
-    def _fit_rows(self, rows: Rows) -> Rows:
-        kept = [[self._fit_button(button) for button in row if self._can_show(button)] for row in rows]
-        total = sum(map(len, kept))
-        most = max((each.most.value for each in self._able.button_sets), default=0)
-        if total > most:
-            raise Invalid(
-                _("Element {number} has {count} buttons; {title} shows {limit} at most."),
-                number=self._element,
-                count=total,
-                title=self._able.title,
-                limit=most,
-            )
-        width = self._able.max_buttons_in_row.value
-        if any(len(row) > width for row in kept):
-            self._lose(_("{title} shows {width} buttons in a row: longer rows are divided."), width=width)
-        return tuple(tuple(row[start : start + width]) for row in kept for start in range(0, len(row), width))
-
-    def _can_show(self, button: Button) -> bool:
-        if any(type(button) in each.kinds for each in self._able.button_sets):
-            return True
-        self._lose(_("{title} can't show the button “{label}”: it is left out."), label=button.label)
-        return False
-
-    def _fit_button(self, button: Button) -> Button:
-        for text in texts_of(button):
-            if has_expressions(text):
-                compile_expression(text, Fields())
-        if not button.label.strip():
-            raise Invalid(_("A button of element {number} has no label."), number=self._element)
-        if isinstance(button, Link):
-            check_link(button.link)
-        most = self._able.max_label.value
-        if has_expressions(button.label) or len(button.label) <= most:
-            return button
-        label = button.label[: most - 1].rstrip() + "…"
-        words = _("A label holds {most} characters: “{label}” is cut to “{cut}”.")
-        self._lose(words, most=most, label=button.label, cut=label)
-        return replace(button, label=label)
-
-    def _lose(self, words: str, **values: object) -> None:
-        loss = Loss(words, {"title": self._able.title, **values}, self._element)
-        if loss not in self.losses:
-            self.losses.append(loss)
+                if "a" not in self._able.markup and rich.text[span.start : span.end] != span.url:
+                    self.losses.tell(_("{title} hides no address behind words: it stands after them."))
 
 
-def check_link(link: str) -> None:
-    """Raise Invalid unless a link, which may hold expressions, can be opened: http, https or tg."""
-    if not has_expressions(link):
-        holds = is_absolute(link)
-    else:
-        literal = literal_text(parse_expressions(link).body, longest=True)
-        # A value may stand for the whole address, or for the host: https://{{ client.shop }}.
-        holds = link.startswith(("{{", "{%")) or (literal.lower().startswith(_SCHEMES) and " " not in literal)
-    if not holds:
-        raise Invalid(_("“{link}” is no address for a link: it must start with https://, http:// or tg://."), link=link)
+def _divided(things: Sequence[_Thing], most: int) -> list[tuple[_Thing, ...]]:
+    """In as few pieces as possible, as even as possible, so that none is left with one."""
+    count = math.ceil(len(things) / most)
+    edges = [round(len(things) * place / count) for place in range(count + 1)]
+    return [tuple(things[start:end]) for start, end in pairwise(edges)]
 
 
 def _megabytes(size: int) -> str:

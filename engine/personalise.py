@@ -2,40 +2,67 @@
 
 A text is compiled once for a step and a kind: its tags become marks (`gateways.markup`), its expressions a function
 (`engine.expressions`); after that a client costs some microseconds and a broken card fails only that client's delivery.
+
+Buttons are numbered through the message from 0: part by part, those of a part before those of its cards. The links of
+texts are numbered apart from them: part by part, those of a part's text before those of its cards' texts.
 """
 
-import html
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from engine.errors import Invalid, _
-from engine.expressions import Expression, Fields, compile_expression, has_expressions
-from engine.values import TemplateFailed, is_absolute
-from gateways.base import Capabilities, Outgoing, Part, PartKind, TextUnit
-from gateways.markup import MARKS, InvalidMarkup, RichText, mark, read_marked, utf16_length
-from gateways.message import Button, Buy, Link, Reply, Rows
+from engine.errors import _
+from engine.expressions import Fields, has_expressions
+from engine.rich_texts import RichTemplate, counted_addresses, mark_text
+from engine.short_texts import Buttons, LinkMaker, ShortText, compile_fields, cut, is_counted, rendered_fields, texts_of
+from engine.values import TemplateFailed
+from gateways.base import Capabilities, Fact, Outgoing, Part, PartKind
+from gateways.dialects import length_in, measure_of, plain_text
+from gateways.markup import RichText
+from gateways.message import Button, Card, Link
 
-__all__ = ["Personaliser", "TemplateFailed", "button_at", "length_in", "mark_text", "read_button_data", "texts_of"]
+__all__ = [
+    "LinkMaker",
+    "Personaliser",
+    "TemplateFailed",
+    "button_at",
+    "buttons_of",
+    "fixed_links",
+    "length_in",
+    "mark_text",
+    "read_button_data",
+    "texts_of",
+]
 
-_EXPRESSION = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 _BUTTON_DATA = re.compile(r"c([0-9]{1,19})\.([0-9]{1,4})")
+_ROOM = 64  # more than the addresses that lead through us can differ in length
 
 
 class Personaliser:
     """Renders the parts of one step on one kind of messenger.
 
     `known_fields` are the names that cards have; an unknown one in a text raises Invalid here, before anything is
-    sent, as does whatever else can't stand in a text. One client is rendered at a time."""
+    sent, as does whatever else can't stand in a text. With `links` every link leads through us. `after` are the parts
+    whose buttons and links are numbered before these: `Fitted.parts`, for those of `Fitted.outside`. `step_id` names
+    the parts for all clients at once. One client is rendered at a time."""
 
-    def __init__(self, parts: Sequence[Part], capabilities: Capabilities, known_fields: Collection[str]) -> None:
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        capabilities: Capabilities,
+        known_fields: Collection[str],
+        *,
+        links: LinkMaker | None = None,
+        after: Sequence[Part] = (),
+        step_id: int | None = None,
+    ) -> None:
         self._fields = Fields(frozenset(known_fields))
         self._forms: list[_Form] = []
-        first_button = 0
+        numbers = _Numbers(len(buttons_of(after)), sum(len(_counted_in(part)) for part in after) if links else 0)
         for position, part in enumerate(parts):
-            self._forms.append(_Form(part, position, first_button, capabilities, self._fields))
-            first_button += sum(len(row) for row in part.buttons)
+            shared = f"{step_id}.{position}" if step_id is not None else ""
+            self._forms.append(_Form(part, position, shared, capabilities, self._fields, links, numbers))
 
     def fields(self) -> frozenset[str]:
         """The client fields that texts, labels and links name."""
@@ -56,10 +83,26 @@ class Personaliser:
         return [form.outgoing(address, delivery_id, reference, details) for form in self._forms]
 
 
+def buttons_of(parts: Sequence[Part]) -> list[Button]:
+    """Every button of a message by its number."""
+    return [button for part in parts for button in _buttons_in(part)]
+
+
 def button_at(parts: Sequence[Part], index: int) -> Button | None:
     """The button that `index` of a press names: they are counted through all parts of the message, from 0."""
-    buttons = [button for part in parts for row in part.buttons for button in row]
+    buttons = buttons_of(parts)
     return buttons[index] if 0 <= index < len(buttons) else None
+
+
+def fixed_links(parts: Sequence[Part]) -> list[tuple[str, str]]:
+    """Place ("button", "text") and address of every link that is the same for all clients, in order, each once; what
+    `Personaliser` hands to its `links` for them."""
+    found: dict[tuple[str, str], None] = {}
+    for part in parts:
+        urls = [("button", each.link) for each in _buttons_in(part) if isinstance(each, Link)]
+        urls += [("text", url) for url in _counted_in(part)]
+        found |= {(place, url): None for place, url in urls if is_counted(url) and not has_expressions(url)}
+    return list(found)
 
 
 def read_button_data(data: str) -> tuple[int, int] | None:
@@ -68,186 +111,137 @@ def read_button_data(data: str) -> tuple[int, int] | None:
     return (int(found[1]), int(found[2])) if found else None
 
 
-def mark_text(text: str) -> str:
-    """The text with its tags as marks, ready to be compiled. Raises Invalid where it isn't our HTML subset."""
-    try:
-        marked = mark(text)
-    except InvalidMarkup as error:
-        raise Invalid(_("The text can't be read: {problem}."), problem=str(error)) from error
-    # A text that was composed in a chat has its expressions escaped with the rest of it.
-    return _EXPRESSION.sub(lambda found: html.unescape(found[0]), marked) if "&" in marked else marked
+def _buttons_in(part: Part) -> Iterator[Button]:
+    for row in part.buttons:
+        yield from row
+    for card in part.cards:
+        yield from card.buttons
 
 
-def length_in(unit: TextUnit, text: str) -> int:
-    """The length of a plain text as the platform counts it."""
-    return _LENGTHS[unit](text)
+def _counted_in(part: Part) -> list[str]:
+    return [url for text in (part.text, *(card.text for card in part.cards)) for url in counted_addresses(text)]
 
 
-_LENGTHS: Mapping[TextUnit, Callable[[str], int]] = {
-    TextUnit.CHARACTERS: len,
-    TextUnit.UTF16: utf16_length,
-    TextUnit.BYTES: lambda text: len(text.encode()),
-}
+class _Numbers:
+    """Hands out the numbers of buttons and of links in texts."""
+
+    def __init__(self, buttons: int, links: int) -> None:
+        self.buttons = buttons
+        self.links = links
+
+    def next_buttons(self, count: int) -> int:
+        first, self.buttons = self.buttons, self.buttons + count
+        return first
+
+    def next_text(self, text: str, fields: Fields, links: LinkMaker | None) -> RichTemplate:
+        template = RichTemplate(text, fields, links, self.links)
+        self.links += template.count
+        return template
 
 
 class _Form:
     """One part, compiled."""
 
     __slots__ = (
-        "_addresses",
+        "_always_fits",
         "_buttons",
-        "_expression",
+        "_cards",
         "_extra",
-        "_length",
         "_limit",
+        "_measure",
         "_numbers",
         "_part",
         "_position",
-        "_text",
+        "_shared",
+        "_template",
     )
 
     def __init__(
-        self, part: Part, position: int, first_button: int, capabilities: Capabilities, fields: Fields
+        self,
+        part: Part,
+        position: int,
+        shared: str,
+        capabilities: Capabilities,
+        fields: Fields,
+        links: LinkMaker | None,
+        numbers: _Numbers,
     ) -> None:
-        marked = mark_text(part.text)
         self._part = part
         self._position = position
-        self._expression = compile_expression(marked, fields) if has_expressions(marked) else None
-        self._text = RichText() if self._expression else read_marked(marked)
-        self._addresses = "_address }}" in marked
-        self._limit = (capabilities.max_text if part.kind is PartKind.TEXT else capabilities.max_caption).value
-        self._length = _LENGTHS[capabilities.text_unit]
-        self._buttons = _Buttons(part.buttons, capabilities.max_label.value, fields)
-        self._numbers = tuple(f".{first_button + index}" for index in range(sum(len(row) for row in part.buttons)))
-        self._extra = _compile_extra(part.extra, fields)
+        self._shared = shared
+        self._limit = _limit_of(part, capabilities).value
+        self._measure = measure_of(capabilities)
+        first = numbers.buttons
+        self._template = numbers.next_text(part.text, fields, links)
+        self._always_fits = self._template.is_fixed
+        max_label = capabilities.max_label.value
+        count = sum(map(len, part.buttons))
+        self._buttons = Buttons(part.buttons, numbers.next_buttons(count), max_label, fields, links)
+        self._cards = [_CardForm(card, capabilities, fields, links, numbers) for card in part.cards]
+        self._numbers = tuple(f".{number}" for number in range(first, numbers.buttons))
+        self._extra = compile_fields(part.extra, fields, required=part.kind is PartKind.TEMPLATE)
 
     def outgoing(self, address: str, delivery_id: int, reference: str, details: Mapping[str, Any]) -> Outgoing:
-        part = self._part if self._extra is None else replace(self._part, extra=_rendered_extra(self._extra))
         return Outgoing(
             address,
-            part,
-            self._text if self._expression is None else self._rendered(self._expression),
-            self._buttons.rendered(),
+            self._part if self._extra is None else replace(self._part, extra=rendered_fields(self._extra)),
+            self._template.render(delivery_id) if self._always_fits else self._checked(delivery_id),
+            self._buttons.rendered(delivery_id),
             tuple([f"c{delivery_id}{number}" for number in self._numbers]) if self._numbers else (),
             f"{reference}{self._position}",
             details,
+            tuple([card.rendered(delivery_id) for card in self._cards]) if self._cards else (),
+            self._shared,
         )
 
-    def _rendered(self, expression: Expression) -> RichText:
-        rich = read_marked(expression.render())
-        text = rich.text
-        if self._part.kind is PartKind.TEXT and (not text or text.isspace()):
+    def _checked(self, delivery_id: int) -> RichText:
+        rich = self._template.render(delivery_id)
+        if self._part.kind is PartKind.TEXT and (not rich.text or rich.text.isspace()):
             raise TemplateFailed(_("With this client's values the text is empty."), reason="empty")
-        if self._length(text) > self._limit:
+        length = self._measure(rich)
+        if length > self._limit:
             raise TemplateFailed(
                 _("With this client's values the text takes {length} of {limit} characters."),
                 reason="too_long",
-                length=self._length(text),
+                length=length,
                 limit=self._limit,
             )
-        if self._addresses:
-            for span in rich.spans:
-                if span.tag == "a" and not is_absolute(span.url):
-                    raise _bad_link()
+        if not self._template.has_values:
+            # Only the addresses differ from client to client, and those hardly.
+            self._always_fits = length + _ROOM <= self._limit
         return rich
 
 
-@dataclass(frozen=True, slots=True)
-class _Template:
-    """A short text of a button: as it stands, or compiled."""
+class _CardForm:
+    """One card of a carousel, compiled; what it shows is plain."""
 
-    text: str
-    expression: Expression | None
+    __slots__ = ("_buttons", "_card", "_max_text", "_max_title", "_template", "_title")
 
-    def render(self) -> str:
-        return self.text if self.expression is None else self.expression.render()
+    def __init__(
+        self, card: Card, capabilities: Capabilities, fields: Fields, links: LinkMaker | None, numbers: _Numbers
+    ) -> None:
+        limits = capabilities.carousel
+        self._card = card
+        self._max_title = limits.max_title.value if limits else len(card.title)
+        self._max_text = limits.max_text.value if limits else len(card.text)
+        self._title = ShortText(card.title, fields)
+        self._template = numbers.next_text(card.text, fields, links)
+        first = numbers.next_buttons(len(card.buttons))
+        self._buttons = Buttons((card.buttons,), first, capabilities.max_label.value, fields, links)
 
-
-class _Buttons:
-    """The rows of one part; those without expressions are made once."""
-
-    __slots__ = ("_makers", "_max_label", "_rows")
-
-    def __init__(self, rows: Rows, max_label: int, fields: Fields) -> None:
-        self._max_label = max_label
-        self._rows = rows
-        texts = [text for row in rows for button in row for text in texts_of(button)]
-        self._makers: list[list[Callable[[], Button]]] = []
-        if any(map(has_expressions, texts)):
-            self._makers = [[self._maker(button, fields) for button in row] for row in rows]
-
-    def rendered(self) -> Rows:
-        return tuple([tuple([make() for make in row]) for row in self._makers]) if self._makers else self._rows
-
-    def _maker(self, button: Button, fields: Fields) -> Callable[[], Button]:
-        label = _compile(button.label, fields)
-        match button:
-            case Link(link=link):
-                address = _compile(link, fields, address=True)
-                return lambda: Link(_checked_link(address.render()), self._cut(label.render()))
-            case Reply(message=message):
-                words = _compile(message, fields)
-                return lambda: Reply(words.render(), self._cut(label.render()))
-            case Buy(buy=buy, price=price):
-                return lambda: Buy(buy, self._cut(label.render()), price)
-
-    def _cut(self, label: str) -> str:
-        label = " ".join(label.split())
-        if not label:
-            raise TemplateFailed(_("With this client's values a button has no label."), reason="empty")
-        return label if len(label) <= self._max_label else label[: self._max_label - 1].rstrip() + "…"
+    def rendered(self, delivery_id: int) -> Card:
+        empty = _("With this client's values a card has no title.")
+        (buttons,) = self._buttons.rendered(delivery_id)
+        return Card(
+            self._title.render_within(self._max_title, empty=empty),
+            cut(plain_text(self._template.render(delivery_id)), self._max_text),
+            self._card.picture,
+            buttons,
+        )
 
 
-def texts_of(button: Button) -> tuple[str, ...]:
-    """What of a button may hold expressions."""
-    match button:
-        case Link(link=other) | Reply(message=other):
-            return (button.label, other)
-        case Buy():
-            return (button.label,)
-
-
-def _compile(text: str, fields: Fields, *, address: bool = False) -> _Template:
-    clean = text.translate(_NO_MARKS)
-    return _Template(clean, compile_expression(clean, fields, address=address) if has_expressions(clean) else None)
-
-
-_NO_MARKS: Mapping[int, None] = dict.fromkeys(MARKS)
-
-
-def _checked_link(link: str) -> str:
-    if not is_absolute(link):
-        raise _bad_link()
-    return link
-
-
-def _bad_link() -> TemplateFailed:
-    return TemplateFailed(_("With this client's values a link isn't a whole address."), reason="bad_link")
-
-
-def _compile_extra(value: Any, fields: Fields) -> Any:
-    """The same structure with its texts compiled; None if nothing in it changes from client to client."""
-    compiled = _over_texts(value, lambda text: _compile(text, fields))
-    return compiled if has_expressions(str(value)) else None
-
-
-def _rendered_extra(compiled: Any) -> Any:
-    match compiled:
-        case _Template():
-            return compiled.render()
-        case Mapping():
-            return {name: _rendered_extra(member) for name, member in compiled.items()}
-        case list():
-            return [_rendered_extra(member) for member in compiled]
-    return compiled
-
-
-def _over_texts(value: Any, compile_text: Callable[[str], _Template]) -> Any:
-    match value:
-        case str():
-            return compile_text(value)
-        case Mapping():
-            return {name: _over_texts(member, compile_text) for name, member in value.items()}
-        case list() | tuple():
-            return [_over_texts(member, compile_text) for member in value]
-    return value
+def _limit_of(part: Part, capabilities: Capabilities) -> Fact:
+    if part.kind is not PartKind.TEXT:
+        return capabilities.max_caption
+    less = capabilities.max_text_with_buttons if part.buttons else None
+    return less or capabilities.max_text

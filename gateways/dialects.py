@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gateways.base import TextUnit
+from gateways.base import Capabilities, TextUnit
 from gateways.markup import RichText, Span, utf16_length
 
 ZERO_WIDTH_SPACE = "\u200b"
@@ -79,6 +79,12 @@ def with_addresses(rich: RichText) -> RichText:
 def length_in(unit: TextUnit, text: str) -> int:
     """The length of a plain text as the platform counts it."""
     return _LENGTHS[unit](text)
+
+
+def measure_of(able: Capabilities) -> Callable[[RichText], int]:
+    """How long a text is on this kind of messenger."""
+    count = _LENGTHS[able.text_unit]
+    return able.measure or (lambda rich: count(rich.text))
 
 
 def plain_measure(unit: TextUnit) -> Callable[[RichText], int]:

@@ -21,6 +21,14 @@ _LINK = _TAG_CODES["a"]
 _MARK = re.compile(f"({OPEN}(?:{_LINK}[^{_ADDRESS_ENDS}]*{_ADDRESS_ENDS}|[{''.join(_CODE_TAGS)}])|{CLOSE})")
 MARKS = dict.fromkeys(range(57344, 57600))
 
+_ADDRESS = re.compile(f"{OPEN}{_LINK}([^{_ADDRESS_ENDS}]*){_ADDRESS_ENDS}")
+_FIRST_NUMBER, _LAST_NUMBER, _NO_NUMBER = 0xE080, 0xE0E0, 0xE0E0  # marks too, so that no value brings one
+_WITHOUT_LINKS = frozenset({"a", "code", "pre"})
+_VALUE = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+# An expression, which is left alone; or an address, which may hold values.
+_BARE = re.compile(r"\{[{%#].*?[}%#]\}|https?://(?:\{\{.*?\}\}|[^\s{}<>])+", re.DOTALL | re.IGNORECASE)
+_AFTER_ADDRESS = ".,;:!?)]»”\"'"  # what ends a sentence rather than an address
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -79,6 +87,59 @@ def read_marked(marked: str) -> RichText:
     for tag, start, url, place in stack:
         spans[place] = Span(tag, start, length, url) if length > start else None
     return RichText("".join(texts), tuple([span for span in spans if span is not None]))
+
+
+def link_addresses(marked: str) -> str:
+    """The marked text with every address that stands in it by itself as a link, those in links and code excepted."""
+    if "://" not in marked:
+        return marked
+    pieces = _MARK.split(marked)
+    stack: list[str] = []
+    for place, piece in enumerate(pieces):
+        if piece == CLOSE:
+            del stack[-1:]
+        elif piece[:1] == OPEN:
+            stack.append(_CODE_TAGS[piece[1]])
+        elif not _WITHOUT_LINKS.intersection(stack):
+            pieces[place] = _BARE.sub(_linked, piece)
+    return "".join(pieces)
+
+
+def addresses_of(marked: str) -> list[str]:
+    """The address of each link of a marked text, in order."""
+    return [found[1] for found in _ADDRESS.finditer(marked)]
+
+
+def number_addresses(marked: str) -> str:
+    """The marked text with a number in front of each address; `read_number` takes it off again. Of more links than
+    there are numbers, the last have none."""
+    numbers = iter(range(_FIRST_NUMBER, _LAST_NUMBER))
+    return _ADDRESS.sub(lambda found: OPEN + _LINK + chr(next(numbers, _NO_NUMBER)) + found[1] + _ADDRESS_ENDS, marked)
+
+
+def read_number(address: str) -> tuple[int | None, str]:
+    """The number and the address without it."""
+    number = ord(address[0]) if address else _NO_NUMBER
+    if _FIRST_NUMBER <= number < _LAST_NUMBER:
+        return number - _FIRST_NUMBER, address[1:]
+    return None, address.lstrip(chr(_NO_NUMBER))
+
+
+def escape_values(address: str) -> str:
+    """An address with expressions, each value escaped for its place: at the start it is the address itself."""
+    return _VALUE.sub(_escaped_value, address)
+
+
+def _escaped_value(found: re.Match[str]) -> str:
+    return "{{ (" + found[1].strip("-+ ") + f") | {'in_address' if found.start() else 'as_address'} }}}}"
+
+
+def _linked(found: re.Match[str]) -> str:
+    if found[0].startswith("{"):
+        return found[0]
+    address = found[0] if found[0].endswith("}}") else found[0].rstrip(_AFTER_ADDRESS)
+    seen = escape_values(address)
+    return f"{OPEN}{_LINK}{seen}{_ADDRESS_ENDS}{seen}{CLOSE}{found[0][len(address) :]}"
 
 
 def to_html(rich: RichText) -> str:

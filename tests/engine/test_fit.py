@@ -141,10 +141,14 @@ def test_a_button_that_a_kind_cant_show_is_left_out_and_told() -> None:
     assert losses(result) == ["Chatty can't show the button “Buy”: it is left out."]
 
 
-def test_a_kind_without_buttons_says_so() -> None:
-    result = fitted({"text": "Hi", "buttons": ONE_BUTTON}, chatty(button_sets=()))
-    assert shape(result) == [("text", 0, "Hi", 0)]
-    assert losses(result) == ["Chatty can't show the button “Open”: it is left out."]
+def test_a_kind_without_buttons_shows_links_in_the_text_and_says_so() -> None:
+    rows = [[*ONE_BUTTON[0], {"message": "x", "label": "Yes"}]]
+    result = fitted({"text": "Hi", "buttons": rows}, chatty(button_sets=()))
+    assert shape(result) == [("text", 0, 'Hi\n\nOpen: <a href="https://acme.test">https://acme.test</a>', 0)]
+    assert losses(result) == [
+        "Chatty has no room for the button “Open”: its link stands in the text.",
+        "Chatty can't show the button “Yes”: it is left out.",
+    ]
 
 
 def test_tags_that_a_dialect_lacks_are_told() -> None:
@@ -185,7 +189,6 @@ def test_a_field_of_a_kinds_own_goes_with_the_first_part() -> None:
         ({"text": "Hi", "for": ["viber"]}, "for viber only"),
         ({"elements": [{"text": " \n"}]}, "Element 1 is an empty text"),
         ({"elements": [{"text": "a"}, {"text": "<b> </b>"}]}, "Element 2 is an empty text"),
-        ({"text": "Hi", "buttons": [[{"message": "x", "label": "y"}]] * 101}, "has 101 buttons; Chatty shows 100"),
         ({"text": "Hi", "buttons": [[{"message": "x", "label": " "}]]}, "has no label"),
         ({"text": "Hi", "buttons": [[{"link": "acme.test", "label": "y"}]]}, "“acme.test” is no address"),
         ({"text": "Hi", "buttons": [[{"link": "https://", "label": "y"}]]}, "“https://” is no address"),
