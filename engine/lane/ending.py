@@ -88,6 +88,8 @@ class Ending:
                 await self._finish(step, job, DeliveryState.UNKNOWN, error, "incomplete")
             case _ if job.accepted:
                 await self._finish(step, job, DeliveryState.FAILED, error, "incomplete")
+            case Throttled(only_this=True):
+                await self._back(job, error, job.delivery.tries, error.retry_after_s)
             case Throttled():
                 await self.throttle(error.retry_after_s)
                 await self._back(job, error, job.delivery.tries, 0.0)

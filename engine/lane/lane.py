@@ -40,6 +40,7 @@ from storage.quotas import DayQuota, PackageQuota
 from storage.records import AcceptedPart
 from storage.writer import Writer
 
+LONGEST_WAIT_S = 60.0  # of a client who has the first part of a message and may get no more just now
 LONGEST_NAP_S = 0.2  # before the lane looks round again, so that a change takes hold
 
 
@@ -262,7 +263,7 @@ class Lane:
         (outcome,) = await self._write([outgoing])
         if isinstance(outcome, ChannelBroken):
             await self._ending.break_channel(outcome.words)
-        elif isinstance(outcome, Throttled):
+        elif isinstance(outcome, Throttled) and not outcome.only_this:
             await self._ending.throttle(outcome.retry_after_s)
         if done.done():
             return
@@ -318,10 +319,14 @@ class Lane:
             tries += not isinstance(outcome, Throttled)
             if tries >= self._tries or not isinstance(outcome, Throttled | Unavailable):
                 return outcome
-            if isinstance(outcome, Throttled):
-                await self._ending.throttle(outcome.retry_after_s)
-            else:
+            if isinstance(outcome, Unavailable):
                 await self._clock.sleep(pause_before_try(tries))
+            elif not outcome.only_this:
+                await self._ending.throttle(outcome.retry_after_s)
+            elif outcome.retry_after_s > LONGEST_WAIT_S:
+                return outcome
+            else:
+                await self._clock.sleep(outcome.retry_after_s)
 
     async def _send_in_another_slot(self, outgoing: Outgoing) -> Accepted | GatewayError:
         waiting = _Waiting(outgoing, asyncio.get_running_loop().create_future())

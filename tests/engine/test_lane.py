@@ -68,6 +68,30 @@ async def test_a_throttle_waits_and_costs_no_try(lane_world: World) -> None:
     assert rows[0].tries == 1
 
 
+async def test_a_throttle_of_one_client_lets_the_others_go_on(lane_world: World) -> None:
+    lane_world.gateway.script["a1"] = [Throttled(3.0, only_this=True), Throttled(0.0, only_this=True)]
+    step = await lane_world.step(30)
+    await lane_world.advance(2)
+    assert await lane_world.states(step) == {"sent": 29, "planned": 1}
+    assert (lane_world.reports.throttled, lane_world.lane.rate) == (0, 25)
+    await lane_world.advance(3)
+    assert await lane_world.states(step) == {"sent": 30}
+    assert lane_world.gateway.received_by("a1") == 3
+    assert (await lane_world.rows(step))[0].tries == 1
+    assert lane_world.most_in_a_second() == 25
+
+
+@pytest.mark.parametrize(("retry_after_s", "state"), [(2.0, "sent"), (1800.0, "failed")])
+async def test_who_has_half_a_message_waits_for_the_rest_if_not_for_long(
+    lane_world: World, retry_after_s: float, state: str
+) -> None:
+    refused = iter([None, Throttled(retry_after_s, only_this=True)])
+    lane_world.gateway.always = lambda _: next(refused, None)
+    step = await lane_world.step(1, parts=[Part(PartKind.TEXT, "One"), Part(PartKind.TEXT, "Two")])
+    await lane_world.advance(4)
+    assert await lane_world.states(step) == {state: 1}
+
+
 async def test_what_surely_was_not_taken_is_tried_three_times(lane_world: World) -> None:
     lane_world.gateway.script["a1"] = [Unavailable("refused")] * 3
     step = await lane_world.step(5)
