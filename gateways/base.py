@@ -358,7 +358,8 @@ class TemplateChanged:
 @dataclass(frozen=True, slots=True)
 class Subscribed:
     """The client lets us write. `explicit`: asked for it (/start, allow); otherwise only took a block away, which
-    does not undo an opt-out."""
+    does not undo an opt-out. `opens_window`: the platform counts an explicit one as writing to us; a plugin on a web
+    page or a switch in its settings is none."""
 
     address: str
     occurred_at: datetime
@@ -366,6 +367,7 @@ class Subscribed:
     payload: str = ""
     profile: Profile = Profile()
     explicit: bool = True
+    opens_window: bool = True
 
 
 @dataclass(frozen=True, slots=True)
