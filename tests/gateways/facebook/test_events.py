@@ -133,8 +133,8 @@ CASES = [
     InCase("empty", b'{"object":"page","entry":[]}'),
     InCase("challenge", b"", method="GET", query={"hub.challenge": "774412093"}, answer=Answer("774412093")),
     InCase("a text that no database keeps",
-           json.dumps({"object": "page", "entry": [{"id": PAGE, "messaging": [{
-               "sender": {"id": int(ANN)}, "timestamp": T, "message": {"mid": "m_1", "text": "a\0b\ud83d"}}]}]}).encode(),
+           rb'{"object":"page","entry":[{"id":"1029384756","messaging":[{"sender":{"id":"7001002003004005"},'
+           rb'"timestamp":1793000000,"message":{"mid":"m_1","text":"a\u0000b\ud83d"}}]}]}',
            [Wrote(ANN, at(0), "fb:m_1", "a\ufffdb\ufffd")]),
 ]  # fmt: skip
 
