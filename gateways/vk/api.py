@@ -120,7 +120,7 @@ class VkApi:
         if not isinstance(read, Mapping):
             raise Unavailable(f"the upload server answers HTTP {answer.status} without an answer of VK")
         if "error" in read:
-            raise MediaRefused("VK's upload server refused the file", code=str(read.get("error_code") or ""))
+            raise MediaRefused("VK's upload server refused the file", reason="media")
         return read
 
     async def poll(self, url: Any, query: Mapping[str, str], *, wait_s: float) -> Mapping[str, Any]:

@@ -28,6 +28,7 @@ VK = Capabilities(
         max_title=Fact(80, f"{_CAROUSEL}: title, maximum 80 characters"),
         max_text=Fact(80, f"{_CAROUSEL}: subtitle, maximum 80 characters"),
         max_buttons=Fact(3, f"{_CAROUSEL}: up to 3 buttons"),
+        alike=True,  # the same page: the first card's structure is that of all
     ),
     address_pattern=r"[1-9][0-9]{0,18}",  # a user's id, or 2000000000 + a chat's
     start_link="?ref={payload}",  # vk.me/NAME?ref=…: comes with the first message that the client then writes

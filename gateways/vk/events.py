@@ -88,7 +88,8 @@ def _message(content: Json, key: str, now: Now) -> tuple[Inbound, ...]:
     message = content.get("message", content)
     if not isinstance(message, Mapping):
         raise Unreadable("no message")
-    sender, peer = _whole(message.get("from_id"), "from_id"), _whole(message.get("peer_id"), "peer_id")
+    sender = _whole(message.get("from_id"), "from_id")
+    peer = _whole(message.get("peer_id", sender), "peer_id")
     if message.get("out") == 1 or sender <= 0 or sender != peer:
         return ()  # ours, a community's, or a group chat's
     address, at = str(sender), _moment(message.get("date"), now)

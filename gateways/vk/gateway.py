@@ -213,7 +213,8 @@ class VkGateway:
         if event.get("type") == "confirmation" and "secret" not in event:
             return  # it asks for a code that only its own community can use
         given = event.get("secret")
-        require_same(given if isinstance(given, str) else None, self._secret)
+        # JSON may hold what is no letter, half an emoji; as bytes it is only different.
+        require_same(given.encode("utf-8", "surrogatepass") if isinstance(given, str) else None, self._secret)
 
     def parse(self, request: Hook) -> Heard:
         event = read_json(request.body)
