@@ -237,7 +237,8 @@ def _preference(ears: _Ears, wish: Json, contacts: list[Json]) -> Inbound | None
     key = f"wa:preference:{address}:{at.timestamp():.0f}:{value}"
     if value == "stop":
         return Unsubscribed(address, at, key, AddressStatus.UNSUBSCRIBED)
-    return Subscribed(address, at, key, profile=_profile(wish.get("wa_id"), wish.get("user_id"), contacts))
+    profile = _profile(wish.get("wa_id"), wish.get("user_id"), contacts)
+    return Subscribed(address, at, key, profile=profile, opens_window=False)
 
 
 def _address_of(phone: Any, user_id: Any) -> tuple[str, str]:
