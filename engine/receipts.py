@@ -2,24 +2,44 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Protocol
 
+from engine.binding import StartPayloads
 from engine.clock import Clock
 from engine.errors import Invalid
 from engine.fit import fit
 from engine.opt_out_words import Language, Wish, read_wish
 from engine.personalise import button_at, read_button_data
 from engine.prices import read_price
-from gateways.base import AnswersPresses, Gateway, GatewayError, Heard, Inbound, Pressed, Wrote
+from engine.tidying import tidy
+from gateways.base import (
+    AccountBroken,
+    AnswersPresses,
+    Gateway,
+    GatewayError,
+    Heard,
+    Inbound,
+    News,
+    Pressed,
+    Subscribed,
+    TemplateChanged,
+    Wrote,
+)
 from gateways.message import Button, Buy, Link, Reply, read_message
-from storage.inbound import Happening, Noted, Press, Taken
+from storage.happenings import Happening, Press
+from storage.inbound import Noted, Taken
 from storage.orders import Purchase
+from storage.receipts import apply_late_receipts
 from storage.store import Store
 
 log = logging.getLogger(__name__)
 
 _KEPT_STEPS = 200  # whose buttons are remembered
+_LATE_EVERY_S = 60.0
+_LATE_FOR_S = 600.0  # so long a receipt is looked at again that its part was not known for
 
 
 class Replies(Protocol):
@@ -29,8 +49,11 @@ class Replies(Protocol):
 
 
 class Inbox:
-    """Takes what gateways heard, for every channel. `revoked` is told of each address that may not be written to any
-    more, so that a lane drops what it holds for it."""
+    """Takes what gateways heard, for every channel.
+
+    `revoked` is told of each address that may not be written to any more, so that a lane drops what it holds for it;
+    `broken` of a channel whose platform says that it may not send now, with the platform's words; `templates_changed`
+    of a channel whose templates are to be read anew. Without `payloads` no link binds anybody."""
 
     def __init__(
         self,
@@ -40,27 +63,49 @@ class Inbox:
         *,
         replies: Replies,
         revoked: Callable[[str, int], None],
+        broken: Callable[[str, str], Awaitable[None]] | None = None,
+        templates_changed: Callable[[str], None] | None = None,
+        payloads: StartPayloads | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._gateways = gateways
         self._replies = replies
         self._revoked = revoked
+        self._broken = broken
+        self._templates_changed = templates_changed
+        self._payloads = payloads
         self._buttons: dict[tuple[int, str], tuple[Button | None, ...]] = {}
         self._answers: set[asyncio.Task[None]] = set()
 
     async def take(self, channel: str, heard: Heard) -> None:
         """Returns when all of it is committed; the same a second time changes nothing. Answers follow by themselves."""
-        if not heard.inbound and not heard.receipts:
-            return
+        if heard.inbound or heard.receipts or heard.watermarks:
+            await self._take(channel, tidy(heard))
+        for news in heard.news:
+            await self._take_news(channel, news)
+
+    async def _take(self, channel: str, heard: Heard) -> None:
         happenings = tuple([await self._read(inbound) for inbound in heard.inbound])
-        taken = Taken(channel, self._clock.now(), happenings, tuple(heard.receipts))
+        taken = Taken(channel, self._clock.now(), happenings, heard.receipts, heard.watermarks)
         noted = await self._store.inbound.take(taken)
-        for happening, note in zip(happenings, noted, strict=True):
-            for address in note.revoked:
-                self._revoked(address.channel, address.address_id)
+        for address in noted.revoked:
+            self._revoked(address.channel, address.address_id)
+        for happening, note in zip(happenings, noted.notes, strict=True):
             self._answer(channel, happening, note)
-        log.info("took what a channel heard", extra={"channel": channel, "events": len(noted)})
+        if happenings:
+            log.info("took what a channel heard", extra={"channel": channel, "events": len(happenings)})
+
+    async def _take_news(self, channel: str, news: News) -> None:
+        match news:
+            case AccountBroken(words=words):
+                log.warning("a platform has stopped a channel", extra={"channel": channel, "code": news.code})
+                if self._broken is not None:
+                    await self._broken(channel, words)
+            case TemplateChanged():
+                await self._store.templates.set_status(channel, news.name, news.language, news.status)
+                if self._templates_changed is not None:
+                    self._templates_changed(channel)
 
     async def settled(self) -> None:
         """Wait until every answer that is on its way has ended."""
@@ -70,12 +115,25 @@ class Inbox:
     # --- reading ---
 
     async def _read(self, inbound: Inbound) -> Happening:
+        if isinstance(inbound, Subscribed):
+            return self._read_start(inbound)
         if isinstance(inbound, Wrote):
-            wish = read_wish(inbound.text)
-            return Happening(inbound, wish=wish[0].value if wish else None)
+            return self._read_words(inbound)
         if isinstance(inbound, Pressed):
             return await self._read_press(inbound)
         return Happening(inbound)
+
+    def _read_start(self, came: Subscribed) -> Happening:
+        """A payload of ours names the client and is no source: it stays out of what is kept."""
+        client = self._payloads.read(came.payload) if self._payloads is not None else None
+        return Happening(came) if client is None else Happening(replace(came, payload=""), binds=client)
+
+    def _read_words(self, wrote: Wrote) -> Happening:
+        found = self._payloads.read_words(wrote.text) if self._payloads is not None else None
+        if found is not None:
+            return Happening(replace(wrote, text=found[1]), binds=found[0])
+        wish = read_wish(wrote.text)
+        return Happening(wrote, wish=wish[0].value if wish else None)
 
     async def _read_press(self, pressed: Pressed) -> Happening:
         """Which button it was, and what it says: the data is the client's to forge, so storage proves it."""
@@ -127,6 +185,18 @@ class Inbox:
         self._answers.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("an answer to a client failed", exc_info=error)
+
+
+async def keep_late_receipts(store: Store, clock: Clock) -> None:
+    """Apply, minute by minute, receipts that came while neither they nor their part could see the other. A task."""
+    while True:
+        try:
+            applied = await store.writer.write(apply_late_receipts, clock.now() - timedelta(seconds=_LATE_FOR_S))
+            if applied:
+                log.info("receipts that had waited were applied", extra={"receipts": applied})
+        except Exception:
+            log.exception("receipts that wait could not be looked at")
+        await clock.sleep(_LATE_EVERY_S)
 
 
 async def _answer_press(gateway: AnswersPresses, pressed: Pressed, channel: str) -> None:

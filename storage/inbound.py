@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, delete, func, literal, select, update
+from sqlalchemy import ColumnElement, case, func, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateways.base import (
@@ -14,58 +14,27 @@ from gateways.base import (
     Inbound,
     Moved,
     Pressed,
-    Profile,
     Receipt,
     SharedPhone,
     Subscribed,
     Unsubscribed,
+    Watermark,
     Wrote,
 )
 from storage.addresses import keep_in_step, move_address
 from storage.counters import CounterKey, add_counters
 from storage.database import Database, insert
-from storage.erasing import hash_address
 from storage.fields import as_source
+from storage.happenings import START, STOP, Happening, begin_event, finish_event
+from storage.identities import Arrival, Known, bind, clean, find_known, full_name, make_client, note_phone, profile_of
 from storage.merging import take_phone
 from storage.opting import EVERYWHERE, OptOut, Revoked, end_opt_outs, opt_out, stands
-from storage.orders import Purchase, open_order
+from storage.orders import open_order
 from storage.reactions import Pressing, count_press, left_because_of
 from storage.receipts import TakenReceipt, take_receipts
-from storage.schema import (
-    Instant,
-    addresses,
-    clients,
-    deliveries,
-    erased_addresses,
-    events,
-    steps,
-    subscriptions,
-)
+from storage.schema import Instant, addresses, clients, deliveries, steps, subscriptions
+from storage.watermarks import TakenWatermark, take_watermarks
 from storage.writer import Writer
-
-MAX_WORDS = 4096  # characters of a client's text that are kept
-
-STOP = "stop"
-START = "start"
-
-
-@dataclass(frozen=True, slots=True)
-class Press:
-    """A button of ours, as the data of a press names it. `kind` is what it is: message, link, buy."""
-
-    delivery_id: int
-    index: int
-    kind: str | None = None
-    purchase: Purchase | None = None  # what a Buy button offers
-
-
-@dataclass(frozen=True, slots=True)
-class Happening:
-    """Something a client did, with what the engine read from it: a wish ("stop", "start"), or which button."""
-
-    inbound: Inbound
-    wish: str | None = None
-    press: Press | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +45,7 @@ class Taken:
     received_at: datetime
     happenings: tuple[Happening, ...] = ()
     receipts: tuple[Receipt, ...] = ()
+    watermarks: tuple[Watermark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,19 +60,17 @@ class Noted:
     revoked: tuple[Revoked, ...] = ()
 
 
-@dataclass(slots=True)
-class _Address:
-    """The address that something came from, and the client that it belongs to."""
+@dataclass(frozen=True, slots=True)
+class TakenNote:
+    """One note for each happening, in order, and every address that nothing goes to any more."""
 
-    id: int
-    client_id: int
-    status: AddressStatus
-    language: str | None
+    notes: Sequence[Noted]
+    revoked: Sequence[Revoked]
 
 
 @dataclass(slots=True)
 class _Work:
-    """One request being taken."""
+    """One request being taken; the counters are those of the whole group."""
 
     taken: Taken
     secret: bytes
@@ -115,8 +83,8 @@ class InboundStore:
         self._writer = writer
         self._secret = secret
 
-    async def take(self, taken: Taken) -> Sequence[Noted]:
-        """Commit everything that was heard; one answer for each happening, in order."""
+    async def take(self, taken: Taken) -> TakenNote:
+        """Commit everything that was heard."""
         return await self._writer.write(_take, (taken, self._secret))
 
     async def find_press(self, delivery_id: int) -> Mapping[str, Any] | None:
@@ -131,43 +99,66 @@ class InboundStore:
             return None if row is None else dict(row._mapping)
 
 
-async def _take(connection: AsyncConnection, values: Sequence[tuple[Taken, bytes]]) -> Sequence[Sequence[Noted]]:
+async def _take(connection: AsyncConnection, values: Sequence[tuple[Taken, bytes]]) -> Sequence[TakenNote]:
+    """What clients did one after the other; the receipts of the whole group together."""
+    deltas: dict[CounterKey, int] = defaultdict(int)
     noted = []
     for taken, secret in values:
-        work = _Work(taken, secret)
+        work = _Work(taken, secret, deltas)
         noted.append([await _note(connection, work, happening) for happening in taken.happenings])
-        await take_receipts(
-            connection, [TakenReceipt(taken.channel, receipt, taken.received_at) for receipt in taken.receipts]
-        )
-        await add_counters(connection, work.deltas)
-    return noted
+    await add_counters(connection, deltas)
+    all_taken = [taken for taken, _secret in values]
+    revoked = await take_receipts(
+        connection,
+        [TakenReceipt(one.channel, receipt, one.received_at) for one in all_taken for receipt in one.receipts],
+    )
+    await take_watermarks(
+        connection,
+        [TakenWatermark(one.channel, mark, one.received_at) for one in all_taken for mark in one.watermarks],
+    )
+    return [
+        TakenNote(notes, [*(one for note in notes for one in note.revoked), *(revoked if number == 0 else ())])
+        for number, notes in enumerate(noted)
+    ]
 
 
 async def _note(connection: AsyncConnection, work: _Work, happening: Happening) -> Noted:
-    event_id = await _begin_event(connection, work, happening)
+    event_id = await begin_event(connection, work.taken.channel, happening, work.taken.received_at)
     if event_id is None:
         return Noted(is_repeat=True)
-    address = await _find_address(connection, work.taken.channel, happening.inbound.address)
-    if address is None and _makes_a_client(happening):
-        address = await _make_client(connection, work, happening.inbound)
+    address = await _whose(connection, work, happening)
     if address is None:
         return Noted()
-    await _finish_event(connection, event_id, address)
+    await finish_event(connection, event_id, address)
     noted = await _react(connection, work, happening, address, event_id)
-    await _see(connection, happening.inbound, address)
+    await _see(connection, work.taken.channel, happening.inbound, address)
     await keep_in_step(connection, [address.client_id])
     return noted
+
+
+async def _whose(connection: AsyncConnection, work: _Work, happening: Happening) -> Known | None:
+    arrival = Arrival(work.taken.channel, happening.inbound, work.taken.received_at, work.secret)
+    address, may_begin = await find_known(connection, arrival), _makes_a_client(happening)
+    if happening.binds is not None and (address is not None or may_begin):
+        address = await bind(connection, arrival, address, happening.binds)
+    if address is None and may_begin:
+        address = await make_client(connection, arrival)
+    if address is not None:
+        await note_phone(connection, arrival, address)
+    return address
 
 
 def _makes_a_client(happening: Happening) -> bool:
     """A /start makes a client; a STOP too, so that no import brings mailings to who never wanted them."""
     inbound = happening.inbound
-    begins = inbound.explicit if isinstance(inbound, Subscribed) else isinstance(inbound, Wrote) and inbound.begins
+    if isinstance(inbound, Subscribed):
+        return inbound.explicit
+    begins = isinstance(inbound, Wrote) and (inbound.begins or happening.binds is not None)
     return begins or happening.wish is not None
 
 
 async def _react(
-    connection: AsyncConnection, work: _Work, happening: Happening, address: _Address, event_id: int
+    connection: AsyncConnection, work: _Work, happening: Happening, address: Known, event_id: int
 ) -> Noted:
     inbound = happening.inbound
     match inbound:
@@ -180,7 +171,7 @@ async def _react(
         case Wrote() if happening.wish == START:
             return await _come_back(connection, work, inbound.occurred_at, address)
         case Wrote():
-            if inbound.begins:
+            if inbound.begins or address.status is AddressStatus.GONE:
                 await _end_block(connection, work, inbound.occurred_at, address)
             return Noted(language=address.language)
         case Pressed():
@@ -194,152 +185,32 @@ async def _react(
             return Noted()
 
 
-# --- events ----------------------------------------------------------------------------------------------------------
+# --- what each of them tells -----------------------------------------------------------------------------------------
 
 
-async def _begin_event(connection: AsyncConnection, work: _Work, happening: Happening) -> int | None:
-    """Write the event down; None where its key is there already."""
-    inbound = happening.inbound
-    details = _details(happening)
-    row = {
-        "type": _event_type(happening),
-        "key": f"{work.taken.channel}|{inbound.key}",
-        "channel": work.taken.channel,
-        "occurred_at": inbound.occurred_at,
-        "received_at": work.taken.received_at,
-        "details": details or None,
-    }
-    statement = insert(connection, events).values(row).on_conflict_do_nothing()
-    event_id: int | None = await connection.scalar(statement.returning(events.c.id))
-    return event_id
-
-
-async def _finish_event(connection: AsyncConnection, event_id: int, address: _Address) -> None:
-    await connection.execute(
-        update(events).where(events.c.id == event_id).values(client_id=address.client_id, address_id=address.id)
-    )
-
-
-def _event_type(happening: Happening) -> str:
-    match happening.inbound:
-        case Subscribed(explicit=explicit):
-            return "subscribed" if explicit else "unblocked"
-        case Unsubscribed(status=status):
-            return "unsubscribed" if status is AddressStatus.UNSUBSCRIBED else status.value
-        case Wrote():
-            return {STOP: "unsubscribed", START: "subscribed"}.get(happening.wish or "", "wrote")
-        case Pressed():
-            return "pressed"
-        case SharedPhone():
-            return "shared_phone"
-        case Moved():
-            return "moved"
-
-
-def _details(happening: Happening) -> dict[str, Any]:
-    match happening.inbound:
-        case Subscribed(payload=payload) if payload:
-            return {"source": as_source(payload)}
-        case Wrote(text=text, what=what):
-            said = text.replace("\0", "")[:MAX_WORDS]
-            return {"text": said, "what": what} | ({"via": "keyword"} if happening.wish else {})
-        case Pressed() if happening.press is not None:
-            return {"button": happening.press.index, "kind": happening.press.kind}
-        case _:
-            return {}
-
-
-# --- addresses -------------------------------------------------------------------------------------------------------
-
-
-async def _find_address(connection: AsyncConnection, channel: str, external_id: str) -> _Address | None:
-    row = (
-        await connection.execute(
-            select(addresses.c.id, addresses.c.client_id, addresses.c.status, clients.c.language)
-            .join(clients, clients.c.id == addresses.c.client_id)
-            .where(addresses.c.scope == channel, addresses.c.external_id == external_id)
-        )
-    ).one_or_none()
-    return None if row is None else _Address(row.id, row.client_id, AddressStatus(row.status), row.language)
-
-
-async def _make_client(connection: AsyncConnection, work: _Work, inbound: Inbound) -> _Address:
-    """A card for somebody whom we did not know; who was erased and writes again begins anew."""
-    profile = _profile_of(inbound)
-    at = inbound.occurred_at
-    channel = work.taken.channel
-    await connection.execute(
-        delete(erased_addresses).where(erased_addresses.c.hash == hash_address(work.secret, channel, inbound.address))
-    )
-    client_id: int = (
-        await connection.execute(
-            insert(connection, clients)
-            .values(
-                first_name=_clean(profile.first_name),
-                last_name=_clean(profile.last_name),
-                name=_clean(_full_name(profile)),
-                language=_clean(profile.language),
-                main_channel=channel,
-                created_at=work.taken.received_at,
-                updated_at=work.taken.received_at,
-            )
-            .returning(clients.c.id)
-        )
-    ).scalar_one()
-    address_id: int = (
-        await connection.execute(
-            insert(connection, addresses)
-            .values(
-                client_id=client_id,
-                scope=channel,
-                external_id=inbound.address,
-                channel=channel,
-                status=AddressStatus.ENABLED.value,
-                status_at=at,
-                created_at=work.taken.received_at,
-                details={"username": profile.username} if profile.username else {},
-            )
-            .returning(addresses.c.id)
-        )
-    ).scalar_one()
-    return _Address(address_id, client_id, AddressStatus.ENABLED, profile.language)
-
-
-def _profile_of(inbound: Inbound) -> Profile:
-    return inbound.profile if isinstance(inbound, Subscribed | Wrote | Pressed) else Profile()
-
-
-def _full_name(profile: Profile) -> str | None:
-    return " ".join(part for part in (profile.first_name, profile.last_name) if part) or None
-
-
-def _clean(text: str | None) -> str | None:
-    return (text.replace("\0", "").strip() or None) if text else None
-
-
-async def _see(connection: AsyncConnection, inbound: Inbound, address: _Address) -> None:
+async def _see(connection: AsyncConnection, channel: str, inbound: Inbound, address: Known) -> None:
     """When the client was seen and wrote, and what the profile tells where the card is empty."""
     if isinstance(inbound, Moved | Unsubscribed):
         return
     at = literal(inbound.occurred_at, Instant())
-    profile = _profile_of(inbound)
+    profile = profile_of(inbound)
     seen: dict[str, Any] = {
         "last_seen_at": _later(clients.c.last_seen_at, at),
-        "first_name": func.coalesce(clients.c.first_name, _clean(profile.first_name)),
-        "last_name": func.coalesce(clients.c.last_name, _clean(profile.last_name)),
-        "name": func.coalesce(clients.c.name, _clean(_full_name(profile))),
-        "language": func.coalesce(clients.c.language, _clean(profile.language)),
+        "first_name": func.coalesce(clients.c.first_name, clean(profile.first_name)),
+        "last_name": func.coalesce(clients.c.last_name, clean(profile.last_name)),
+        "name": func.coalesce(clients.c.name, clean(full_name(profile))),
+        "language": func.coalesce(clients.c.language, clean(profile.language)),
     }
-    if isinstance(inbound, Pressed):
-        await connection.execute(update(clients).where(clients.c.id == address.client_id).values(seen))
-        return
-    seen["last_wrote_at"] = _later(clients.c.last_wrote_at, at)
+    opens_window = not isinstance(inbound, Subscribed) or (inbound.explicit and inbound.opens_window)
+    if opens_window and not isinstance(inbound, Pressed):
+        seen["last_wrote_at"] = _later(clients.c.last_wrote_at, at)
     await connection.execute(update(clients).where(clients.c.id == address.client_id).values(seen))
-    await connection.execute(
-        update(addresses)
-        .where(addresses.c.id == address.id)
-        .values(last_wrote_at=_later(addresses.c.last_wrote_at, at))
-    )
+    if opens_window:
+        # It is the client's with this channel, whichever of the addresses the next message goes to.
+        its = (addresses.c.client_id == address.client_id, addresses.c.channel == channel)
+        await connection.execute(
+            update(addresses).where(*its).values(last_wrote_at=_later(addresses.c.last_wrote_at, at))
+        )
 
 
 def _later(column: ColumnElement[Any], at: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -347,7 +218,7 @@ def _later(column: ColumnElement[Any], at: ColumnElement[Any]) -> ColumnElement[
 
 
 async def _set_status(
-    connection: AsyncConnection, address: _Address, status: AddressStatus, reason: str | None, at: datetime
+    connection: AsyncConnection, address: Known, status: AddressStatus, reason: str | None, at: datetime
 ) -> None:
     await connection.execute(
         update(addresses)
@@ -359,7 +230,7 @@ async def _set_status(
 # --- coming and leaving ----------------------------------------------------------------------------------------------
 
 
-async def _subscribe(connection: AsyncConnection, work: _Work, inbound: Subscribed, address: _Address) -> Noted:
+async def _subscribe(connection: AsyncConnection, work: _Work, inbound: Subscribed, address: Known) -> Noted:
     source = as_source(inbound.payload.replace("\0", ""))
     if source:
         row = {"client_id": address.client_id, "source": source, "channel": work.taken.channel}
@@ -373,23 +244,26 @@ async def _subscribe(connection: AsyncConnection, work: _Work, inbound: Subscrib
     return Noted(language=address.language)
 
 
-async def _end_block(connection: AsyncConnection, work: _Work, at: datetime, address: _Address) -> None:
-    """The block hid what stood before it: an opt-out stays until the client takes it back."""
-    if address.status is AddressStatus.BLOCKED:
+async def _end_block(connection: AsyncConnection, work: _Work, at: datetime, address: Known) -> None:
+    """The block hid what stood before it: an opt-out stays until the client takes it back. Whom we took for gone is
+    there after all."""
+    if address.status in (AddressStatus.BLOCKED, AddressStatus.GONE):
         out = await stands(connection, address.client_id, work.taken.channel, EVERYWHERE)
         status = AddressStatus.UNSUBSCRIBED if out else AddressStatus.ENABLED
         await _set_status(connection, address, status, None, at)
 
 
-async def _come_back(connection: AsyncConnection, work: _Work, at: datetime, address: _Address) -> Noted:
+async def _come_back(connection: AsyncConnection, work: _Work, at: datetime, address: Known) -> Noted:
     was_out = address.status is AddressStatus.UNSUBSCRIBED
+    if address.left_at is not None and at < address.left_at:
+        return Noted(language=address.language)  # it was said before the client left, and comes late
     await end_opt_outs(connection, address.client_id, work.taken.channel, at)
     if address.status is not AddressStatus.ENABLED:
         await _set_status(connection, address, AddressStatus.ENABLED, None, at)
     return Noted(came_back=was_out, language=address.language)
 
 
-async def _leave(connection: AsyncConnection, work: _Work, at: datetime, address: _Address) -> Noted:
+async def _leave(connection: AsyncConnection, work: _Work, at: datetime, address: Known) -> Noted:
     """A STOP word: all of the client's addresses on this channel."""
     was_out = address.status is AddressStatus.UNSUBSCRIBED
     delivery = None if was_out else await left_because_of(connection, address.id, at, work.deltas)
@@ -398,7 +272,7 @@ async def _leave(connection: AsyncConnection, work: _Work, at: datetime, address
     return Noted(left=not was_out, language=address.language, revoked=tuple(revoked))
 
 
-async def _leave_platform(connection: AsyncConnection, work: _Work, inbound: Unsubscribed, address: _Address) -> Noted:
+async def _leave_platform(connection: AsyncConnection, work: _Work, inbound: Unsubscribed, address: Known) -> Noted:
     """Blocked, or left by the platform's own button; an opt-out by word stands above a block."""
     if address.status is AddressStatus.UNSUBSCRIBED:
         return Noted()
@@ -412,7 +286,7 @@ async def _leave_platform(connection: AsyncConnection, work: _Work, inbound: Uns
 
 
 async def _press(
-    connection: AsyncConnection, work: _Work, happening: Happening, address: _Address, event_id: int
+    connection: AsyncConnection, work: _Work, happening: Happening, address: Known, event_id: int
 ) -> Noted:
     """A button of ours; one that says STOP in the client's name is a STOP."""
     press, at = happening.press, happening.inbound.occurred_at

@@ -1,17 +1,31 @@
-"""A phone that a client shared: it goes on the card, or shows that two cards are one person."""
+"""Two cards that turn out to be one person: by a phone that the platform vouches for, a link of ours, or another id."""
 
+from collections import defaultdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import Row, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateways.base import AddressStatus
 from storage.addresses import keep_in_step
+from storage.counters import CounterKey, add_counters
 from storage.database import insert
-from storage.schema import addresses, client_tags, clients, opt_outs, subscriptions
+from storage.opting import EVERYWHERE
+from storage.records import DeliveryState
+from storage.schema import CLIENTS_IN_STEP, addresses, client_tags, clients, deliveries, opt_outs, subscriptions
 
 PHONE = "phone"
+SAME_CLIENT = "same_client"  # the reason of a delivery that another card of the client has already
+
+_NAMES = ("name", "first_name", "last_name", "language", "timezone", "timezone_source", "email", "main_channel")
+_MAY_HAVE_IT = (
+    DeliveryState.SENDING,
+    DeliveryState.SENT,
+    DeliveryState.DELIVERED,
+    DeliveryState.READ,
+    DeliveryState.UNKNOWN,
+)
 
 
 async def take_phone(connection: AsyncConnection, client_id: int, phone: str, channel: str, at: datetime) -> int:
@@ -24,9 +38,8 @@ async def take_phone(connection: AsyncConnection, client_id: int, phone: str, ch
     )
     if owner is None:
         await _add_phone(connection, client_id, phone, at)
-    elif owner != client_id and not await _is_on(connection, owner, channel):
-        await _merge(connection, client_id, owner, at)
-        return int(owner)
+    elif owner != client_id and not await is_on(connection, owner, channel):
+        return int(owner) if await merge_cards(connection, client_id, owner, at) else client_id
     return client_id
 
 
@@ -46,37 +59,104 @@ async def _add_phone(connection: AsyncConnection, client_id: int, phone: str, at
     await connection.execute(update(clients).where(clients.c.id == client_id).values(phone=phone, updated_at=at))
 
 
-async def _is_on(connection: AsyncConnection, client_id: int, channel: str) -> bool:
+async def is_on(connection: AsyncConnection, client_id: int, channel: str) -> bool:
+    """Whether the client has an address on the channel."""
     found = await connection.scalar(
         select(addresses.c.id).where(addresses.c.client_id == client_id, addresses.c.channel == channel).limit(1)
     )
     return found is not None
 
 
-async def _merge(connection: AsyncConnection, from_id: int, into_id: int, at: datetime) -> None:
-    """Move what belongs to a card onto another one; deliveries and events stay with whom they happened to."""
+async def merge_cards(connection: AsyncConnection, from_id: int, into_id: int, at: datetime) -> bool:
+    """Move what belongs to a card onto another one; deliveries and events stay with whom they happened to.
+
+    False, and nothing moves, where the user's own system knows them as two."""
     young, old = await _row(connection, from_id), await _row(connection, into_id)
+    if young["external_id"] is not None and old["external_id"] is not None:
+        return False
     for table, column in ((client_tags, client_tags.c.tag_id), (subscriptions, subscriptions.c.source)):
         doubled = select(column).where(table.c.client_id == into_id)
         await connection.execute(delete(table).where(table.c.client_id == from_id, column.in_(doubled)))
         await connection.execute(update(table).where(table.c.client_id == from_id).values(client_id=into_id))
     for owned in (addresses, opt_outs):
         await connection.execute(update(owned).where(owned.c.client_id == from_id).values(client_id=into_id))
-    names = ("name", "first_name", "last_name", "language", "timezone", "timezone_source", "email", "main_channel")
-    filled = {name: young[name] for name in (*names, "external_id") if old[name] is None and young[name] is not None}
+    await _share(connection, into_id, at)
+    await _skip_doubles(connection, from_id, into_id, at)
+    filled = {name: young[name] for name in (*_NAMES, "external_id", "phone") if old[name] is None and young[name]}
     await connection.execute(
         update(clients)
         .where(clients.c.id == from_id)
         .values(merged_into=into_id, external_id=None, main_channel=None, updated_at=at)
     )
-    await connection.execute(
-        update(clients)
-        .where(clients.c.id == into_id)
-        .values(**filled, last_seen_at=young["last_seen_at"] or old["last_seen_at"], updated_at=at)
-    )
+    for name in ("last_seen_at", "last_wrote_at"):
+        filled[name] = max(filter(None, (young[name], old[name])), default=None)
+    await connection.execute(update(clients).where(clients.c.id == into_id).values(**filled, updated_at=at))
     await keep_in_step(connection, [from_id, into_id])
+    return True
 
 
 async def _row(connection: AsyncConnection, client_id: int) -> Any:
     row: Row[Any] = (await connection.execute(select(clients).where(clients.c.id == client_id))).one()
     return row._mapping
+
+
+async def _share(connection: AsyncConnection, client_id: int, at: datetime) -> None:
+    """What holds for one address of a channel holds for the others: an opt-out, and the window."""
+    out = (
+        select(opt_outs.c.id)
+        .where(
+            opt_outs.c.client_id == client_id,
+            opt_outs.c.ended_at.is_(None),
+            or_(opt_outs.c.scope == EVERYWHERE, opt_outs.c.scope == addresses.c.channel),
+        )
+        .correlate(addresses)
+    )
+    mine = (addresses.c.client_id == client_id, addresses.c.channel.is_not(None))
+    await connection.execute(
+        update(addresses)
+        .where(*mine, out.exists(), addresses.c.status != AddressStatus.UNSUBSCRIBED.value)
+        .values(status=AddressStatus.UNSUBSCRIBED.value, status_reason="merged", status_at=at)
+    )
+    other = addresses.alias()
+    last = (
+        select(func.max(other.c.last_wrote_at))
+        .where(other.c.client_id == client_id, other.c.channel == addresses.c.channel)
+        .correlate(addresses)
+        .scalar_subquery()
+    )
+    await connection.execute(update(addresses).where(*mine).values(last_wrote_at=last))
+
+
+async def _skip_doubles(connection: AsyncConnection, from_id: int, into_id: int, at: datetime) -> None:
+    """Of a mailing that was planned for both cards only one goes out."""
+    theirs = deliveries.alias()
+    pairs = await connection.execute(
+        select(deliveries, theirs.c.id.label("other_id"), theirs.c.state.label("other_state"))
+        .join(theirs, theirs.c.id == deliveries.c.step_id * CLIENTS_IN_STEP + into_id)
+        .where(
+            deliveries.c.client_id == from_id,
+            or_(deliveries.c.state == DeliveryState.PLANNED.value, theirs.c.state == DeliveryState.PLANNED.value),
+        )
+    )
+    deltas: dict[CounterKey, int] = defaultdict(int)
+    for row in pairs.all():
+        waits, other_waits = row.state == DeliveryState.PLANNED, row.other_state == DeliveryState.PLANNED
+        if waits and (other_waits or row.other_state in _MAY_HAVE_IT):
+            await _skip(connection, row.id, at, deltas)
+        elif other_waits and row.state in _MAY_HAVE_IT:
+            await _skip(connection, row.other_id, at, deltas)
+    await add_counters(connection, deltas)
+
+
+async def _skip(connection: AsyncConnection, delivery_id: int, at: datetime, deltas: dict[CounterKey, int]) -> None:
+    skipped = (
+        await connection.execute(
+            update(deliveries)
+            .where(deliveries.c.id == delivery_id, deliveries.c.state == DeliveryState.PLANNED.value)
+            .values(state=DeliveryState.SKIPPED.value, reason=SAME_CLIENT, finished_at=at)
+            .returning(deliveries.c.step_id, deliveries.c.channel)
+        )
+    ).one_or_none()
+    if skipped is not None:
+        for name, amount in (("waiting", -1), ("skipped", 1), (f"skipped:{SAME_CLIENT}", 1)):
+            deltas[skipped.step_id, skipped.channel, "", "", name] += amount

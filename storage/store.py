@@ -19,6 +19,7 @@ from storage.orders import Orders
 from storage.own_events import OwnEvents
 from storage.runs import Runs
 from storage.segments import Segments
+from storage.templates import Templates
 from storage.uploads import Uploads
 from storage.upserts import Upserts
 from storage.writer import Writer
@@ -38,6 +39,7 @@ class Store:
     runs: Runs
     conversations: Conversations
     uploads: Uploads
+    templates: Templates
     links: Links
     orders: Orders
     order_hooks: OrderHooks
@@ -64,6 +66,7 @@ async def open_store(url: str, *, data_dir: Path, secret: bytes) -> AsyncIterato
         runs=Runs(database, writer),
         conversations=Conversations(database, writer),
         uploads=Uploads(database, writer, data_dir / "media"),
+        templates=Templates(database, writer),
         links=Links(database, writer),
         orders=Orders(database, writer),
         order_hooks=OrderHooks(database, writer),
