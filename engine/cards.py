@@ -55,7 +55,7 @@ def _fit_card(card: Card, able: Capabilities, limits: CarouselLimits, losses: Lo
     if not has_expressions(title):
         title = _cut(title, limits.max_title.value, losses)
     if not has_expressions(text) and len(plain_text(rich)) > limits.max_text.value:
-        text = html.escape(_cut(plain_text(rich), limits.max_text.value, losses), quote=False)
+        text = html.escape(_cut(rich.text, limits.max_text.value, losses), quote=False)  # half an address leads nowhere
     return replace(card, title=title, text=text, buttons=_fit_buttons(card, able, limits, losses))
 
 

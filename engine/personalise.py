@@ -16,7 +16,7 @@ from engine.errors import _
 from engine.expressions import Fields, has_expressions
 from engine.rich_texts import RichTemplate, counted_addresses, mark_text
 from engine.short_texts import Buttons, LinkMaker, ShortText, compile_fields, cut, is_counted, rendered_fields, texts_of
-from engine.values import TemplateFailed
+from engine.values import MAX_VALUE, TemplateFailed
 from gateways.base import Capabilities, Fact, Outgoing, Part, PartKind
 from gateways.dialects import length_in, measure_of, plain_text
 from gateways.markup import RichText
@@ -37,6 +37,7 @@ __all__ = [
 
 _BUTTON_DATA = re.compile(r"c([0-9]{1,19})\.([0-9]{1,4})")
 _ROOM = 64  # more than the addresses that lead through us can differ in length
+_MOST_GROWTH = 10  # what marks, units and all that can make of one character when a platform measures a text
 
 
 class Personaliser:
@@ -198,6 +199,8 @@ class _Form:
         rich = self._template.render(delivery_id)
         if self._part.kind is PartKind.TEXT and (not rich.text or rich.text.isspace()):
             raise TemplateFailed(_("With this client's values the text is empty."), reason="empty")
+        if _MOST_GROWTH * (len(rich.text) + sum([len(span.url) + 3 for span in rich.spans])) <= self._limit:
+            return rich
         length = self._measure(rich)
         if length > self._limit:
             raise TemplateFailed(
@@ -222,8 +225,8 @@ class _CardForm:
     ) -> None:
         limits = capabilities.carousel
         self._card = card
-        self._max_title = limits.max_title.value if limits else len(card.title)
-        self._max_text = limits.max_text.value if limits else len(card.text)
+        self._max_title = limits.max_title.value if limits else MAX_VALUE
+        self._max_text = limits.max_text.value if limits else MAX_VALUE
         self._title = ShortText(card.title, fields)
         self._template = numbers.next_text(card.text, fields, links)
         first = numbers.next_buttons(len(card.buttons))
@@ -232,12 +235,11 @@ class _CardForm:
     def rendered(self, delivery_id: int) -> Card:
         empty = _("With this client's values a card has no title.")
         (buttons,) = self._buttons.rendered(delivery_id)
-        return Card(
-            self._title.render_within(self._max_title, empty=empty),
-            cut(plain_text(self._template.render(delivery_id)), self._max_text),
-            self._card.picture,
-            buttons,
-        )
+        rich = self._template.render(delivery_id)
+        text = plain_text(rich)
+        if len(text) > self._max_text:
+            text = cut(rich.text, self._max_text)  # an address that is cut leads nowhere
+        return Card(self._title.render_within(self._max_title, empty=empty), text, self._card.picture, buttons)
 
 
 def _limit_of(part: Part, capabilities: Capabilities) -> Fact:

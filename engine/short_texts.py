@@ -14,7 +14,7 @@ class LinkMaker(Protocol):
     """Makes the address that leads through us. `place` is "button" or "text", `index` the number of the button (as its
     data has it) or of the link among those of all texts. An address that is not to be counted comes back as it is."""
 
-    def __call__(self, delivery_id: int, place: str, index: int, url: str) -> str: ...
+    def __call__(self, delivery_id: int, place: str, index: int, url: str, /) -> str: ...
 
 
 class ShortText:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -6,10 +7,14 @@ from hypothesis import strategies as st
 
 from engine.errors import Invalid
 from engine.fit import NEUTRAL_TEXT, Fitted, fit
-from gateways.base import Capabilities, Part, PartKind
-from gateways.message import Reply, read_message
+from engine.personalise import Personaliser, buttons_of
+from gateways.base import ButtonSet, Capabilities, CarouselLimits, Part, PartKind, TextUnit
+from gateways.dialects import plain_measure, plain_text
+from gateways.markup import read_html
+from gateways.message import Buy, Link, Reply, read_message
 from tests.engine.kinds import CHATTY, chatty, fact
 
+ALL = ButtonSet(frozenset({Link, Reply, Buy}), fact(10))
 ONE_BUTTON = [[{"link": "https://acme.test", "label": "Open"}]]
 
 
@@ -235,32 +240,244 @@ def test_nothing_left_to_send_is_refused() -> None:
         fitted({"video": "v"}, chatty(media=frozenset({PartKind.TEXT})))
 
 
+# --- sets of buttons ---
+
+LINK, OTHER_LINK = {"link": "https://a.test", "label": "A"}, {"link": "https://b.test", "label": "B & C"}
+YES, NO, BUY = {"message": "y", "label": "Yes"}, {"message": "n", "label": "No"}, {"buy": "S", "label": "Buy"}
+OF_PRESSES = ButtonSet(frozenset({Reply, Buy}), fact(3))
+OF_LINKS = ButtonSet(frozenset({Link}), fact(1))
+SETS = (OF_PRESSES, OF_LINKS)
+
+
+@pytest.mark.parametrize(
+    ("row", "sets", "labels", "text"),
+    [
+        ([LINK], SETS, ["A"], "Hi"),
+        ([YES, BUY], SETS, ["Yes", "Buy"], "Hi"),
+        ([LINK, YES], SETS, ["Yes"], 'Hi\n\nA: <a href="https://a.test">https://a.test</a>'),
+        ([OTHER_LINK, LINK, YES, NO], SETS, ["Yes", "No"],
+         'Hi\n\nB &amp; C: <a href="https://b.test">https://b.test</a>\nA: <a href="https://a.test">https://a.test</a>'),
+        ([LINK, OTHER_LINK], SETS, ["A"], 'Hi\n\nB &amp; C: <a href="https://b.test">https://b.test</a>'),
+        ([YES, NO, BUY, YES], SETS, ["Yes", "No", "Buy"], "Hi"),
+        ([LINK, YES, NO], (ButtonSet(frozenset({Link, Reply}), fact(2)),), ["Yes", "No"],
+         'Hi\n\nA: <a href="https://a.test">https://a.test</a>'),
+        ([LINK, YES], (ButtonSet(frozenset({Link, Reply}), fact(2)), *SETS), ["A", "Yes"], "Hi"),
+    ],
+)  # fmt: skip
+def test_buttons_go_by_the_set_that_holds_most_and_links_else_into_the_text(
+    row: list[dict[str, str]], sets: tuple[ButtonSet, ...], labels: list[str], text: str
+) -> None:
+    result = fitted({"text": "Hi", "buttons": [row]}, chatty(button_sets=sets))
+    assert [button.label for line in result.parts[0].buttons for button in line] == labels
+    assert result.parts[0].text == text
+    assert len(result.losses) == len(row) - len(labels)
+
+
+def test_a_link_with_values_is_seen_in_the_text_as_it_is_opened() -> None:
+    rows = [[{"link": "{{ client.url }}?n={{ client.first_name | default('x') }}", "label": "A<{{ client.city }}"}]]
+    able = chatty(button_sets=(), markup=frozenset())
+    result = fitted({"text": "Hi", "buttons": rows}, able)
+    made = Personaliser(result.parts, able, {"url", "first_name", "city"})
+    client = {"url": "https://a.test/", "first_name": "A b", "city": "K"}
+    (out,) = made.render(client, address="", delivery_id=1, attempt=1, details={})
+    assert plain_text(out.text) == "Hi\n\nA<K: https://a.test/?n=A%20b"
+    label = rows[0][0]["label"]
+    assert losses(result) == [f"Chatty has no room for the button “{label}”: its link stands in the text."]
+
+
+def test_links_that_do_not_fit_below_a_long_text_follow_it() -> None:
+    result = fitted({"text": "x" * 40, "buttons": [[LINK]]}, chatty(button_sets=(), max_text=fact(45)))
+    assert [part.text for part in result.parts] == ["x" * 40, 'A: <a href="https://a.test">https://a.test</a>']
+
+
+def test_a_link_below_a_place_follows_it() -> None:
+    place = {"location": {"latitude": 1, "longitude": 2}, "buttons": [[LINK]]}
+    result = fitted(place, chatty(button_sets=()))
+    assert [part.kind for part in result.parts] == [PartKind.LOCATION, PartKind.TEXT]
+
+
+# --- lengths ---
+
+
+def test_a_text_too_long_for_buttons_goes_before_them() -> None:
+    able = chatty(max_text_with_buttons=fact(640))
+    result = fitted({"text": "x" * 641, "buttons": [[YES]]}, able)
+    assert shape(result) == [("text", 0, "x" * 641, 0), ("text", 0, NEUTRAL_TEXT, 1)]
+    assert losses(result) == ["Chatty shows buttons under 640 characters at most: the text, of 641, goes first."]
+    assert shape(fitted({"text": "x" * 641}, able)) == [("text", 0, "x" * 641, 0)]
+    assert shape(fitted({"text": "x" * 640, "buttons": [[YES]]}, able)) == [("text", 0, "x" * 640, 1)]
+
+
+def test_a_kind_without_captions_sends_the_pictures_then_the_text_with_the_buttons() -> None:
+    able = chatty(max_caption=fact(0), media=frozenset(PartKind) - {PartKind.ALBUM})
+    one = fitted({"pictures": ["a"], "text": "{{ client.first_name }}", "buttons": [[YES]]}, able)
+    assert shape(one) == [("picture", 1, "", 0), ("text", 0, "{{ client.first_name }}", 1)]
+    two = fitted({"pictures": ["a", "b"], "text": "Hi", "buttons": [[YES]]}, able)
+    assert shape(two) == [("picture", 1, "", 0), ("picture", 1, "", 0), ("text", 0, "Hi", 1)]
+    bare = fitted({"pictures": ["a"], "buttons": [[YES]]}, able)
+    assert shape(bare) == [("picture", 1, "", 1)]
+
+
+def test_a_length_is_that_of_the_text_as_it_is_written() -> None:
+    able = chatty(max_text=fact(20), measure=plain_measure(TextUnit.CHARACTERS), markup=frozenset())
+    text = '<a href="https://acme.test/sale">sale</a>'
+    with pytest.raises(Invalid, match="takes 29 characters"):
+        fitted({"text": text}, able)
+    assert losses(fit(read_message({"text": text}), able, link_length=10)) == [
+        "Chatty hides no address behind words: it stands after them."
+    ]
+
+
+# --- carousels ---
+
+CARDS = [
+    {"title": "Boots", "text": "from <b>49</b>", "picture": "a.jpg", "buttons": [YES, LINK]},
+    {"title": "Hats & Co", "buttons": [NO]},
+]
+LIMITS = CarouselLimits(range(1, 11), fact(80), fact(80), fact(3))
+
+
+def test_a_carousel_goes_after_its_text_with_its_cards() -> None:
+    result = fitted({"text": "New", "carousel": CARDS, "buttons": [[BUY]]}, chatty(carousel=LIMITS, button_sets=(ALL,)))
+    text, carousel = result.parts
+    assert (text.kind, text.text, text.buttons) == (PartKind.TEXT, "New", ((Buy("S", "Buy"),),))
+    assert [card.title for card in carousel.cards] == ["Boots", "Hats & Co"]
+    assert losses(result) == [
+        "Cards of Chatty show no formatting: the words stay, plain.",
+        "Chatty shows no buttons under cards: they stand under the text before them.",
+    ]
+
+
+def test_a_kind_that_shows_text_with_cards_gets_all_in_one_part() -> None:
+    able = chatty(carousel=LIMITS, captioned=frozenset({PartKind.CAROUSEL}), button_sets=(ALL,))
+    (part,) = fitted({"text": "New", "carousel": CARDS, "buttons": [[BUY]]}, able).parts
+    assert (part.kind, part.text, len(part.cards), part.buttons) == (
+        PartKind.CAROUSEL,
+        "New",
+        2,
+        ((Buy("S", "Buy"),),),
+    )
+
+
+def test_more_cards_than_a_carousel_holds_go_as_several() -> None:
+    cards = [{"title": str(number)} for number in range(11)]
+    result = fitted({"carousel": cards}, chatty(carousel=LIMITS))
+    assert [len(part.cards) for part in result.parts] == [6, 5]
+    assert losses(result) == ["A carousel holds 10 cards: the 11 go as 2 carousels."]
+
+
+def test_what_a_card_has_no_room_for_is_cut_and_told() -> None:
+    limits = CarouselLimits(range(1, 11), fact(4), fact(6), fact(1))
+    (part,) = fitted({"carousel": [CARDS[0]]}, chatty(carousel=limits)).parts
+    (card,) = part.cards
+    assert (card.title, card.text, len(card.buttons)) == ("Boo…", "from…", 1)
+
+
+@pytest.mark.parametrize(
+    "able",
+    [
+        chatty(),
+        chatty(carousel=LIMITS, media=frozenset(PartKind) - {PartKind.CAROUSEL}),
+        chatty(carousel=replace(LIMITS, needs_picture=True)),
+        chatty(carousel=replace(LIMITS, alike=True)),
+        chatty(carousel=replace(LIMITS, cards=range(3, 11))),
+    ],
+)
+def test_cards_that_make_no_carousel_go_one_by_one(able: Capabilities) -> None:
+    result = fitted({"text": "New", "carousel": CARDS}, able)
+    assert shape(result) == [
+        ("text", 0, "New", 0),
+        ("picture", 1, "<b>Boots</b>\nfrom <b>49</b>", 2),
+        ("text", 0, "<b>Hats &amp; Co</b>", 1),
+    ]
+    assert len(result.losses) == 1
+    assert "message of its own" in losses(result)[0]
+
+
+def test_cards_that_are_alike_make_a_carousel_where_they_must_be() -> None:
+    cards = [{"title": str(number), "buttons": [YES]} for number in range(2)]
+    assert fitted({"carousel": cards}, chatty(carousel=replace(LIMITS, alike=True))).parts[0].kind is PartKind.CAROUSEL
+
+
+# --- templates ---
+
+TEMPLATE = {
+    "name": "sale",
+    "language": "en",
+    "parameters": ["{{ client.first_name }}"],
+    "buttons": [{"message": "Stop"}],
+}
+ABLE_TEMPLATES = chatty(takes_templates=True)
+
+
+def test_a_template_waits_for_closed_windows_beside_the_free_message() -> None:
+    result = fitted({"text": "Hi", "buttons": [[YES]], "only": {"chatty": {"template": TEMPLATE}}}, ABLE_TEMPLATES)
+    assert shape(result) == [("text", 0, "Hi", 1)]
+    assert result.parts[0].extra == {}
+    (part,) = result.outside
+    assert (part.kind, part.extra) == (PartKind.TEMPLATE, {"template": TEMPLATE})
+    assert [button.label for button in buttons_of(result.every_part)] == ["Yes", "Stop"]
+
+
+def test_a_message_that_is_only_a_template_goes_as_one_everywhere() -> None:
+    result = fitted({"only": {"chatty": {"template": TEMPLATE}}}, ABLE_TEMPLATES)
+    assert result.parts == result.outside
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        ("sale", "A template is a table"),
+        ({"name": "sale"}, "needs its name and its language"),
+        ({**TEMPLATE, "parametres": []}, "no field “parametres”"),
+        ({**TEMPLATE, "parameters": ["Ann", " "]}, "A value of the template “sale” is empty: 2."),
+        ({**TEMPLATE, "parameters": 5}, "are a list, or a table"),
+    ],
+)
+def test_what_is_no_template_is_refused_with_a_sentence(template: Any, words: str) -> None:
+    with pytest.raises(Invalid, match=words):
+        fitted({"text": "Hi", "only": {"chatty": {"template": template}}}, ABLE_TEMPLATES)
+
+
 TEXTS = st.sampled_from(["", "Hi", "x" * 1100, "{{ client.first_name }}", "<b>a</b>"])
 BUTTON = st.sampled_from(
     [{"link": "https://a.test", "label": "l" * 70}, {"message": "m", "label": "y"}, {"buy": "S", "label": "b"}]
 )
 BUTTONS = st.lists(st.lists(BUTTON, max_size=10), max_size=3)
 PICTURES = st.lists(st.sampled_from(["a", "b"]), min_size=1, max_size=25)
+CARD = st.fixed_dictionaries(
+    {"title": st.sampled_from(["t", "t" * 90]), "text": TEXTS, "buttons": st.lists(BUTTON, max_size=4)},
+    optional={"picture": st.just("p")},
+)
 ELEMENT = st.one_of(
     st.fixed_dictionaries({"text": TEXTS, "buttons": BUTTONS}),
     st.fixed_dictionaries({"pictures": PICTURES, "text": TEXTS, "buttons": BUTTONS}),
     st.fixed_dictionaries({"file": st.just("f"), "text": TEXTS, "buttons": BUTTONS}),
     st.fixed_dictionaries({"video": st.just("v"), "text": TEXTS, "buttons": BUTTONS}),
+    st.fixed_dictionaries({"carousel": st.lists(CARD, min_size=1, max_size=12), "text": TEXTS, "buttons": BUTTONS}),
 )
 
 
-@given(elements=st.lists(ELEMENT, max_size=3), media=st.frozensets(st.sampled_from(PartKind)), wide=st.integers(1, 8))
+@given(
+    elements=st.lists(ELEMENT, max_size=3),
+    media=st.frozensets(st.sampled_from(PartKind)),
+    wide=st.integers(1, 8),
+    sets=st.sampled_from([SETS, (OF_PRESSES,), (OF_LINKS,), (), CHATTY.button_sets]),
+)
 def test_every_part_of_a_fitted_message_is_within_the_kinds_limits(
-    elements: list[dict[str, Any]], media: frozenset[PartKind], wide: int
+    elements: list[dict[str, Any]], media: frozenset[PartKind], wide: int, sets: tuple[ButtonSet, ...]
 ) -> None:
-    able = chatty(media=media, max_buttons_in_row=fact(wide))
+    able = chatty(media=media, max_buttons_in_row=fact(wide), button_sets=sets, carousel=LIMITS)
     try:
         result = fitted({"elements": elements}, able)
     except Invalid:
         return
     for part in result.parts:
         assert part.kind in media | {PartKind.TEXT}
-        assert len(part.text) <= (4096 if part.kind is PartKind.TEXT else 1024)
+        assert len(read_html(part.text).text) <= (4096 if part.kind is PartKind.TEXT else 1024)
+        kinds = [type(button) for row in part.buttons for button in row]
+        assert not kinds or any(each.kinds >= {*kinds} and len(kinds) <= each.most.value for each in sets)
+        assert all(card.title and len(card.title) <= 80 and len(card.buttons) <= 3 for card in part.cards)
         assert part.text or part.kind is not PartKind.TEXT
         assert all(0 < len(row) <= wide and len(button.label) <= 64 for row in part.buttons for button in row)
         assert part.kind is not PartKind.ALBUM or (2 <= len(part.media) <= 10 and not part.buttons)

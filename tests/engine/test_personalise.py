@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import Invalid
-from engine.personalise import Personaliser, TemplateFailed, button_at, read_button_data
-from gateways.base import Outgoing, Part, PartKind, TextUnit
+from engine.personalise import Personaliser, TemplateFailed, button_at, fixed_links, read_button_data
+from gateways.base import CarouselLimits, Outgoing, Part, PartKind, TextUnit
+from gateways.dialects import plain_measure
 from gateways.markup import Span
-from gateways.message import Link, Reply, Rows
+from gateways.message import Card, Link, Reply, Rows
 from tests.engine.kinds import CHATTY, chatty, fact
 
 FIELDS = {
@@ -71,6 +72,145 @@ def test_a_press_leads_back_to_its_button() -> None:
     assert read_button_data("c7.0") == (7, 0)
     assert button_at(parts, 0) == Link("https://a.test", "A")
     assert button_at(parts, 1) is None
+
+
+CARDS = (
+    Card(
+        "For {{ client.first_name }}", "<b>from</b> {{ client.ltv }}", "a.jpg", (Reply("y", "Yes {{ client.city }}"),)
+    ),
+    Card("Hats & Co", "", None, (Link("https://a.test/{{ client.id }}", "Go"), Reply("n", "No"))),
+)
+
+
+def test_cards_take_values_and_their_buttons_are_numbered_after_those_of_the_part() -> None:
+    rows = ((Reply("x", "All"),),)
+    parts = [Part(PartKind.CAROUSEL, buttons=rows, cards=CARDS), Part(PartKind.TEXT, text="b", buttons=rows)]
+    carousel, last = send(Personaliser(parts, CHATTY, FIELDS), ANN)
+    assert carousel.cards == (
+        Card("For Ann", "from 1200", "a.jpg", (Reply("y", "Yes Kyiv"),)),
+        Card("Hats & Co", "", None, (Link("https://a.test/a%2F1", "Go"), Reply("n", "No"))),
+    )
+    assert carousel.button_data == ("c7.0", "c7.1", "c7.2", "c7.3")
+    assert last.button_data == ("c7.4",)
+    assert button_at(parts, 3) == Reply("n", "No")
+    assert button_at(parts, 4) == Reply("x", "All")
+
+
+def test_a_card_that_values_make_too_long_is_cut_and_one_without_a_title_fails() -> None:
+    limits = CarouselLimits(range(1, 11), fact(8), fact(6), fact(3))
+    made = personaliser(Part(PartKind.CAROUSEL, cards=CARDS), carousel=limits)
+    (card, _) = send(made, ANN | {"ltv": 12345678, "first_name": "Annabelle"})[0].cards
+    assert (card.title, card.text) == ("For Ann…", "from…")
+    nameless = personaliser(Part(PartKind.CAROUSEL, cards=(Card("{{ client.first_name }}"),)))
+    with pytest.raises(TemplateFailed, match="no title"):
+        send(nameless, {})
+
+
+def test_a_template_takes_values_and_none_may_be_empty() -> None:
+    template = {"name": "sale", "language": "en", "parameters": ["{{ client.first_name }}", "30%"], "buttons": [""]}
+    made = personaliser(Part(PartKind.TEMPLATE, extra={"template": template}))
+    assert send(made, ANN)[0].part.extra == {"template": {**template, "parameters": ["Ann", "30%"]}}
+    with pytest.raises(TemplateFailed) as failed:
+        send(made, {"first_name": " "})
+    assert failed.value.reason == "empty"
+
+
+def test_buttons_and_links_of_a_closed_window_are_numbered_after_the_others() -> None:
+    inside = [Part(PartKind.TEXT, text="<a href='https://a.test'>a</a>", buttons=((Reply("x", "X"),),))]
+    outside = Part(PartKind.TEXT, text="<a href='https://b.test'>b</a>", buttons=((Reply("y", "Y"),),))
+    made = Personaliser([outside], CHATTY, FIELDS, links=tracked, after=inside)
+    (out,) = send(made, ANN)
+    assert out.button_data == ("c7.1",)
+    assert out.text.spans[0].url == "https://l.test/7/text/1/https://b.test"
+
+
+def test_a_step_names_its_parts_for_all_clients_at_once() -> None:
+    made = Personaliser([Part(PartKind.TEXT, text="a"), Part(PartKind.TEXT, text="b")], CHATTY, FIELDS, step_id=5)
+    assert [out.shared_reference for out in send(made, ANN)] == ["5.0", "5.1"]
+    assert send(personaliser(Part(PartKind.TEXT, text="a")), ANN)[0].shared_reference == ""
+
+
+# --- links that lead through us ---
+
+
+def tracked(delivery_id: int, place: str, index: int, url: str) -> str:
+    return f"https://l.test/{delivery_id}/{place}/{index}/{url}"
+
+
+def with_links(*parts: Part, **changes: Any) -> Personaliser:
+    return Personaliser(parts, chatty(**changes), FIELDS, links=tracked)
+
+
+def test_every_link_leads_through_us_with_its_place_and_number() -> None:
+    rows = ((Link("https://a.test", "A"), Reply("x", "X"), Link("https://a.test/{{ client.id }}", "B")),)
+    text = (
+        "{% if client.vip %}<a href='https://vip.test'>v</a> {% endif %}"
+        "<a href='{{ client.url }}'>u</a> and https://bare.test/?n={{ client.id }}, <b>b</b>"
+    )
+    card = Card("Boots", "<a href='https://c.test'>c</a>", None, (Link("https://d.test", "D"),))
+    fixed = Part(PartKind.TEXT, text="<a href='https://e.test'>e</a>")
+    made = with_links(Part(PartKind.CAROUSEL, text=text, buttons=rows, cards=(card,)), fixed)
+    first, second = send(made, ANN)
+    assert [span.url for span in first.text.spans] == [
+        "https://l.test/7/text/1/https://ann.test/",
+        "https://l.test/7/text/2/https://bare.test/?n=a%2F1",
+        "",
+    ]
+    assert first.text.text == "u and https://bare.test/?n=a%2F1, b"
+    assert [button.link for button in first.buttons[0] if isinstance(button, Link)] == [
+        "https://l.test/7/button/0/https://a.test",
+        "https://l.test/7/button/2/https://a.test/a%2F1",
+    ]
+    assert first.cards[0].text == "c (https://l.test/7/text/3/https://c.test)"
+    assert first.cards[0].buttons == (Link("https://l.test/7/button/3/https://d.test", "D"),)
+    assert second.text.spans[0].url == "https://l.test/7/text/4/https://e.test"
+
+
+def test_links_that_are_the_same_for_all_are_told_beforehand_as_they_are_asked_for() -> None:
+    rows = ((Link("https://a.test", "A"), Link("https://a.test/{{ client.id }}", "B"), Link("tg://x", "C")),)
+    text = "{{ client.city }} <a href='https://b.test?a=1&amp;b=2'>b</a> https://c.test. <code>https://d.test</code>"
+    parts = [Part(PartKind.TEXT, text=text, buttons=rows)]
+    assert fixed_links(parts) == [
+        ("button", "https://a.test"),
+        ("text", "https://b.test?a=1&b=2"),
+        ("text", "https://c.test"),
+    ]
+    asked: list[tuple[str, str]] = []
+
+    def noted(_delivery_id: int, place: str, _index: int, url: str) -> str:
+        asked.append((place, url))
+        return url
+
+    made = Personaliser(parts, CHATTY, FIELDS, links=noted)
+    (out,) = send(made, ANN)
+    assert {*fixed_links(parts)} < {*asked}
+    assert out.buttons[0][2] == Link("tg://x", "C")
+
+
+def test_without_links_addresses_stay_as_they_were_written() -> None:
+    (out,) = send(personaliser(Part(PartKind.TEXT, text="See https://c.test. <a href='https://b.test'>b</a>")), ANN)
+    assert out.text.spans == (Span("a", 20, 21, "https://b.test"),)
+
+
+def test_the_address_that_is_sent_counts_for_the_length() -> None:
+    plain = {"measure": plain_measure(TextUnit.CHARACTERS), "max_text": fact(50)}
+    part = Part(PartKind.TEXT, text="<a href='https://a.test'>Hi</a> {{ client.city }}")
+    assert send(with_links(part, **plain), ANN | {"city": "x"})[0].text.text == "Hi x"
+    with pytest.raises(TemplateFailed) as failed:
+        send(with_links(part, **plain), ANN | {"city": "x" * 8})
+    assert failed.value.reason == "too_long"
+    fixed = Part(PartKind.TEXT, text="<a href='https://a.test'>Hi</a> " + "x" * 8)
+    with pytest.raises(TemplateFailed):
+        send(with_links(fixed, **plain), ANN)
+
+
+def test_a_bad_link_fails_the_client_when_it_would_lead_through_us() -> None:
+    made = with_links(
+        Part(PartKind.TEXT, text="<a href='{{ client.url }}'>u</a>", buttons=((Link("{{ client.url }}", "G"),),))
+    )
+    with pytest.raises(TemplateFailed) as failed:
+        send(made, {"url": "nowhere"})
+    assert failed.value.reason == "bad_link"
 
 
 @pytest.mark.parametrize("forged", ["", "c7", "c7.", "c.1", "x7.1", "c7.1x", "c-7.1", "c" + "9" * 50 + ".1", "c７.1"])
