@@ -22,63 +22,74 @@ class Pacer:
         self._next_slot = float("-inf")
         self._starts: deque[float] = deque()
         self._recovers_at = float("inf")
+        self._reckon()
 
     @property
     def rate(self) -> float:
         """Messages/second at present."""
-        return self._ceiling * self._share
+        return self._rate
 
     def set_rate(self, rate: float) -> None:
         """A new ceiling from the next slot on; what has started in the last second still counts."""
-        self._ceiling = rate
+        if rate != self._ceiling:
+            self._ceiling = rate
+            self._reckon()
 
     def next_start(self, now: float, slots: int = 1) -> float:
         """The earliest time of the next start, of a call that takes so many slots and is made at the last of them: the
         coming slot, or now where slots were missed; never in a burst."""
-        self._recover(now)
-        return max(self._next_slot + (slots - 1) / self.rate, self._guard(slots), now)
+        if now >= self._recovers_at:
+            self._recover(now)
+        return max(self._next_slot + (slots - 1) * self._interval_s, self._guard(slots), now)
 
     def record(self, at: float, slots: int = 1) -> None:
         """A start happened. Slots stay on their grid while starts keep up with it; missed ones are let go."""
-        interval_s = 1 / self.rate
-        on_grid = self._next_slot + slots * interval_s
-        self._next_slot = on_grid if on_grid > at else at + interval_s
-        self._starts.extend([at] * slots)
-        while len(self._starts) > max(ceil(self._ceiling), 1):
-            self._starts.popleft()
+        on_grid = self._next_slot + slots * self._interval_s
+        self._next_slot = on_grid if on_grid > at else at + self._interval_s
+        starts = self._starts
+        for _ in range(slots):
+            starts.append(at)
+        while len(starts) > self._most_kept:
+            starts.popleft()
 
     def stretch(self, now: float) -> None:
         """The platform asked for a slower pace."""
         self._share = max(self._share * STRETCH, 0.04)
         self._recovers_at = now + RECOVER_AFTER_S
+        self._reckon()
 
     def halve(self, now: float) -> None:
         """The platform says that most of what it allows is used up."""
         self._share = min(self._share, 0.5)
         self._recovers_at = now + RECOVER_AFTER_S
+        self._reckon()
 
     def together(self, most: int) -> int:
         """How many messages one call may carry: a quarter of a second's at most, and so many that whole calls fill a
         second (at 25/s five, not six)."""
-        most = max(min(most, int(self.rate * TOGETHER_S)), 1)
-        window = self._per_window()
-        return max(range(1, most + 1), key=lambda count: (window // count * count, count))
+        most = max(min(most, int(self._rate * TOGETHER_S)), 1)
+        return max(range(1, most + 1), key=lambda count: (self._whole // count * count, count))
 
     def _recover(self, now: float) -> None:
         while now >= self._recovers_at:
             self._share = min(self._share + RECOVER_STEP, 1.0)
             self._recovers_at = self._recovers_at + RECOVER_AFTER_S if self._share < 1.0 else float("inf")
+        self._reckon()
+
+    def _reckon(self) -> None:
+        """What follows from the rate, reckoned when it changes and not at each start."""
+        self._rate = self._ceiling * self._share
+        self._interval_s = 1 / self._rate
+        self._whole = max(int(self._rate), 1)
+        self._most = max(ceil(self._rate), 1)
+        self._most_kept = max(ceil(self._ceiling), 1)
 
     def _guard(self, slots: int) -> float:
         """No more than the rate in the time that so many take, nor more than it, rounded up, in a second."""
-        whole, most = self._per_window(), max(ceil(self.rate), 1)
-        guard = self._after(whole - slots + 1, whole / self.rate)
-        return guard if most == whole else max(guard, self._after(most - slots + 1, 1.0))
+        guard = self._after(self._whole - slots + 1, self._whole * self._interval_s)
+        return guard if self._most == self._whole else max(guard, self._after(self._most - slots + 1, 1.0))
 
     def _after(self, count: int, window_s: float) -> float:
         """When so many starts back is out of the window."""
         count = max(count, 1)
         return self._starts[-count] + window_s * (1 + MARGIN) if len(self._starts) >= count else float("-inf")
-
-    def _per_window(self) -> int:
-        return max(int(self.rate), 1)

@@ -15,6 +15,9 @@ from storage.database import Database
 log = logging.getLogger(__name__)
 
 LINGER_S = 0.005
+# A writer that is busy lingers as long as its last commit took, up to this: twice the group for the same work, while
+# whoever waits is still told within the tenth of a second that a start mark has (docs/decisions/writer.md).
+MOST_LINGER_S = 0.012
 MAX_GROUP = 2000  # members of one transaction: bounds how long others wait for the lock
 PAUSES_S = (0.05, 0.2, 0.5, 1.0, 2.0, 5.0)  # while the storage is away; the last one repeats until PATIENCE_S
 PATIENCE_S = 60.0
@@ -99,17 +102,21 @@ class Writer:
 
     async def run(self) -> None:
         """Commit groups until `stop`; what waits then is still committed."""
+        linger_s = LINGER_S
         try:
             while not (self._stopped and not self._waiting):
                 await self._wake.wait()
                 if not self._stopped:
-                    await asyncio.sleep(LINGER_S)
+                    await asyncio.sleep(linger_s)
                 self._wake.clear()
-                while self._waiting:
-                    group, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
-                    self._committing = True
-                    await self._commit(group)
-                    self._committing = False
+                group, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
+                if self._waiting:
+                    self._wake.set()
+                began = perf_counter()
+                self._committing = True
+                await self._commit(group)
+                self._committing = False
+                linger_s = min(max(perf_counter() - began, LINGER_S), MOST_LINGER_S)
         finally:
             self._stopped = True
             for member in self._waiting:

@@ -174,7 +174,8 @@ class Ending:
                 self._state.figures.unknown += 1
             case _:
                 self._state.figures.failed += 1
-        self._report.progressed(step.step_id)
+        if self._state.in_flight <= 1 and not step.waiting():
+            self._report.progressed(step.step_id)
 
     async def _back(self, job: Job, error: GatewayError, tries: int, pause_s: float) -> None:
         """Back to planned, with the attempt's words kept."""

@@ -35,7 +35,7 @@ class LaneReport(Protocol):
     async def channel_throttled(self, channel: str, until: datetime) -> None: ...
 
     def progressed(self, step_id: int) -> None:
-        """A delivery of this step ended."""
+        """A delivery of this step ended, and for now it was the lane's last one."""
         ...
 
 
