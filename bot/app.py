@@ -22,6 +22,7 @@ from bot.ports import TakenPort
 from bot.progress import LiveCards
 from bot.screens import Event, People, Screen, Surface
 from engine.clock import Clock, SystemClock
+from engine.links import LinkDesk
 from engine.runner import Engine
 from gateways.base import Gateway
 from storage.migrate import upgrade
@@ -172,7 +173,8 @@ async def _build(
     for gateway in gateways.values():
         await gateway.open()
         stack.push_async_callback(gateway.close)
-    engine = Engine(store, gateways, engine_settings(config), clock)
+    links = LinkDesk(store, secret, config.app.public_url) if config.app.public_url else None
+    engine = Engine(store, gateways, engine_settings(config), clock, links=links)
     desk = desk_on(store, config, secret, clock, engine if "engine" in parts else None)
     people, house = people_of(config), house_of(config)
     conversation = Conversation(

@@ -10,6 +10,7 @@ from bot.config_models import TelegramBot
 from bot.dialogs.talk import House
 from bot.screens import People, Person
 from engine.clock import Clock, SystemClock
+from engine.links import link_length
 from engine.media import Media
 from engine.operations import Operations
 from engine.settings import ChannelSettings, EngineSettings, InterruptAt, Quota, QuotaPer
@@ -105,7 +106,7 @@ def engine_settings(config: Config) -> EngineSettings:
         timezone=config.app.timezone,
         tries=config.sending.tries,
         interrupt_at=InterruptAt(limits.failed_share, limits.after, limits.gone_share),
-        links_counted=config.app.public_url is not None,
+        link_length=link_length(config.app.public_url) if config.app.public_url else None,
     )
 
 

@@ -142,8 +142,9 @@ class Checker:
         for kind, capabilities in sorted({able.kind: able for able in known}.items()):
             try:
                 sizes = Media(self._settings.data_dir).sizes(draft.message)
-                fitted = fit(draft.message, capabilities, sizes)
+                fitted = fit(draft.message, capabilities, sizes, link_length=self._settings.link_length)
                 Personaliser(fitted.parts, capabilities, known_fields)
+                Personaliser(fitted.outside, capabilities, known_fields, after=fitted.parts)
             except Invalid as error:
                 problems.append(error)
             else:
@@ -190,7 +191,8 @@ class Checker:
         card = await self._preview_client(draft, client)
         channel = channel or self._preview_channel(draft, card)
         capabilities = self.channel(channel).able
-        fitted = fit(draft.message, capabilities, Media(self._settings.data_dir).sizes(draft.message))
+        sizes = Media(self._settings.data_dir).sizes(draft.message)
+        fitted = fit(draft.message, capabilities, sizes, link_length=self._settings.link_length)
         personaliser = Personaliser(fitted.parts, capabilities, await self._store.clients.known_fields())
         values = await self._store.clients.values_of(card.id) if card is not None else {}
         try:

@@ -13,13 +13,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from engine.expressions import has_expressions
-from engine.personalise import mark_text
+from engine.personalise import fixed_links
+from engine.short_texts import is_counted
 from gateways.base import Part
-from gateways.markup import read_marked
-from gateways.message import Link
-from storage.links import BUTTON, MAX_NUMBER, TEXT, LinkName, OwnLink
-from storage.links import Link as Place
+from storage.links import MAX_NUMBER, Link, LinkName, OwnLink
 from storage.store import Store
 
 LINK_ROUTE = "/l/"  # the token follows
@@ -31,8 +28,8 @@ _OWN = MAX_NUMBER + 1  # the link's number where a name follows
 _MAC_BYTES = 10
 _NAME_BYTES = 6
 _BODY = len(_HEAD) + 8 + 1
+_OWN_CHARACTERS = (_BODY + _NAME_BYTES + _MAC_BYTES) * 4 // 3
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{28}(?:[A-Za-z0-9_-]{8})?")
-_FOLLOWED = re.compile(r"https?://", re.IGNORECASE)
 
 
 class Tokens:
@@ -97,7 +94,7 @@ class StepLinks:
     __slots__ = ("_keep_own", "_numbers", "_ours", "_tokens", "_url")
 
     def __init__(
-        self, tokens: Tokens, public_url: str, numbers: Mapping[Place, int], keep_own: Callable[[OwnLink], None]
+        self, tokens: Tokens, public_url: str, numbers: Mapping[Link, int], keep_own: Callable[[OwnLink], None]
     ) -> None:
         self._tokens = tokens
         self._ours = f"{public_url}/".lower()
@@ -111,7 +108,7 @@ class StepLinks:
         number = self._numbers.get((place, url))
         if number is not None:
             return self._url + self._tokens.link(delivery_id, number)
-        if not leads_through_us(url) or url.lower().startswith(self._ours):
+        if not is_counted(url) or url.lower().startswith(self._ours):
             return url
         name = int.from_bytes(hashlib.sha256(f"{place}\0{url}".encode()).digest()[:_NAME_BYTES], "big")
         self._keep_own(OwnLink(delivery_id, name, place, exact_location(url)))
@@ -131,7 +128,9 @@ class LinkDesk:
         message is rendered: what the step had before stays."""
         ours = f"{self._public_url}/".lower()
         exact = {
-            link: (link[0], exact_location(link[1])) for link in links_in(parts) if not link[1].lower().startswith(ours)
+            link: (link[0], exact_location(link[1]))
+            for link in fixed_links(parts)
+            if not link[1].lower().startswith(ours)
         }
         numbers = await self._store.links.keep(step_id, list(exact.values()))
         known = {link: numbers[kept] for link, kept in exact.items() if kept in numbers}
@@ -142,42 +141,22 @@ class LinkDesk:
         return f"{self._public_url}{UNSUBSCRIBE_ROUTE}{self._tokens.unsubscribe(delivery_id)}"
 
 
-def leads_through_us(url: str) -> bool:
-    """Whether a link is one that a redirect can open: tg://, mailto: and the like go as they are."""
-    return _FOLLOWED.match(url) is not None
-
-
-def links_in(parts: Sequence[Part]) -> list[Place]:
-    """The links of a message that hold no expression, buttons and texts apart, each once."""
-    found: dict[Place, None] = {}
-    for part in parts:
-        rows = [*part.buttons, *(card.buttons for card in part.cards)]
-        texts = [part.text, *(card.text for card in part.cards)]
-        named = [(BUTTON, button.link) for row in rows for button in row if isinstance(button, Link)]
-        named += [(TEXT, span.url) for text in texts for span in read_marked(mark_text(text)).spans if span.tag == "a"]
-        found |= dict.fromkeys(link for link in named if leads_through_us(link[1]) and not has_expressions(link[1]))
-    return list(found)
-
-
 def exact_location(url: str) -> str:
     """The address as a Location header carries it, byte for byte where it is plain ASCII already."""
     if url.isascii() and url.isprintable() and " " not in url:
         return url
-    parts = urlsplit(url)
-    return urlunsplit(
-        (
-            parts.scheme,
-            ":".join(_ascii_host(piece) for piece in parts.netloc.split(":")),
-            *(quote(piece, safe=_KEPT) for piece in (parts.path, parts.query, parts.fragment)),
-        )
-    )
+    try:
+        parts = urlsplit(url)
+        host = ":".join(name if name.isascii() else name.encode("idna").decode() for name in parts.netloc.split(":"))
+    except ValueError:  # no host that there can be; what it is, the client's browser says
+        return quote(url, safe=_KEPT)
+    rest = (quote(piece, safe=_KEPT) for piece in (parts.path, parts.query, parts.fragment))
+    return urlunsplit((parts.scheme, host, *rest))
 
 
 _KEPT = "!#$%&'()*+,/:;=?@[]~"
 
 
-def _ascii_host(name: str) -> str:
-    try:
-        return name if name.isascii() else name.encode("idna").decode("ascii")
-    except UnicodeError:
-        return quote(name)
+def link_length(public_url: str) -> int:
+    """How many characters a link that leads through us has at most."""
+    return len(public_url.rstrip("/") + LINK_ROUTE) + _OWN_CHARACTERS

@@ -12,6 +12,7 @@ from engine.errors import Invalid
 from engine.fit import fit
 from engine.lane.lane import Lane
 from engine.lane.state import LaneStep
+from engine.links import LinkDesk
 from engine.media import Media
 from engine.moves import Moves
 from engine.pacing import Pacer
@@ -50,12 +51,21 @@ class _Work:
 class Engine:
     """`run` takes the storage's lock and works until it is cancelled or `stop` is awaited."""
 
-    def __init__(self, store: Store, gateways: Mapping[str, Gateway], settings: EngineSettings, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        gateways: Mapping[str, Gateway],
+        settings: EngineSettings,
+        clock: Clock,
+        *,
+        links: LinkDesk | None = None,
+    ) -> None:
         self.running = False
         self.stopped = False  # the kill switch
         self._store = store
         self._settings = settings
         self._clock = clock
+        self._links = links
         self._channels = Channels(store, gateways, settings, clock, nudge=self.nudge, fell_over=self._take_steps_from)
         self._moves = Moves(store, clock)
         self._planner = Planner(store, settings, clock)
@@ -229,8 +239,9 @@ class Engine:
             for channel in channels_of(mailing, list(self.lanes)):
                 lane = self.lanes[channel]
                 capabilities = lane.gateway.capabilities
-                fitted = fit(mailing.draft.message, capabilities, sizes)
-                personaliser = Personaliser(fitted.parts, capabilities, known_fields)
+                fitted = fit(mailing.draft.message, capabilities, sizes, link_length=self._settings.link_length)
+                links = await self._links.of_step(mailing.step_id, fitted.every_part) if self._links else None
+                personaliser = Personaliser(fitted.parts, capabilities, known_fields, links=links)
                 speed = min(mailing.draft.speed or lane.channel.rate, lane.channel.rate)
                 lane.add_step(LaneStep(mailing.step_id, fitted.parts, personaliser, Pacer(speed)))
         except Invalid as error:

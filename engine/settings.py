@@ -57,4 +57,9 @@ class EngineSettings:
     tries: int = 3
     interrupt_at: InterruptAt = field(default_factory=InterruptAt)
     drain_s: float = 8.0  # how long a shutdown waits for what is in flight
-    links_counted: bool = False  # whether links lead through us, so that their clicks are numbers
+    link_length: int | None = None  # characters of a link that leads through us; None: links go as they are
+
+    @property
+    def links_counted(self) -> bool:
+        """Whether clicks on links are numbers."""
+        return self.link_length is not None
