@@ -212,6 +212,8 @@ class _Fitter:
         return min(limit.value for limit in limits if limit is not None)
 
     def _can_caption(self, kind: PartKind, text: str, rows: Rows) -> bool:
+        if rows and kind not in self._able.buttoned:
+            return False
         most = self._most_caption(kind, rows)
         return not text.strip() or (most > 0 and self._lengths(text)[0] <= most)
 

@@ -86,7 +86,8 @@ class Capabilities:
 
     `markup` are the tags of our HTML subset that the dialect shows; others are dropped, and told as a loss.
     `button_sets` are alternatives: a message's buttons go by the first set that holds them all. `captioned` are the
-    kinds of parts that can hold a text of `max_caption`; under others it follows as a message of its own.
+    kinds of parts that can hold a text of `max_caption`; under others it follows as a message of its own. So do buttons
+    under those that are not `buttoned`.
     """
 
     kind: str
@@ -105,6 +106,7 @@ class Capabilities:
     button_sets: tuple[ButtonSet, ...]  # none: no buttons; links then stand in the text
     max_text_with_buttons: Fact | None = None  # where it is less than `max_text`
     captioned: frozenset[PartKind] = frozenset({PartKind.PICTURE, PartKind.ALBUM, PartKind.FILE, PartKind.VIDEO})
+    buttoned: frozenset[PartKind] = frozenset(PartKind)
     carousel: CarouselLimits | None = None
     measure: Callable[[RichText], int] | None = None  # length as rendered, in `text_unit`; None: of the plain text
     address_pattern: str = ""  # what an address looks like, a regular expression; "" takes anything
