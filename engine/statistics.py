@@ -57,6 +57,8 @@ def render_figures(
         "by_channel": by_channel,
         "failures": _by_reason(totals, "failed"),
         "skips": _by_reason(totals, "skipped"),
+        "both": totals.get("both", 0),
+        "costs": _by_reason(totals, "cost"),
         "reason": _reason(mailing, stopped),
         "steps": [{"step": 1, "name": None, "status": mailing.status.value}],
     }

@@ -1,23 +1,90 @@
-"""A platform's own templates in our messages: read strictly, and made the part that goes where a window is closed."""
+"""Keeps what we know of the platforms' templates fresh, and tells of those that may not be sent any more."""
 
-from engine.errors import Invalid, _
-from gateways.base import Part, PartKind
-from gateways.templates import UnreadableTemplate, read_template, rows_of
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+
+from engine.clock import Clock
+from gateways.base import Gateway, GatewayError, Part, SyncsTemplates, Template, Throttled
+from storage.store import Store
+
+log = logging.getLogger(__name__)
+
+SYNC_EVERY_S = 3600.0
+RETRY_S = 60.0
+DELETED = "deleted"  # the status of one that the platform does not list any more
+STOPPED = frozenset({"paused", "disabled", "rejected", DELETED})
 
 
-def check_template(field: object) -> None:
-    """Raise Invalid for what is no template, or leaves a value empty: platforms refuse those."""
-    try:
-        wanted = read_template(field)
-    except UnreadableTemplate as error:
-        raise Invalid(error.words, **error.values) from error
-    for name, value in (*wanted.parameters.items(), *wanted.header_values.items()):
-        if isinstance(value, str) and not value.strip():
-            words = _("A value of the template “{name}” is empty: {value}.")
-            raise Invalid(words, name=wanted.name or "sid", value=name)
+def names_template(parts: Sequence[Part], template: Template) -> bool:
+    """Whether a message, as it was fitted to a kind, is sent by this template."""
+    named = (part.extra.get("template") for part in parts)
+    return any(
+        isinstance(one, Mapping) and (one.get("name"), one.get("language")) == (template.name, template.language)
+        for one in named
+    )
 
 
-def template_part(field: object) -> Part:
-    """The part of a `template` field; its buttons are those that come back to us. Raises Invalid."""
-    check_template(field)
-    return Part(PartKind.TEMPLATE, buttons=rows_of(field), extra={"template": field})
+class TemplateSync:
+    """Run `run` as a task: it reads the templates of every channel that has some at the start, hourly, and when one
+    changed.
+
+    `stopped` is told of each template that may not be sent, at every reading: whoever sends by it is to stop. What it
+    does it must bear to do again."""
+
+    def __init__(
+        self,
+        store: Store,
+        gateways: Mapping[str, Gateway],
+        clock: Clock,
+        *,
+        stopped: Callable[[str, Template], Awaitable[None]],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._stopped = stopped
+        self._syncing = {
+            channel: gateway for channel, gateway in gateways.items() if isinstance(gateway, SyncsTemplates)
+        }
+        self._due = dict.fromkeys(self._syncing, clock.monotonic())
+        self._changed = asyncio.Event()
+
+    def changed(self, channel: str) -> None:
+        """The platform told that a template of the channel is another now: read them soon."""
+        if channel in self._due:
+            self._due[channel] = self._clock.monotonic()
+            self._changed.set()
+
+    async def run(self) -> None:
+        """Until it is cancelled; returns at once where no channel has templates."""
+        while self._due:
+            self._changed.clear()
+            for channel in [channel for channel, due in self._due.items() if due <= self._clock.monotonic()]:
+                self._due[channel] = self._clock.monotonic() + SYNC_EVERY_S
+                again_s = await self._try(channel)
+                if again_s is not None:
+                    self._due[channel] = min(self._due[channel], self._clock.monotonic() + again_s)
+            await self._clock.wait(self._changed, max(min(self._due.values()) - self._clock.monotonic(), 0.0))
+
+    async def sync(self, channel: str) -> Sequence[Template]:
+        """Read a channel's templates now. Raises GatewayError, and KeyError where it has none."""
+        listed = await self._syncing[channel].templates()
+        gone = await self._store.templates.sync(channel, listed, self._clock.now())
+        for template in [*listed, *(replace(one, status=DELETED) for one in gone)]:
+            if template.status in STOPPED:
+                await self._stopped(channel, template)
+        return listed
+
+    async def _try(self, channel: str) -> float | None:
+        """None where they were read; else how long to wait before the next try."""
+        try:
+            listed = await self.sync(channel)
+        except GatewayError as error:
+            log.warning("templates could not be read", extra={"channel": channel, "code": error.code})
+            return max(error.retry_after_s, RETRY_S) if isinstance(error, Throttled) else RETRY_S
+        except Exception:
+            log.exception("templates could not be kept", extra={"channel": channel})
+            return RETRY_S
+        log.info("templates were read", extra={"channel": channel, "templates": len(listed)})
+        return None

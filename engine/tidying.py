@@ -20,8 +20,9 @@ def tidy(heard: Heard) -> Heard:
 
 
 def _tidy(one: T) -> T:
+    kind: Any = type(one)
     changed: dict[str, Any] = {}
-    for name in _names(type(one)):
+    for name in _names(kind):
         value = getattr(one, name)
         fit = _fit(value)
         if fit is not value:
