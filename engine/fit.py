@@ -16,7 +16,7 @@ from engine.errors import Invalid, _
 from engine.expressions import Fields, compile_expression, has_expressions, literal_text, parse_expressions
 from engine.losses import Loss, Losses
 from engine.rich_texts import mark_text
-from engine.templates import template_part
+from engine.template_parts import template_part
 from gateways.base import Capabilities, Fact, Part, PartKind
 from gateways.dialects import measure_of
 from gateways.markup import RichText, read_marked
