@@ -57,10 +57,11 @@ class Hooks:
         *,
         delay_s: float = 0.0,
         is_taken: Callable[[int, bytes], bool] = lambda status, _body: status == 200,
+        retry_header: str = "",
     ) -> "asyncio.Task[None]":
-        """Begin to deliver; `is_taken` looks at status and body of our answer."""
+        """Begin to deliver; `is_taken` looks at status and body of our answer, `retry_header` counts the repeats."""
         delay_s += hook.delay_s + (self._random.uniform(0, hook.shuffle_s) if hook.shuffle_s else 0.0)
-        task = asyncio.create_task(self._deliver(hook, body, headers, delay_s, is_taken), name="hook")
+        task = asyncio.create_task(self._deliver(hook, body, headers, delay_s, is_taken, retry_header), name="hook")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
@@ -96,11 +97,13 @@ class Hooks:
         headers: Mapping[str, str],
         delay_s: float,
         is_taken: Callable[[int, bytes], bool],
+        retry_header: str,
     ) -> None:
         await asyncio.sleep(delay_s)
         pause_s = hook.retry_after_s
         for number in range(hook.retries + 1):
-            status, answer = await self._try(hook.url, body, {**headers, "X-Sim-Try": str(number)})
+            counted = {retry_header: str(number)} if number and retry_header else {}
+            status, answer = await self._try(hook.url, body, {**headers, **counted, "X-Sim-Try": str(number)})
             hook.statuses = [*hook.statuses[-99:], status]
             if is_taken(status, answer):
                 hook.taken += 1
