@@ -14,10 +14,12 @@ from engine.audience import read_audience
 from engine.errors import Invalid, _
 from engine.expressions import Fields, compile_expression, has_expressions
 from engine.media import PREFIX, Media, check_url, file_name
-from engine.personalise import mark_text, texts_of
+from engine.rich_texts import mark_text
 from engine.schedule import CLIENT, read_start, resolve_start, zone_named
 from engine.settings import ChannelSettings
-from gateways.message import InvalidMessage, Location, Message, plain, read_message
+from engine.short_texts import compile_fields, texts_of
+from engine.template_parts import check_template
+from gateways.message import Carousel, InvalidMessage, Location, Message, plain, read_message
 from storage.records import Draft, OnUnknown, Routing
 
 KINDS = ("telegram", "viber", "facebook", "vk", "whatsapp", "sms", "email", "webpush", "log")
@@ -225,12 +227,18 @@ def _check_kinds(data: Mapping[str, Any]) -> None:
 
 def _check_texts(message: Message, fields: Fields) -> None:
     for element in [*message.elements, *(one for kind in message.only for one in message.for_kind(kind))]:
-        if not isinstance(element, Location):
-            compile_expression(mark_text(element.text), fields)
-        for button in (button for row in element.buttons for button in row):
-            for text in texts_of(button):
-                if has_expressions(text):
-                    compile_expression(text, fields)
+        cards = element.carousel if isinstance(element, Carousel) else ()
+        for rich in ("" if isinstance(element, Location) else element.text, *(card.text for card in cards)):
+            compile_expression(mark_text(rich), fields)
+        rows = (*element.buttons, *(card.buttons for card in cards))
+        short = [text for row in rows for button in row for text in texts_of(button)]
+        for text in (*short, *(card.title for card in cards)):
+            if has_expressions(text):
+                compile_expression(text, fields)
+    for own in message.only.values():
+        if "template" in own:
+            check_template(own["template"])
+            compile_fields(own["template"], fields, required=True)
 
 
 # --- files -----------------------------------------------------------------------------------------------------------
@@ -257,11 +265,26 @@ class _Keeper:
                 kept[field] = self._source(data[field], self._media.keep)
         if data.get("file") and not data.get("name") and not data["file"].startswith(PREFIX):
             kept["name"] = file_name(data["file"].partition("?")[0])
+        if data.get("picture"):
+            kept["picture"] = self._source(data["picture"], self._media.keep_picture)
+        if data.get("carousel"):
+            kept["carousel"] = [self.kept(card) for card in data["carousel"]]
+        if isinstance(data.get("template"), Mapping):
+            kept["template"] = self._with_header(data["template"])
         if data.get("elements"):
             kept["elements"] = [self.kept(element) for element in data["elements"]]
         if data.get("only"):
             kept["only"] = {kind: self.kept(fields) for kind, fields in data["only"].items()}
         return kept
+
+    def _with_header(self, template: Mapping[str, Any]) -> dict[str, Any]:
+        """A file at the head of a template is kept: { file = … }, or its bare name where there is such a file."""
+        header = template.get("header")
+        if isinstance(header, Mapping) and isinstance(header.get("file"), str):
+            return {**template, "header": {**header, "file": self._source(header["file"], self._media.keep)}}
+        if isinstance(header, str) and self._folder is not None and _is_file(self._folder / header):
+            return {**template, "header": self._media.keep(self._folder / header, header)}
+        return dict(template)
 
     def _source(self, source: str, keep: Callable[[Path, str], str]) -> str:
         if source.startswith(PREFIX):
@@ -273,6 +296,13 @@ class _Keeper:
             words = _("“{source}” is no address of a file; it must start with https:// or http://.")
             raise Invalid(words, source=source[:200])
         return keep(self._folder / source, source)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a text that can be no name of a file
+        return False
 
 
 # --- plain data ------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from engine.clock import Clock
 from engine.errors import Invalid
 from engine.fit import fit
 from engine.opt_out_words import Language, Wish, read_wish
-from engine.personalise import button_at, read_button_data
+from engine.personalise import buttons_of, read_button_data
 from engine.prices import read_price
 from engine.tidying import tidy
 from gateways.base import (
@@ -75,7 +75,7 @@ class Inbox:
         self._broken = broken
         self._templates_changed = templates_changed
         self._payloads = payloads
-        self._buttons: dict[tuple[int, str], tuple[Button | None, ...]] = {}
+        self._buttons: dict[tuple[int, str], tuple[Button, ...]] = {}
         self._answers: set[asyncio.Task[None]] = set()
 
     async def take(self, channel: str, heard: Heard) -> None:
@@ -155,7 +155,7 @@ class Inbox:
         gateway = self._gateways.get(found["channel"]) if found else None
         if found is None or gateway is None:
             return None
-        key = (found["step_id"], gateway.capabilities.kind)
+        key = (found["step_id"], found["channel"])
         if key not in self._buttons:
             while len(self._buttons) >= _KEPT_STEPS:
                 self._buttons.pop(next(iter(self._buttons)))
@@ -217,14 +217,12 @@ def _language_of(happening: Happening, note: Noted) -> Language:
     return fallback[1]
 
 
-def _buttons_of(message: Mapping[str, Any], gateway: Gateway) -> tuple[Button | None, ...]:
+def _buttons_of(message: Mapping[str, Any], gateway: Gateway) -> tuple[Button, ...]:
     """The buttons as they were sent, in reading order; the same order in which their data counts them."""
     try:
-        parts = fit(read_message(message), gateway.capabilities).parts
+        return tuple(buttons_of(fit(read_message(message), gateway.capabilities).every_part))
     except (Invalid, ValueError):
         return ()
-    count = sum(len(row) for part in parts for row in part.buttons)
-    return tuple(button_at(parts, index) for index in range(count))
 
 
 def _kind_of(button: Button) -> str:

@@ -13,7 +13,7 @@ from engine.drafts import plain_draft, read_mailing, read_mailing_file
 from engine.errors import Invalid
 from engine.media import Media
 from engine.settings import ChannelSettings
-from gateways.message import File, Link, Pictures, Reply, Text
+from gateways.message import File, Link, Pictures, Reply, Text, sources_of
 from gateways.telegram.capabilities import TELEGRAM
 from storage.records import Draft, OnUnknown, Routing
 
@@ -197,6 +197,37 @@ def test_what_is_wrong_in_a_mailing_is_told_by_name(read: Read, fields: dict[str
     with pytest.raises(Invalid) as refused:
         read(mailing(**fields))
     assert words in str(refused.value)
+
+
+def test_pictures_of_cards_and_heads_of_templates_are_kept(read: Read, media: Media) -> None:
+    card = {"title": "Boots", "picture": "pictures/sale.jpg"}
+    template = {"name": "sale", "language": "en"}
+    only = {
+        "whatsapp": {"template": {**template, "header": {"file": "pictures/sale.jpg", "name": "Sale.jpg"}}},
+        "facebook": {"template": {**template, "header": "pictures/sale.jpg"}},
+        "sms": {"template": {**template, "header": "Ann"}},
+    }
+    message = read(mailing(message={"text": "New", "carousel": [card], "only": only})).message
+    (source, *others) = sources_of(message)
+    assert media.path(source).is_file()
+    assert others == []
+    heads = [message.only[kind]["template"]["header"] for kind in ("whatsapp", "facebook", "sms")]
+    assert heads == [{"file": source, "name": "Sale.jpg"}, source, "Ann"]
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ({"carousel": [{"title": "{{ client.zzz }}"}]}, "no field “zzz”"),
+        ({"carousel": [{"title": "a", "text": "<h1>x</h1>"}]}, "<h1>"),
+        ({"carousel": [{"title": "a", "buttons": [{"message": "{{ client.zzz }}", "label": "b"}]}]}, "no field “zzz”"),
+        ({"text": "Hi", "only": {"whatsapp": {"template": {"name": "sale"}}}}, "needs its name and its language"),
+        ({"text": "Hi", "only": {"sms": {"template": {"sid": "HX1", "parameters": ["{{ client.zzz }}"]}}}}, "“zzz”"),
+    ],
+)
+def test_what_cards_and_templates_cant_hold_is_told_at_once(read: Read, message: dict[str, Any], words: str) -> None:
+    with pytest.raises(Invalid, match=words):
+        read(mailing(message=message))
 
 
 def test_data_from_afar_reaches_no_file_of_this_machine(read: Read, folder: Path) -> None:
