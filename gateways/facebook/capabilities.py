@@ -28,6 +28,8 @@ FACEBOOK = Capabilities(
         ButtonSet(frozenset({Reply, Buy}), Fact(13, f"{_QUICK}: up to 13 quick replies")),
     ),
     max_text_with_buttons=Fact(640, f"{_BUTTONS}: text, UTF-8, 640 character limit"),
+    # Quick replies may stand under a file, but links, which go with the media template, may not: …/templates/media.
+    buttoned=frozenset({PartKind.TEXT, PartKind.PICTURE, PartKind.VIDEO, PartKind.TEMPLATE}),
     carousel=CarouselLimits(
         cards=range(1, 11),  # the same page: a maximum of 10 elements
         max_title=Fact(80, f"{_GENERIC}: title 80 characters"),
@@ -41,7 +43,7 @@ FACEBOOK = Capabilities(
     receipts=frozenset({ReceiptState.SENT, ReceiptState.DELIVERED, ReceiptState.READ}),
     max_rate=25.0,  # …/overview/rate-limiting, 23 March 2026: 300 calls/s for text, far above
     carries_reference=True,  # `metadata` comes back in the echo; …/webhook-events/message-echoes, 18 March 2026
-    own_fields=frozenset({"template", "silent"}),
+    own_fields=frozenset({"silent"}),
     window_s=86_400.0
     - 300.0,  # …/policy, 28 September 2026: 24 h after the client's last action; less what a call takes
     takes_templates=True,  # …/send-messages/utility-messages, 13 March 2026

@@ -197,7 +197,7 @@ def _said(message: Json, act: _Act) -> Iterator[Inbound]:
     text = text_of(message.get("text"))
     what = _attached(message)
     if text or what:
-        yield Wrote(act.client, act.at, key, text, what or "text")
+        yield Wrote(act.client, act.at, key, text, what or "text", begins=True)
 
 
 def _attached(message: Json) -> str:
@@ -240,7 +240,8 @@ def _opted_in(optin: Json, act: _Act) -> Iterator[Inbound]:
     """A plugin on a web page. The notifications of old were switched off in February 2026; only their STOP counts."""
     key = act.key(optin, "optin")
     if optin.get("type") is None:
-        yield Subscribed(act.client, act.at, key, _payload(optin))
+        # It is none of the actions that open the window; …/messenger-platform/policy, 28 September 2026.
+        yield Subscribed(act.client, act.at, key, _payload(optin), opens_window=False)
     elif text_of(optin.get("notification_messages_status")).upper() == "STOP_NOTIFICATIONS":
         yield Unsubscribed(act.client, act.at, key, AddressStatus.UNSUBSCRIBED)
 
@@ -249,7 +250,7 @@ def _reacted(reaction: Json, act: _Act) -> Iterator[Inbound]:
     if reaction.get("action") == "react":
         # Its mid is that of the message reacted to.
         key = f"fb:{act.client}:reaction:{id_of(reaction.get('mid'))[:_MAX_ID]}:{act.mark}"
-        yield Wrote(act.client, act.at, key, text_of(reaction.get("emoji"))[:16], "reaction")
+        yield Wrote(act.client, act.at, key, text_of(reaction.get("emoji"))[:16], "reaction", begins=True)
 
 
 _READERS: Mapping[str, Callable[[Json, _Act], Iterator[Inbound]]] = {

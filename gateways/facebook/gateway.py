@@ -188,7 +188,7 @@ class FacebookGateway:
         except MediaRefused as refused:
             if self._uploading.locked():
                 # Somebody brings the file again already; waiting here would send all that wait in one burst.
-                raise Throttled(1.0, "a file is being uploaded again", code=refused.code) from None
+                raise Throttled(1.0, "a file is being uploaded again", code=refused.code, only_this=True) from None
         async with self._uploading:
             if await self._uploads.find(source, kind) == attachment_id:
                 await self._uploads.forget(source, kind)

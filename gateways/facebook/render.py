@@ -52,8 +52,6 @@ def media_message(out: Outgoing, attachment_id: str) -> Json:
     kind = TYPES[out.part.kind]
     buttons = _buttons(out)
     if buttons and not _fits_quick_replies(buttons, ""):
-        if out.part.kind is PartKind.FILE:
-            raise MessageRejected("Messenger shows no link buttons under a file", reason="buttons")
         element = {"media_type": kind, "attachment_id": attachment_id, "buttons": _template_buttons(buttons)}
         return _template({"template_type": "media", "elements": [element]})
     attachment = {"type": kind, "payload": {"attachment_id": attachment_id}}
@@ -62,12 +60,9 @@ def media_message(out: Outgoing, attachment_id: str) -> Json:
 
 def carousel_message(out: Outgoing, public_url: PublicUrl) -> Json:
     """The generic template: an element a card. Raises MessageRejected."""
-    data = iter(out.button_data[len(_flat(out)) :])
+    data = iter(out.button_data)
     elements = [_element(card, data, public_url) for card in out.cards]
-    rest = _buttons(out)
-    if rest and not _fits_quick_replies(rest, ""):
-        raise MessageRejected("Messenger shows link buttons on cards only, not under them", reason="buttons")
-    return _template({"template_type": "generic", "elements": elements}) | _quick_replies(rest)
+    return _template({"template_type": "generic", "elements": elements})
 
 
 def template_message(out: Outgoing, public_url: PublicUrl) -> Json:
@@ -100,12 +95,8 @@ def template_message(out: Outgoing, public_url: PublicUrl) -> Json:
 Paired = tuple[Button, str]  # a button and the data that comes back
 
 
-def _flat(out: Outgoing) -> list[Button]:
-    return [button for row in out.buttons for button in row]
-
-
 def _buttons(out: Outgoing) -> list[Paired]:
-    buttons = _flat(out)
+    buttons = [button for row in out.buttons for button in row]
     return [(button, _data(out.button_data, number)) for number, button in enumerate(buttons)]
 
 

@@ -41,7 +41,7 @@ def at(seconds: float) -> datetime:
 
 
 def wrote(mid: str, seconds: float, text: str, what: str = "text") -> Wrote:
-    return Wrote(ANN, at(seconds), f"fb:{mid}", text, what)
+    return Wrote(ANN, at(seconds), f"fb:{mid}", text, what, begins=True)
 
 
 def delivered(mid: str, seconds: float) -> Receipt:
@@ -87,7 +87,7 @@ CASES = [
     InCase("a ref that no link of ours has", "facebook/referral_with_strange_ref",
            [Subscribed(ANN, at(6), f"fb:{ANN}:ref:{T + 6}.000", "")]),
     InCase("plugin", "facebook/optin_of_plugin",
-           [Subscribed(ANN, at(7), f"fb:{ANN}:optin:{T + 7}.000", "landing-7")]),
+           [Subscribed(ANN, at(7), f"fb:{ANN}:optin:{T + 7}.000", "landing-7", opens_window=False)]),
     InCase("plugin of a client who has no id yet", "facebook/optin_by_user_ref"),
     InCase("notifications of old", "facebook/optin_of_notifications"),
     InCase("notifications of old stopped", "facebook/optin_stopped",
@@ -114,7 +114,7 @@ CASES = [
     ),
     InCase("warned", "facebook/warned_by_policy"),
     InCase("reaction", "facebook/reaction",
-           [Wrote(ANN, at(12), f"fb:{ANN}:reaction:m_Qx7exampleMid0001:{T + 12}.000", "❤️", "reaction")]),
+           [Wrote(ANN, at(12), f"fb:{ANN}:reaction:m_Qx7exampleMid0001:{T + 12}.000", "❤️", "reaction", begins=True)]),
     InCase("reaction taken back", "facebook/reaction_taken_back"),
     InCase("words to another app", "facebook/standby_text"),
     InCase("delivery while another app talks", "facebook/standby_delivery",
@@ -135,7 +135,7 @@ CASES = [
     InCase("a text that no database keeps",
            rb'{"object":"page","entry":[{"id":"1029384756","messaging":[{"sender":{"id":"7001002003004005"},'
            rb'"timestamp":1793000000,"message":{"mid":"m_1","text":"a\u0000b\ud83d"}}]}]}',
-           [Wrote(ANN, at(0), "fb:m_1", "a\ufffdb\ufffd")]),
+           [wrote("m_1", 0, "a\ufffdb\ufffd")]),
 ]  # fmt: skip
 
 

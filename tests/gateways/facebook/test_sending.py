@@ -75,8 +75,8 @@ ID = said({"attachment_id": "9182736455463728"})
 WEB = {"type": "web_url", "title": "На сайт", "url": OPEN.link}
 
 
-def carousel(cards: list[Card], *, data: tuple[str, ...] = (), rows: Any = ()) -> Any:
-    made = out(PartKind.CAROUSEL, buttons=rows, data=data)
+def carousel(cards: list[Card], *, data: tuple[str, ...] = ()) -> Any:
+    made = out(PartKind.CAROUSEL, data=data)
     return replace(made, cards=tuple(cards), part=replace(made.part, cards=tuple(cards)))
 
 
@@ -177,16 +177,6 @@ CASES = [
         Accepted("m_1"),
     ),
     OutCase(
-        "a carousel over replies, whose data comes first",
-        carousel([Card("Boots", "from 49", None, (MORE,))], rows=[[BUY]], data=("c7.0", "c7.1")),
-        [taken()],
-        [sent({**template({"template_type": "generic", "elements": [
-            {"title": "Boots", "subtitle": "from 49",
-             "buttons": [{"type": "postback", "title": "Расскажите", "payload": "c7.1"}]}]}),
-            "quick_replies": [{"content_type": "text", "title": "Купить", "payload": "c7.0"}]})],
-        Accepted("m_1"),
-    ),
-    OutCase(
         "a utility template by position",
         utility(parameters=["812", "Ann"], header=["Order"], buttons=[{"message": "Details"}, "812?m=7"]),
         [taken()],
@@ -219,8 +209,6 @@ CASES = [
     OutCase("what is no template", out(PartKind.TEMPLATE), [], [], MessageRejected(reason="template")),
     OutCase("a kind of part that there is not", out(PartKind.LOCATION, latitude=50.4, longitude=30.5), [], [],
             MessageRejected(reason="media")),
-    OutCase("link buttons under a file", out(PartKind.FILE, "", PICTURE_URL, buttons=[[OPEN]]), [ID],
-            [upload("file", PICTURE_URL)], MessageRejected(reason="buttons")),
     OutCase("outside the window", text(),
             [said({"error": {"message": "(#10) outside of allowed window, 100200300", "type": "OAuthException",
                              "code": 10, "error_subcode": 2018278, "fbtrace_id": "A1"}}, 400)],

@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from engine.fit import fit
 from gateways.base import (
     Accepted,
     AccountBroken,
@@ -34,8 +35,10 @@ from gateways.base import (
     Watermark,
     Wrote,
 )
+from gateways.facebook.capabilities import FACEBOOK
 from gateways.facebook.gateway import FacebookGateway
-from gateways.message import Buy, Card, Link, Reply
+from gateways.markup import read_html
+from gateways.message import Buy, Card, Link, Reply, read_message
 from gateways.simulator.facebook.server import FacebookSimulator
 from gateways.simulator.meta import APP_ID, APP_SECRET, Pressure
 from gateways.simulator.phones import SimClient
@@ -188,6 +191,36 @@ async def test_every_part_arrives_as_it_was_meant(gateway: FacebookGateway, ann:
     assert (under.media[0].url, under.buttons[0].label) == ("https://shop.example/2.jpg", "Open")
     assert (video.media[0].kind, file.media[0].name) == ("video", "Prices.pdf")
     assert (boots.cards[0].title, boots.cards[0].buttons[1].value) == ("Boots", "c2")
+
+
+EVERYTHING: list[dict[str, Any]] = [
+    {"text": "<b>Hi</b> " + "x" * 1990, "buttons": [[{"link": OPEN.link, "label": "Open " * 9}]]},
+    {"text": "Hi", "buttons": [[{"message": f"size {n}", "label": f"Size {n}"} for n in range(16)]]},
+    {"text": "Hi", "buttons": [[{"link": OPEN.link, "label": "Open"}, *[{"message": "m", "label": "M"}] * 4]]},
+    {"text": "Sale", "pictures": ["media:sale.jpg"], "buttons": [[{"link": OPEN.link, "label": "Open"}]]},
+    {"pictures": ["media:sale.jpg"], "buttons": [[{"link": OPEN.link, "label": "Open"}]]},
+    {"pictures": ["media:sale.jpg", "https://shop.example/2.jpg", "media:sale.jpg"], "text": "Three"},
+    {"file": "media:price.pdf", "name": "Prices.pdf", "buttons": [[{"link": OPEN.link, "label": "Open"}]]},
+    {"file": "media:price.pdf", "buttons": [[{"message": "m", "label": "More"}]]},
+    {"video": "media:clip.mp4", "buttons": [[{"buy": "SKU-1", "label": "Buy", "price": "19.90 EUR"}]]},
+    {"location": {"latitude": 50.45, "longitude": 30.52}, "buttons": [[{"message": "m", "label": "More"}]]},
+    {"text": "Look", "carousel": [{"title": f"Card {n}", "picture": "https://shop.example/2.jpg", "buttons": [
+        {"link": OPEN.link, "label": "Open"}, {"message": "m", "label": "More"}]} for n in range(12)]},
+    {"carousel": [{"title": "Card " * 30, "text": "word " * 30}, {"title": "Bare"}], "buttons": [[
+        {"message": "m", "label": "More"}]]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("plain", EVERYTHING, ids=lambda plain: ",".join(plain))
+async def test_messenger_takes_whatever_fit_makes_of_a_message(
+    plain: dict[str, Any], gateway: FacebookGateway, ann: SimClient
+) -> None:
+    parts = fit(read_message(plain), FACEBOOK).parts
+    for part in parts:
+        data = tuple(f"d{n}" for n in range(20))
+        rendered = Outgoing(ANN, part, read_html(part.text), part.buttons, data, "812.1.0", cards=part.cards)
+        await sent(gateway, rendered)
+    assert len(ann.messages) == len(parts)
 
 
 async def test_quick_replies_and_buttons_come_back_as_presses(
