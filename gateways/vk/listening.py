@@ -114,7 +114,7 @@ class LongPoll:
             query = {"act": "a_check", "key": self._key, "ts": self._ts, "wait": str(POLL_S)}
             began = time.monotonic()
             answer = await self._api.poll(self._server, query, wait_s=POLL_S)
-            if not answer.get("updates") and time.monotonic() - began < POLL_PAUSE_S:
+            if answer.get("updates") == [] and time.monotonic() - began < POLL_PAUSE_S:
                 await asyncio.sleep(POLL_PAUSE_S)
             match answer.get("failed"):
                 case None:
