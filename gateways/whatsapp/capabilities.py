@@ -36,6 +36,8 @@ WHATSAPP = Capabilities(
         ButtonSet(frozenset({Reply, Buy}), Fact(MAX_ROWS, f"{_INTERACTIVE}: 3 buttons; {_LISTS}: 10 rows in all")),
         ButtonSet(frozenset({Link}), Fact(1, f"{_CTA}: one URL button")),
     ),
+    buttoned=frozenset({PartKind.TEXT, PartKind.PICTURE, PartKind.VIDEO, PartKind.FILE}),  # _INTERACTIVE: headers
+    max_buttons_with_media=Fact(MAX_REPLIES, f"{_LISTS}: a list has a text for a header, no media"),
     max_text_with_buttons=Fact(1024, f"{_INTERACTIVE}: body, 1024 characters; so does Meta's OpenAPI v23.0 of lists"),
     measure=marked_measure(MARKS, TextUnit.UTF16),
     address_pattern=f"{PHONE}|{USER_ID}",

@@ -1,4 +1,4 @@
-"""WhatsApp's limits beside its throughput, of one client and of the whole portfolio; platforms/whatsapp.md section 4."""
+"""WhatsApp's limits beside throughput: of one client, and of the whole portfolio; platforms/whatsapp.md section 4."""
 
 from dataclasses import dataclass, field
 

@@ -237,7 +237,7 @@ _SUB_TYPES = {"URL": "url", "OTP": "url", "QUICK_REPLY": "quick_reply", "COPY_CO
 
 def _template_button(button: Json, given: Json | None, index: int) -> ChatButton:
     kind, label = button["type"], button.get("text", "Copy code")
-    if given is not None and given.get("sub_type") != _SUB_TYPES.get(kind):
+    if given is not None and str(given.get("sub_type")).lower() != _SUB_TYPES.get(kind):
         raise _error(132012, "Parameter format does not match", f"Button {index} takes no {given.get('sub_type')}")
     parameter = given["parameters"][0] if given is not None else {}
     if kind == "QUICK_REPLY":

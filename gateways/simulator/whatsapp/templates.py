@@ -12,6 +12,7 @@ from gateways.simulator.platform import Call, json_response
 
 Json = dict[str, Any]
 
+_PLACE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _NAMED = re.compile(r"\{\{\s*[a-z_]\w*\s*\}\}")
 # What a template is after an event of that name, where it is not called the same.
 _STATUS_AFTER = {"REINSTATED": "APPROVED", "UNARCHIVED": "APPROVED", "FLAGGED": "APPROVED"}
@@ -39,7 +40,7 @@ class TemplateBook:
         held: bool = False,
     ) -> Json:
         """`components` stand beside the body: HEADER, FOOTER, BUTTONS."""
-        text = [{"type": "BODY", "text": body}] if body else []
+        text = [{"type": "BODY", "text": body, **_examples_of(body)}] if body else []
         named = any(_NAMED.search(part.get("text", "")) for part in (*text, *components))
         template: Json = {
             "id": str(secrets.randbelow(9 * 10**15) + 10**15),
@@ -91,4 +92,23 @@ class TemplateBook:
             paging["next"] = f"https://graph.facebook.com{call.path}?after={end}"
         fields = ["id", *call.query.get("fields", "name,language,status,category,components").split(",")]
         page = [{name: each[name] for name in fields if name in each} for each in listed[start:end]]
-        return json_response({"data": page, "paging": paging})
+        answer = {"data": page, "paging": paging}
+        if "summary" in call.query:
+            count = len(self.of(waba))
+            answer["summary"] = {
+                "total_count": count,
+                "message_template_count": count,
+                "message_template_limit": 250,
+                "are_translations_complete": True,
+            }
+        return json_response(answer)
+
+
+def _examples_of(text: str) -> Json:
+    """Samples, which Meta asks of everybody who makes a template."""
+    names = list(dict.fromkeys(_PLACE.findall(text)))
+    if not names:
+        return {}
+    if all(map(str.isdigit, names)):
+        return {"example": {"body_text": [["sample"] * len(names)]}}
+    return {"example": {"body_text_named_params": [{"param_name": name, "example": "sample"} for name in names]}}
