@@ -13,15 +13,8 @@ from storage.audiences import Audience
 from storage.receipts import apply_early_receipts
 from storage.records import Actor
 from storage.schema import deliveries, events, opt_outs, parts, receipts, subscriptions
-from storage.store import Store
 from tests.engine.hearing import SHOP, World
 from tests.storage.people import NOW, add, card_of
-
-
-@pytest.fixture
-def world(store: Store) -> World:
-    return World(store)
-
 
 # --- coming ----------------------------------------------------------------------------------------------------------
 
