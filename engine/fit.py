@@ -196,7 +196,12 @@ class _Fitter:
             self._check_text(text, self._able.max_caption)
             self.parts.append(replace(part, text=text, buttons=rows))
             return
-        if most := self._most_caption(part.kind, rows):
+        if not self._shows_buttons(part.kind, rows):
+            words = _(
+                "{title} shows no such buttons with this ({what}): they follow it, with the text if there is one."
+            )
+            self.losses.tell(words, what=part.kind.value)
+        elif most := self._most_caption(part.kind, rows):
             words = _("A caption holds {limit} characters: the text, of {length}, follows as a message of its own.")
             self.losses.tell(words, length=self._lengths(text)[1], limit=most)
         else:
@@ -212,22 +217,23 @@ class _Fitter:
         return min(limit.value for limit in limits if limit is not None)
 
     def _can_caption(self, kind: PartKind, text: str, rows: Rows) -> bool:
-        if rows and kind not in self._able.buttoned:
+        if not self._shows_buttons(kind, rows):
             return False
         most = self._most_caption(kind, rows)
         return not text.strip() or (most > 0 and self._lengths(text)[0] <= most)
+
+    def _shows_buttons(self, kind: PartKind, rows: Rows) -> bool:
+        most = self._able.max_buttons_with_media
+        fit_in = most is None or sum(map(len, rows)) <= most.value
+        return not rows or (kind in self._able.buttoned and fit_in)
 
     def _add_location(self, element: Location, rows: Rows) -> None:
         point = element.location
         if not (-90 <= point.latitude <= 90 and -180 <= point.longitude <= 180):
             words = _("Element {number}: a latitude is from -90 to 90, a longitude from -180 to 180.")
             raise Invalid(words, number=self.losses.element)
-        if PartKind.LOCATION not in self._able.media:
-            self.losses.tell(_("{title} can't carry this ({what}): it is left out."), what=PartKind.LOCATION.value)
-            if rows:
-                self._add_text("", rows)
-            return
-        self.parts.append(Part(PartKind.LOCATION, latitude=point.latitude, longitude=point.longitude, buttons=rows))
+        part = Part(PartKind.LOCATION, latitude=point.latitude, longitude=point.longitude)
+        self._add_captioned(part, "", rows)
 
     def _add_carousel(self, element: Carousel, text: str, rows: Rows) -> None:
         """The text stands before the cards; buttons stand under them where the kind shows a text there as well."""

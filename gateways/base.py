@@ -107,6 +107,7 @@ class Capabilities:
     max_text_with_buttons: Fact | None = None  # where it is less than `max_text`
     captioned: frozenset[PartKind] = frozenset({PartKind.PICTURE, PartKind.ALBUM, PartKind.FILE, PartKind.VIDEO})
     buttoned: frozenset[PartKind] = frozenset(PartKind)
+    max_buttons_with_media: Fact | None = None  # under anything but a text, where they are less
     carousel: CarouselLimits | None = None
     measure: Callable[[RichText], int] | None = None  # length as rendered, in `text_unit`; None: of the plain text
     address_pattern: str = ""  # what an address looks like, a regular expression; "" takes anything

@@ -173,11 +173,6 @@ def _can_stand(span: Span, inside: Sequence[Span]) -> bool:
     return known and not any(outer.tag == span.tag or outer.tag in _SOLID for outer in inside)
 
 
-def only_tags(rich: RichText, tags: frozenset[str]) -> RichText:
-    """The text without the spans that a dialect can't show."""
-    return RichText(rich.text, tuple(span for span in rich.spans if span.tag in tags))
-
-
 def utf16_length(text: str) -> int:
     """Length in UTF-16 code units, which Telegram counts entity offsets in."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2

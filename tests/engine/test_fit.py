@@ -318,6 +318,19 @@ def test_a_kind_without_captions_sends_the_pictures_then_the_text_with_the_butto
     assert shape(bare) == [("picture", 1, "", 1)]
 
 
+def test_buttons_that_a_picture_or_a_place_cant_have_follow_it() -> None:
+    able = chatty(max_buttons_with_media=fact(1), buttoned=frozenset({PartKind.TEXT, PartKind.PICTURE}))
+    picture = {"pictures": ["a"], "text": "Hi"}
+    assert shape(fitted({**picture, "buttons": [[YES]]}, able)) == [("picture", 1, "Hi", 1)]
+    many = fitted({**picture, "buttons": [[YES, NO]]}, able)
+    assert shape(many) == [("picture", 1, "", 0), ("text", 0, "Hi", 2)]
+    assert losses(many) == [
+        "Chatty shows no such buttons with this (picture): they follow it, with the text."
+    ]
+    place = fitted({"location": {"latitude": 1, "longitude": 2}, "buttons": [[YES]]}, able)
+    assert shape(place) == [("location", 0, "", 0), ("text", 0, NEUTRAL_TEXT, 1)]
+
+
 def test_a_length_is_that_of_the_text_as_it_is_written() -> None:
     able = chatty(max_text=fact(20), measure=plain_measure(TextUnit.CHARACTERS), markup=frozenset())
     text = '<a href="https://acme.test/sale">sale</a>'

@@ -12,10 +12,13 @@ from gateways.markup import (
     InvalidMarkup,
     RichText,
     Span,
+    addresses_of,
+    link_addresses,
     mark,
-    only_tags,
+    number_addresses,
     read_html,
     read_marked,
+    read_number,
     to_html,
     utf16_length,
 )
@@ -183,9 +186,42 @@ def test_a_long_text_of_many_tags_is_read_quickly() -> None:
     assert len(rich.spans) == 20_000
 
 
-def test_a_dialect_keeps_only_the_tags_that_it_shows() -> None:
-    rich = read_html("<b>a<u>b</u></b>")
-    assert only_tags(rich, frozenset({"b"})) == RichText("ab", (Span("b", 0, 2),))
+@pytest.mark.parametrize(
+    ("source", "links"),
+    [
+        ("See https://a.test/x, or HTTP://b.test.", ["https://a.test/x", "HTTP://b.test"]),
+        ("(https://a.test)", ["https://a.test"]),
+        ("<b>https://a.test</b>", ["https://a.test"]),
+        ('<a href="https://a.test">https://b.test</a>', ["https://a.test"]),
+        ("<code>https://a.test</code> <pre>https://b.test</pre>", []),
+        ("{{ client.url | default('https://a.test') }}", []),
+        ("https://a.test/?n={{ client.id }}&b=1.", ["https://a.test/?n={{ (client.id) | in_address }}&b=1"]),
+        ("https://{{ client.shop }}", ["https://{{ (client.shop) | in_address }}"]),
+        ("{% if client.vip %}https://a.test{% endif %}", ["https://a.test"]),
+        ("no address", []),
+    ],
+)
+def test_addresses_that_stand_by_themselves_become_links(source: str, links: list[str]) -> None:
+    assert addresses_of(link_addresses(mark(source))) == links
+
+
+@given(rich_texts())
+@example(RichText("https://a.test https://b.test", (Span("b", 0, 29),)))
+def test_links_made_of_addresses_change_no_word_and_no_other_span(rich: RichText) -> None:
+    if _has_expressions(rich):
+        return
+    linked = read_marked(link_addresses(mark(to_html(rich))))
+    assert linked.text == rich.text
+    assert [span for span in linked.spans if span.tag != "a"] == [span for span in rich.spans if span.tag != "a"]
+
+
+def test_numbers_of_addresses_come_off_again() -> None:
+    marked = number_addresses(mark("".join(f'<a href="https://{number}.test">x</a>' for number in range(100))))
+    read = [read_number(span.url) for span in read_marked(marked).spans]
+    assert read[95] == (95, "https://95.test")
+    assert read[96] == (None, "https://96.test")
+    assert read_number("https://a.test") == (None, "https://a.test")
+    assert read_number("") == (None, "")
 
 
 @given(st.text(max_size=20))
