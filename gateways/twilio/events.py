@@ -52,7 +52,7 @@ _RECEIVED = ("received", "receiving")
 # Twilio itself acts on these, and answers them: one word, whatever its case. help.twilio.com 223134027.
 _STOP = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "END", "QUIT", "CANCEL", "REVOKE", "OPTOUT"})
 _START = frozenset({"START", "UNSTOP", "YES"})
-_REFERENCE = re.compile(r"[0-9][0-9.]{0,63}")
+_REFERENCE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PHONE = re.compile(SMS_ADDRESS)
 _ADDRESSES = {True: re.compile(WHATSAPP_ADDRESS), False: re.compile(SMS_ADDRESS)}
 

@@ -141,7 +141,7 @@ async def test_a_text_too_long_by_a_clients_own_values_is_that_clients(sms: Twil
     stub.replies = [refused(21617, "too long"), refused(21617, "too long")]
     (own,) = await sms.send([to(text("Hello Ann", template="Hello {{ client.first_name }}"))])
     (everybodys,) = await sms.send([to(text("Hello"))])
-    assert fields(own) == (Rejected, {"code": "21617", "reason": "too_long"})  # type: ignore[arg-type]
+    assert fields(own) == (Rejected, {"code": "21617", "reason": "too_long"})
     assert isinstance(everybodys, MessageRejected)
 
 
