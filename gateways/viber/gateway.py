@@ -136,13 +136,13 @@ class ViberGateway:
     # --- sending
 
     async def send(self, parts: Sequence[Outgoing]) -> Sequence[Accepted | GatewayError]:
-        try:
-            if len(parts) > 1 and len({out.address for out in parts}) == len(parts) and self._are_equal(parts):
-                return await self._send_together(parts)
+        if len(parts) == 1 or len({out.address for out in parts}) < len(parts) or not self._are_equal(parts):
             return [await self._outcome(out) for out in parts]
+        try:
+            return await self._send_together(parts)
         except Exception as error:  # noqa: BLE001  # a fault of ours must not end the lane; whether it was sent is open
-            log.error("a fault while sending", extra={"channel": self._channel, "fault": type(error).__name__})  # noqa: TRY400
-            return [OutcomeUnknown(f"a fault of Carillon: {type(error).__name__}") for _ in parts]
+            fault = self._fault(error)
+            return [_same(fault) for _ in parts]
 
     def together(self, outgoing: Outgoing) -> Hashable | None:
         """What every receiver of a broadcast gets alike; None with a button that comes back, whose body is for one."""
@@ -169,12 +169,18 @@ class ViberGateway:
             body = encode(values)
             _require_size(body)
             reply = await self._api.post("send_message", body, hidden=out.address)
+            if reply.status != errors.OK:
+                return await self._error(reply, out)
         except GatewayError as error:
             return _of_this_client(error, out)
-        if reply.status == errors.OK:
-            self._pressure.taken()
-            return _accepted(reply, out.address)
-        return await self._error(reply, out)
+        except Exception as error:  # noqa: BLE001  # the same
+            return self._fault(error)
+        self._pressure.taken()
+        return _accepted(reply, out.address)
+
+    def _fault(self, error: Exception) -> GatewayError:
+        log.error("a fault while sending", extra={"channel": self._channel, "fault": type(error).__name__})
+        return OutcomeUnknown(f"a fault of Carillon: {type(error).__name__}")
 
     async def _error(self, reply: Reply, out: Outgoing) -> GatewayError:
         """What became of a message for one client that Viber did not take."""

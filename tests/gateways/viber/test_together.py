@@ -19,7 +19,7 @@ from gateways.base import (
 )
 from gateways.message import Buy, Link, Reply
 from gateways.viber.gateway import ViberGateway
-from tests.gateways.cases import Logs, fields, logs
+from tests.gateways.cases import Logs, MemoryMedia, fields, logs
 from tests.gateways.outgoing import out
 from tests.gateways.stub import AnyStub
 from tests.gateways.stub import Reply as Answer
@@ -164,6 +164,21 @@ async def test_a_message_that_no_call_holds_is_refused_for_all(gateway: ViberGat
 async def test_a_file_that_can_t_be_had_is_refused_for_all(gateway: ViberGateway, stub: AnyStub) -> None:
     outcomes = await gateway.send([out(PartKind.FILE, "", "media:gone.pdf", address=each) for each in BOTH])
     assert all(isinstance(each, MessageRejected) and each.reason == "media" for each in outcomes)
+
+
+async def test_a_fault_of_ours_ends_nothing_and_shows_nothing(
+    gateway: ViberGateway, stub: AnyStub, media: MemoryMedia, logs: Logs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(source: str) -> bytes:
+        raise ZeroDivisionError(f"{TOKEN} {ANNA}")
+
+    monkeypatch.setattr(media, "read_file", broken)
+    files = [out(PartKind.FILE, "", "media:price.pdf", address=each) for each in BOTH]
+    for parts in (files, files[:1]):
+        for outcome in await gateway.send(parts):
+            assert isinstance(outcome, OutcomeUnknown)
+            assert outcome.words == "a fault of Carillon: ZeroDivisionError"
+    logs.require_none_of([TOKEN, ANNA])
 
 
 # --- what may travel together
