@@ -197,9 +197,7 @@ class _Fitter:
             self.parts.append(replace(part, text=text, buttons=rows))
             return
         if not self._shows_buttons(part.kind, rows):
-            words = _(
-                "{title} shows no such buttons with this ({what}): they follow it, with the text if there is one."
-            )
+            words = _("{title} shows no such buttons with this ({what}): they follow it, with the text.")
             self.losses.tell(words, what=part.kind.value)
         elif most := self._most_caption(part.kind, rows):
             words = _("A caption holds {limit} characters: the text, of {length}, follows as a message of its own.")
