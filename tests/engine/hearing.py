@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import insert, select
 
 from engine.audience import read_audience
+from engine.binding import StartPayloads
 from engine.clock import FakeClock
 from engine.receipts import Inbox
 from gateways.base import (
@@ -74,13 +75,26 @@ class World:
     gateway: FakeGateway = field(default_factory=FakeGateway)
     replies: list[tuple[str, str, str]] = field(default_factory=list)
     revoked: list[tuple[str, int]] = field(default_factory=list)
+    broken: list[tuple[str, str]] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    payloads: StartPayloads = field(default_factory=lambda: StartPayloads(b"of the tests"))
     keys: int = 0
 
     def __post_init__(self) -> None:
         gateways: Any = {SHOP: self.gateway}
         self.inbox = Inbox(
-            self.store, self.clock, gateways, replies=self, revoked=lambda *what: self.revoked.append(what)
+            self.store,
+            self.clock,
+            gateways,
+            replies=self,
+            revoked=lambda *what: self.revoked.append(what),
+            broken=self.break_channel,
+            templates_changed=self.changed.append,
+            payloads=self.payloads,
         )
+
+    async def break_channel(self, channel: str, words: str) -> None:
+        self.broken.append((channel, words))
 
     async def reply(self, channel: str, address: str, text: str) -> None:
         self.replies.append((channel, address, text))
