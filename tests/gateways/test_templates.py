@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateways.base import Template
@@ -232,6 +232,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(JSON, st.sampled_from([None, SALE, NAMED, RICH]))
 def test_anything_at_all_is_checked_without_a_fault(anything: Any, template: Template | None) -> None:
     for given_field in (anything, {"name": "spring_sale", "language": "en", "parameters": anything, "header": anything,

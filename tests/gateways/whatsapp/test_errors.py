@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateways.base import (
@@ -194,6 +194,7 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.integers(100, 599), JSON)
 def test_whatever_is_answered_has_a_class(status_code: int, answer: Any) -> None:
     error = error_of(problem_of(status_code, answer))

@@ -275,7 +275,7 @@ def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [path, *(place for key, each in inner for place in _places(each, (*path, key)))]
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_whatever_is_broken_in_a_payload_nothing_worse_than_unreadable_happens(
     listener: WhatsAppGateway, data: st.DataObject
@@ -305,7 +305,7 @@ def _texts(event: Any) -> list[str]:
     return [value for name in type(event).__slots__ if isinstance(value := getattr(event, name), str)]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=200))
 def test_bytes_of_any_kind_are_refused_or_say_nothing(listener: WhatsAppGateway, body: bytes) -> None:
     try:
