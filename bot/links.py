@@ -61,8 +61,17 @@ _FILE_HEADERS = {
 class FollowedLinks:
     """GET /l/{token}."""
 
-    def __init__(self, store: Store, tokens: Tokens, visitors: Visitors, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        tokens: Tokens,
+        visitors: Visitors,
+        clock: Clock,
+        *,
+        noted_within_s: float = NOTED_WITHIN_S,
+    ) -> None:
         self._store = store
+        self._noted_within_s = noted_within_s
         self._tokens = tokens
         self._visitors = visitors
         self._clock = clock
@@ -102,7 +111,7 @@ class FollowedLinks:
             return
         _remember(self._visits, visit.key, None, KEPT_VISITS)
         try:
-            async with asyncio.timeout(NOTED_WITHIN_S):
+            async with asyncio.timeout(self._noted_within_s):
                 await self._store.links.note(visit)
         except TimeoutError:
             log.warning("a click is written down later than it was answered")

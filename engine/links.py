@@ -143,15 +143,21 @@ class LinkDesk:
 
 def exact_location(url: str) -> str:
     """The address as a Location header carries it, byte for byte where it is plain ASCII already."""
-    if url.isascii() and url.isprintable() and " " not in url:
+    if _is_plain(url):
         return url
     try:
         parts = urlsplit(url)
         host = ":".join(name if name.isascii() else name.encode("idna").decode() for name in parts.netloc.split(":"))
-    except ValueError:  # no host that there can be; what it is, the client's browser says
+    except ValueError:
+        host = ""
+    if not _is_plain(host) or not host:  # none that there can be; what it is, the client's browser says
         return quote(url, safe=_KEPT)
     rest = (quote(piece, safe=_KEPT) for piece in (parts.path, parts.query, parts.fragment))
     return urlunsplit((parts.scheme, host, *rest))
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable() and " " not in text
 
 
 _KEPT = "!#$%&'()*+,/:;=?@[]~"
