@@ -64,7 +64,7 @@ async def with_app(stub: AnyStub, media: MemoryMedia, hands: Hands) -> AsyncIter
     await opened.close()
 
 
-def make(url: str, media: MemoryMedia, hands: Hands, app_id: str = "") -> FacebookGateway:
+def make(url: str, media: MemoryMedia, hands: Hands, app_id: str = "", call_s: float = 10.0) -> FacebookGateway:
     return FacebookGateway(
         channel="fb-shop",
         page_id=PAGE,
@@ -76,7 +76,7 @@ def make(url: str, media: MemoryMedia, hands: Hands, app_id: str = "") -> Facebo
         api_base=f"{url}/v26.0",
         public_url="https://m.acme.test",
         secret=b"app secret",
-        call_s=0.3,
+        call_s=call_s,
         now=lambda: hands.now,
         monotonic=lambda: hands.seconds,
     )

@@ -305,12 +305,13 @@ _field = st.sampled_from(
 _event = st.dictionaries(_field, _json | st.dictionaries(_field, _json, max_size=5), max_size=6)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.lists(_event, max_size=3), st.sampled_from(["messaging", "standby", "changes"]))
 def test_no_shape_of_events_raises_anything_but_unreadable(events: list[Any], name: str) -> None:
     _parse(json.dumps({"object": "page", "entry": [{"id": PAGE, name: events}]}).encode())
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.sampled_from([case.payload for case in CASES if isinstance(case.payload, str)]), st.data())
 def test_no_damage_to_a_real_body_raises_anything_but_unreadable(payload: str, data: st.DataObject) -> None:
     body = json.loads(fixture(payload))

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateways.meta.graph import proof_of
@@ -37,6 +37,7 @@ def test_the_largest_share_counts(headers: dict[str, str], expected: Usage) -> N
     assert usage_of(headers) == expected
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60), st.recursive(st.none() | st.floats() | st.text(max_size=4), st.lists, max_leaves=5))
 def test_no_header_raises(text: str, value: object) -> None:
     for told in (text, json.dumps(value), json.dumps({"1": [{"call_count": value}]})):
