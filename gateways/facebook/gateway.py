@@ -60,6 +60,7 @@ class FacebookGateway:
       marked at once, and a word from the client brings the address back.
     - Typing marks, personas, the persistent menu, private replies to comments, `user_ref` (it brings no receipts).
     - Names of clients: they cost a call each, and a limit of their own.
+    - A policy warning that is no block: it is logged. That most sends meet another app's conversation stops nothing.
     - Inbound words while another app holds the conversation (`standby`): they are not ours to answer.
     """
 
