@@ -21,6 +21,7 @@ from bot.orders import order_hook_of
 from bot.ports import TakenPort
 from bot.progress import LiveCards
 from bot.screens import Event, People, Screen, Surface
+from engine.binding import StartPayloads
 from engine.clock import Clock, SystemClock
 from engine.links import LinkDesk
 from engine.runner import Engine
@@ -174,7 +175,8 @@ async def _build(
         await gateway.open()
         stack.push_async_callback(gateway.close)
     links = LinkDesk(store, secret, config.app.public_url) if config.app.public_url else None
-    engine = Engine(store, gateways, engine_settings(config), clock, links=links)
+    payloads = StartPayloads(secret)
+    engine = Engine(store, gateways, engine_settings(config), clock, links=links, payloads=payloads)
     desk = desk_on(store, config, secret, clock, engine if "engine" in parts else None)
     people, house = people_of(config), house_of(config)
     conversation = Conversation(

@@ -94,6 +94,7 @@ class Sending(Section):
     rate: float = Field(default=MAX_RATE, gt=0, le=MAX_RATE)
     tries: int = Field(default=3, ge=1, le=10)
     interrupt_at: InterruptAt = InterruptAt()
+    cascade_after_minutes: float = Field(default=30.0, gt=0, le=7 * 24 * 60)
 
 
 class Person(Section):

@@ -10,10 +10,6 @@ from bot.toml_source import Place
 NOT_BUILT: Mapping[tuple[str, ...], str] = {
     ("sending", "quiet_hours"): "quiet_hours in [sending] is planned and not built yet; take it out",
     ("sending", "cap"): "cap in [sending] is planned and not built yet; take it out",
-    (
-        "sending",
-        "cascade_after_minutes",
-    ): "cascade_after_minutes in [sending] is planned and not built yet; take it out",
     ("approval",): "[approval] is planned and not built yet; take it out",
     ("prices",): "[prices] is planned and not built yet; take it out",
     ("people", "slack"): "slack in [[people]] is planned and not built yet; take it out",

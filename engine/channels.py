@@ -95,6 +95,11 @@ class Channels:
             return "quota", f"the quota of {channel} is used up"
         return None
 
+    async def break_channel(self, channel: str, words: str) -> None:
+        """The platform says by itself that the account may not send."""
+        if lane := self.lanes.get(channel):
+            await lane.break_off(words)
+
     # --- what lanes report of their channel ---
 
     async def broken(self, channel: str, words: str) -> None:

@@ -12,6 +12,7 @@ from engine.errors import Invalid, NotFound, Refused, _
 from engine.fit import Loss, fit
 from engine.media import Media
 from engine.personalise import Personaliser, TemplateFailed
+from engine.plan import channels_of, route_of
 from engine.quota import quota_at
 from engine.schedule import resolve_start
 from engine.settings import ChannelSettings, EngineSettings, QuotaPer
@@ -74,7 +75,7 @@ class Checker:
 
     def audience_of(self, draft: Draft) -> Audience:
         """Whom the draft would reach now, and by which way. Raises Invalid."""
-        return self._audience(read_audience(draft.audience), draft.routing, draft.channels)
+        return self._audience(read_audience(draft.audience), *route_of(draft, self._settings.channels))
 
     def _audience(self, chosen: AudienceFilter, routing: Routing, channels: tuple[str, ...]) -> Audience:
         zone = ZoneInfo(self._settings.timezone)
@@ -94,7 +95,7 @@ class Checker:
         try:
             for channel in draft.channels:
                 self.channel(channel)
-            count = await self.count_audience(draft.audience, draft.routing, draft.channels)
+            count = await self._store.clients.count(self.audience_of(draft))
         except Invalid as error:
             problems.append(error)
         if not again and not problems and count.planned == 0:
@@ -125,7 +126,7 @@ class Checker:
 
     async def require_sendable(self, draft: Draft) -> None:
         """Raise what no launch would let pass, whoever is in the audience by then."""
-        await self.count_audience(draft.audience, draft.routing, draft.channels)
+        await self._store.clients.count(self.audience_of(draft))
         problems: list[Invalid] = []
         await self._fit_all(draft, AudienceCount(), problems)
         if problems:
@@ -135,7 +136,7 @@ class Checker:
         self, draft: Draft, count: AudienceCount, problems: list[Invalid]
     ) -> dict[str, tuple[Loss, ...]]:
         """Fit the message to each kind that it will go to, and try its templates."""
-        channels = list(count.by_channel) or [*draft.channels] or list(self._settings.channels)
+        channels = list(count.by_channel) or channels_of(draft, self._settings.channels)
         known = [self._settings.channels[channel].able for channel in channels if channel in self._settings.channels]
         known_fields = await self._store.clients.known_fields()
         losses: dict[str, tuple[Loss, ...]] = {}
@@ -180,7 +181,7 @@ class Checker:
         return card
 
     def _preview_channel(self, draft: Draft, card: ClientCard | None) -> str:
-        usable = draft.channels or tuple(self._settings.channels)
+        usable = channels_of(draft, self._settings.channels)
         if card is not None and card.main_channel in usable and card.main_channel in self._settings.channels:
             return card.main_channel
         if not usable:

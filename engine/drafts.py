@@ -145,10 +145,8 @@ def _read_channels(value: Any, known: Mapping[str, ChannelSettings]) -> tuple[st
 
 def _read_routing(fields: Mapping[str, Any], channels: Sequence[str]) -> Routing:
     routing = _read_choice(fields, "routing", Routing, Routing.MAIN)
-    if routing is Routing.CASCADE:
-        raise Invalid(_("routing “cascade” isn't built yet; there are main and chosen."))
-    if routing is Routing.CHOSEN and not channels:
-        raise Invalid(_("routing “chosen” needs channels: channels = [“tg-shop”]."))
+    if routing is not Routing.MAIN and not channels:
+        raise Invalid(_("routing “{routing}” needs channels: channels = [“tg-shop”]."), routing=routing.value)
     return routing
 
 

@@ -464,7 +464,7 @@ class Operations:
         """Where the rest of the mailing goes."""
         if mailing.planned_all:
             return await self.store.deliveries.waiting_by_channel(mailing.step_id)
-        return channels_of(mailing, list(self.settings.channels))
+        return channels_of(mailing.draft, self.settings.channels)
 
     async def _require_not_stopped(self) -> None:
         by = await self.stopped()

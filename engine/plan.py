@@ -1,7 +1,7 @@
 """Forms the audience of a step in packages, when it starts, and fits its message to each kind of messenger."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,9 +9,9 @@ from engine.audience import read_audience
 from engine.clock import Clock
 from engine.errors import Invalid
 from engine.schedule import CLIENT, client_instant
-from engine.settings import LATE_START_S, EngineSettings
+from engine.settings import LATE_START_S, ChannelSettings, EngineSettings
 from storage.planning import Package, Planned, plan_package, zones_of_package
-from storage.records import Mailing, Routing
+from storage.records import Draft, Mailing, Routing
 from storage.store import Store
 
 log = logging.getLogger(__name__)
@@ -30,12 +30,13 @@ class Planner:
     async def plan_next(self, mailing: Mailing) -> Planned:
         """Plan the next package of the mailing's step. Raises Invalid where the audience can't be read any more."""
         draft = mailing.draft
+        routing, channels = route_of(draft, self.settings.channels)
         package = Package(
             step_id=mailing.step_id,
             size=PACKAGE,
             audience=read_audience(draft.audience),
-            routing=Routing(draft.routing),
-            channels=draft.channels,
+            routing=routing,
+            channels=channels,
             known_channels=tuple(self.settings.channels),
             at=self.clock.now(),
             zone=self.settings.timezone,
@@ -67,8 +68,19 @@ class Planner:
             return client_instant(local, self.settings.timezone)
 
 
-def channels_of(mailing: Mailing, known: Sequence[str]) -> tuple[str, ...]:
+def route_of(draft: Draft, known: Mapping[str, ChannelSettings]) -> tuple[Routing, tuple[str, ...]]:
+    """How the mailing goes and through which channels (with main: none are named, all that are known).
+
+    A message that exists for some kinds of messenger only goes to all enabled there, whatever their main channel."""
+    kinds = draft.message.kinds
+    if not kinds:
+        return draft.routing, () if draft.routing is Routing.MAIN else draft.channels
+    listed = tuple(known) if draft.routing is Routing.MAIN else draft.channels
+    routing = Routing.CHOSEN if draft.routing is Routing.MAIN else draft.routing
+    return routing, tuple(name for name in listed if name in known and known[name].kind in kinds)
+
+
+def channels_of(draft: Draft, known: Mapping[str, ChannelSettings]) -> tuple[str, ...]:
     """The channels that the mailing may use."""
-    if mailing.draft.routing is Routing.MAIN:
-        return tuple(known)
-    return tuple(channel for channel in mailing.draft.channels if channel in known)
+    routing, channels = route_of(draft, known)
+    return tuple(known) if routing is Routing.MAIN else tuple(name for name in channels if name in known)

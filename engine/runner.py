@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from engine.binding import StartPayloads
 from engine.channels import Channels
 from engine.clock import Clock
 from engine.errors import Invalid
@@ -18,16 +19,28 @@ from engine.moves import Moves
 from engine.pacing import Pacer
 from engine.personalise import Personaliser
 from engine.plan import Planner, channels_of
+from engine.reads import ReadPolling
 from engine.receipts import Inbox
 from engine.recovery import guard_long_silence, recover
 from engine.settings import LATE_START_S, EngineSettings
+from engine.templates import TemplateSync, names_template
 from engine.watch import Watch
-from gateways.base import Accepted, Gateway, GatewayError, Outgoing, Part, PartKind, Unavailable
+from gateways.base import (
+    Accepted,
+    Gateway,
+    GatewayError,
+    Outgoing,
+    Part,
+    PartKind,
+    ReceiptState,
+    Template,
+    Unavailable,
+)
 from gateways.markup import RichText
 from gateways.message import content_hash
 from storage import settling
 from storage.mailings import ActiveStep
-from storage.records import DeliveryState, Mailing, Status
+from storage.records import DeliveryState, Mailing, Routing, Status
 from storage.store import Store
 
 log = logging.getLogger(__name__)
@@ -59,6 +72,7 @@ class Engine:
         clock: Clock,
         *,
         links: LinkDesk | None = None,
+        payloads: StartPayloads | None = None,
     ) -> None:
         self.running = False
         self.stopped = False  # the kill switch
@@ -73,7 +87,18 @@ class Engine:
         self._nudged = asyncio.Event()
         self._closing = False
         self._ended = asyncio.Event()
-        self.inbox = Inbox(store, clock, gateways, replies=self, revoked=self.revoke)
+        self._templates = TemplateSync(store, gateways, clock, stopped=self._template_stopped)
+        self.inbox = Inbox(
+            store,
+            clock,
+            gateways,
+            replies=self,
+            revoked=self.revoke,
+            broken=self._channels.break_channel,
+            templates_changed=self._templates.changed,
+            payloads=payloads,
+        )
+        self._reads = ReadPolling(store, gateways, clock, self.inbox.take)
 
     # --- what others ask ---
 
@@ -124,7 +149,11 @@ class Engine:
         run_id = await self._store.runs.begin(self._clock.now())
         async with asyncio.TaskGroup() as tasks:
             await self._channels.open(run_id, self, tasks)
-            beating = tasks.create_task(self._beat(run_id), name="heartbeat")
+            beside = [
+                tasks.create_task(self._beat(run_id), name="heartbeat"),
+                tasks.create_task(self._templates.run(), name="templates"),
+                tasks.create_task(self._reads.run(), name="reads"),
+            ]
             self.running = True
             try:
                 await self._look_round(tasks)
@@ -132,7 +161,8 @@ class Engine:
                 self.running = False
                 await self._end_answers()
                 await asyncio.shield(asyncio.ensure_future(self._channels.drain()))
-                beating.cancel()
+                for task in beside:
+                    task.cancel()
                 for work in self._work.values():
                     if work.planning is not None:
                         work.planning.cancel()
@@ -235,20 +265,38 @@ class Engine:
             return False
         known_fields = await self._store.clients.known_fields()
         try:
-            sizes = Media(self._settings.data_dir).sizes(mailing.draft.message)
-            for channel in channels_of(mailing, list(self.lanes)):
-                lane = self.lanes[channel]
-                capabilities = lane.gateway.capabilities
-                fitted = fit(mailing.draft.message, capabilities, sizes, link_length=self._settings.link_length)
-                links = await self._links.of_step(mailing.step_id, fitted.every_part) if self._links else None
-                personaliser = Personaliser(fitted.parts, capabilities, known_fields, links=links)
-                speed = min(mailing.draft.speed or lane.channel.rate, lane.channel.rate)
-                lane.add_step(LaneStep(mailing.step_id, fitted.parts, personaliser, Pacer(speed)))
+            channels = [name for name in channels_of(mailing.draft, self._settings.channels) if name in self.lanes]
+            for place, channel in enumerate(channels):
+                step = await self._step_for(mailing, self.lanes[channel], known_fields)
+                if mailing.draft.routing is Routing.CASCADE:
+                    step.next_channels = tuple(channels[place + 1 :])
+                    step.hand_on_after_s = self._hand_on_after_s(channel)
+                self.lanes[channel].add_step(step)
         except Invalid as error:
             await self.interrupt(mailing.id, "template", str(error))
             return False
         work.prepared = True
         return True
+
+    async def _step_for(self, mailing: Mailing, lane: Lane, known_fields: Collection[str]) -> LaneStep:
+        """The step as one lane sends it. Raises Invalid."""
+        message, able = mailing.draft.message, lane.gateway.capabilities
+        sizes = Media(self._settings.data_dir).sizes(message)
+        fitted = fit(message, able, sizes, link_length=self._settings.link_length)
+        links = await self._links.of_step(mailing.step_id, fitted.every_part) if self._links else None
+        inside = Personaliser(fitted.parts, able, known_fields, links=links, step_id=mailing.step_id)
+        outside = None
+        if fitted.outside:
+            outside = Personaliser(
+                fitted.outside, able, known_fields, links=links, after=fitted.parts, step_id=mailing.step_id
+            )
+        speed = min(mailing.draft.speed or lane.channel.rate, lane.channel.rate)
+        return LaneStep(mailing.step_id, fitted.parts, inside, Pacer(speed), outside, fitted.outside)
+
+    def _hand_on_after_s(self, channel: str) -> float | None:
+        """How long a cascade waits for a receipt of this channel; None where the platform gives none."""
+        gives = ReceiptState.DELIVERED in self.lanes[channel].gateway.capabilities.receipts
+        return self._settings.cascade_after_s if gives else None
 
     async def _plan(self, work: _Work) -> None:
         try:
@@ -313,6 +361,17 @@ class Engine:
     async def message_refused(self, step_id: int, channel: str, words: str) -> None:
         if work := self._work.get(step_id):
             await self.interrupt(work.mailing.id, "message_rejected", f"{channel}: {words}")
+
+    async def _template_stopped(self, channel: str, template: Template) -> None:
+        """The platform takes a template no more: what is being sent by it on this channel stops."""
+        lane = self.lanes.get(channel)
+        if lane is None:
+            return
+        for work in list(self._work.values()):
+            step = lane.step(work.mailing.step_id)
+            if step is not None and names_template([*step.parts, *step.outside_parts], template):
+                words = f"{channel}: the template “{template.name}” is {template.status}"
+                await self.interrupt(work.mailing.id, "template_stopped", words)
 
     async def channel_broken(self, channel: str, words: str) -> None:
         await self._channels.broken(channel, words)

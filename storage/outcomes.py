@@ -9,6 +9,7 @@ from sqlalchemy import Executable, Insert, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.bulk import Rows, among, is_among
+from storage.cascading import further_ways, hand_on, settle_as_sent
 from storage.clients import AddressChange, change_addresses, move_address
 from storage.counters import CounterKey, add_counters, count_end
 from storage.database import insert_in
@@ -20,14 +21,26 @@ from storage.schema import attempts, deliveries, parts
 
 async def finish(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> Sequence[bool]:
     """Commit how deliveries ended. False for one that was not in hand any more (the outcome had been committed)."""
-    in_hand = await _finish_plain(connection, [outcome for outcome in outcomes if _is_plain(outcome)])
-    in_hand |= await _finish_others(connection, [outcome for outcome in outcomes if not _is_plain(outcome)])
+    ways = await further_ways(connection, outcomes)
+    ending = [outcome for outcome in outcomes if outcome.delivery.id not in ways]
+    in_hand = await _finish_plain(connection, [outcome for outcome in ending if _is_plain(outcome)])
+    others = [outcome for outcome in ending if not _is_plain(outcome)]
+    onward = [outcome for outcome in outcomes if outcome.delivery.id in ways]
+    held = await _held(connection, [*others, *onward])
+    in_hand |= held
+    deltas: dict[CounterKey, int] = defaultdict(int)
+    await hand_on(connection, [outcome for outcome in onward if outcome.delivery.id in held], ways, deltas)
+    if ended := [_finished(outcome) for outcome in others if outcome.delivery.id in held]:
+        await connection.execute(_FINISH, ended)
     fresh = [outcome for outcome in outcomes if outcome.delivery.id in in_hand]
     if fresh:
         await _keep_attempts(connection, fresh)
         await _keep_parts(connection, fresh)
         await _move_addresses(connection, fresh)
-        await add_counters(connection, _count(fresh))
+        settled = await _settle_earlier(connection, [outcome for outcome in others if outcome in fresh], deltas)
+        _count(deltas, [outcome for outcome in fresh if outcome.delivery.id not in ways.keys() | settled])
+        _count_costs(deltas, fresh)
+        await add_counters(connection, deltas)
         await _apply_early_receipts(connection, fresh)
         await use_quota(connection, fresh)
     return [outcome.delivery.id in in_hand for outcome in outcomes]
@@ -64,16 +77,13 @@ def _finish_sent(dialect: str) -> Executable:
     )
 
 
-async def _finish_others(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> set[int]:
+async def _held(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> set[int]:
+    """Those of them that are in hand still."""
     if not outcomes:
         return set()
     dialect = connection.dialect.name
     ids = among(dialect, [outcome.delivery.id for outcome in outcomes])
-    in_hand = set(await connection.scalars(_in_hand(dialect), {"ids": ids}))
-    ended = [_finished(outcome) for outcome in outcomes if outcome.delivery.id in in_hand]
-    if ended:
-        await connection.execute(_FINISH, ended)
-    return in_hand
+    return set(await connection.scalars(_in_hand(dialect), {"ids": ids}))
 
 
 @cache
@@ -222,12 +232,28 @@ async def _move_addresses(connection: AsyncConnection, outcomes: Sequence[Outcom
             await move_address(connection, outcome.delivery.address_id, outcome.new_address)
 
 
-def _count(outcomes: Iterable[Outcome]) -> Mapping[CounterKey, int]:
-    deltas: dict[CounterKey, int] = defaultdict(int)
+async def _settle_earlier(
+    connection: AsyncConnection, outcomes: Sequence[Outcome], deltas: dict[CounterKey, int]
+) -> set[int]:
+    """In a cascade: those that ended in vain on a later channel, when an earlier one had taken them."""
+    vain = (DeliveryState.FAILED, DeliveryState.SKIPPED)
+    settled: set[int] = set()
+    later = [outcome for outcome in outcomes if outcome.delivery.attempt > 1 and outcome.state in vain]
+    for step_id in {outcome.delivery.step_id for outcome in later}:
+        its = [outcome for outcome in later if outcome.delivery.step_id == step_id]
+        ids = [outcome.delivery.id for outcome in its]
+        settled |= await settle_as_sent(connection, step_id, ids, its[0].finished_at, deltas)
+    return settled
+
+
+def _count(deltas: dict[CounterKey, int], outcomes: Iterable[Outcome]) -> None:
     for outcome in outcomes:
         if outcome.state is not DeliveryState.PLANNED:
             count_end(deltas, outcome.delivery.step_id, outcome.channel, outcome.state, outcome.reason)
+
+
+def _count_costs(deltas: dict[CounterKey, int], outcomes: Iterable[Outcome]) -> None:
+    for outcome in outcomes:
         for part in outcome.parts:
             if part.cost:
                 deltas[outcome.delivery.step_id, outcome.channel, "", "", f"cost:{part.cost}"] += part.units
-    return deltas

@@ -145,7 +145,8 @@ class AcceptedPart:
 class Outcome:
     """How a delivery's attempt ended. `state` PLANNED puts it back (retry, throttled, channel broken), due at `due_at`.
 
-    `address_status` is what the address becomes; `new_address` its new external id."""
+    `address_status` is what the address becomes; `new_address` its new external id. In a cascade it goes on to the
+    first of `next_channels` where the client can be reached, after `hand_on_after_s`; None: it ends here."""
 
     delivery: Claimed
     channel: str
@@ -160,6 +161,8 @@ class Outcome:
     parts: Sequence[AcceptedPart] = ()
     address_status: AddressStatus | None = None
     new_address: str | None = None
+    next_channels: tuple[str, ...] = ()
+    hand_on_after_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

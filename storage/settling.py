@@ -10,6 +10,7 @@ from sqlalchemy import Select, bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateways.base import AddressStatus
+from storage.cascading import settle_as_sent
 from storage.clients import AddressChange, change_addresses
 from storage.counters import CounterKey, add_counters, count_end
 from storage.database import insert
@@ -160,6 +161,9 @@ async def _sweep_one(connection: AsyncConnection, request: Sweep) -> int:
         if status not in request.only_status:
             return 0
     back = request.to_state is DeliveryState.PLANNED
+    deltas: dict[CounterKey, int] = defaultdict(int)
+    if request.from_state is DeliveryState.PLANNED:  # what waits for its next channel was sent on an earlier one
+        await settle_as_sent(connection, request.step_id, None, request.at, deltas)
     which = (
         select(deliveries.c.id)
         .where(deliveries.c.step_id == request.step_id, deliveries.c.state == request.from_state.value)
@@ -183,7 +187,6 @@ async def _sweep_one(connection: AsyncConnection, request: Sweep) -> int:
             .returning(deliveries.c.channel)
         )
     )
-    deltas: dict[CounterKey, int] = defaultdict(int)
     for row in moved:
         deltas[request.step_id, row.channel, "", "", _counter(request.from_state)] -= 1
         deltas[request.step_id, row.channel, "", "", _counter(request.to_state)] += 1

@@ -142,7 +142,7 @@ async def _reached_by(connection: AsyncConnection, ahead: Ahead) -> Sequence[Tol
     told: list[Told] = []
     through: dict[tuple[int, str], datetime] = {}
     ids = sorted({address_id for address_id, _state in ahead})
-    for row in await connection.execute(_SINCE_THE_LAST, {"ids": ids}):
+    for row in await connection.execute(SINCE_THE_LAST, {"ids": ids}):
         one = ahead.get((row.address_id, row.state))
         if one is None or not _reaches(row):
             continue
@@ -192,7 +192,7 @@ _HAS_NOT = or_(
 )
 _WITH_ATTEMPT = and_(attempts.c.delivery_id == parts.c.delivery_id, attempts.c.number == parts.c.attempt)
 # From the mark that was looked at last, by the index over address and start: years before it cost nothing.
-_SINCE_THE_LAST = (
+SINCE_THE_LAST = (
     select(*_PART)
     .select_from(watermarks)
     .join(

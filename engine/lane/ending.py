@@ -10,6 +10,7 @@ from engine.lane.state import Job, LaneReport, LaneState, LaneStep
 from engine.retry import pause_before_probe, pause_before_try
 from gateways.base import (
     AddressGone,
+    AddressStatus,
     ChannelBroken,
     Gateway,
     GatewayError,
@@ -165,6 +166,8 @@ class Ending:
             parts=tuple(job.accepted),
             address_status=error.status if isinstance(error, AddressGone) else None,
             new_address=job.new_address,
+            next_channels=step.next_channels,
+            hand_on_after_s=_hand_on_after_s(step, state, reason, error),
         )
         await self._writer.write(finish, outcome)
         match state:
@@ -290,3 +293,22 @@ class Ending:
             undo = settling.Undo(tuple(unknown.values()), error.reason, self._state.clock.now())
             unknown.clear()
             await self._writer.write(settling.undo_failures, undo)
+
+
+def _hand_on_after_s(
+    step: LaneStep, state: DeliveryState, reason: str | None, error: GatewayError | None
+) -> float | None:
+    """In a cascade: how long until the next channel is tried; None: it ends here, as an opt-out does."""
+    if not step.next_channels:
+        return None
+    if state is DeliveryState.SENT:
+        return step.hand_on_after_s
+    match error:
+        case AddressGone(status=status) if status is not AddressStatus.UNSUBSCRIBED:
+            return 0.0
+        case OutsideWindow():
+            return 0.0
+    return 0.0 if state is DeliveryState.SKIPPED and reason in _TRY_ELSEWHERE else None
+
+
+_TRY_ELSEWHERE = ("outside_window", AddressStatus.BLOCKED, AddressStatus.GONE)

@@ -133,6 +133,10 @@ class Lane:
         self.state.slot_wake.set()
         return await done
 
+    async def break_off(self, words: str) -> None:
+        """The platform said beside any send that the channel may not send."""
+        await self._ending.break_channel(words)
+
     def mend(self) -> None:
         """A person has seen to the channel: start again."""
         self.state.broken = None

@@ -60,6 +60,9 @@ class LaneStep:
     personaliser: Personaliser
     pacer: Pacer
     outside: Personaliser | None = None  # what goes where the client's window is closed
+    outside_parts: Sequence[Part] = ()
+    next_channels: tuple[str, ...] = ()  # of a cascade, after this one
+    hand_on_after_s: float | None = None  # what was sent goes on there where no receipt came; None: it does not
     claimed: deque[Job] = field(default_factory=deque)
     started: deque[Job] = field(default_factory=deque)
     look_again_at: float = 0.0
