@@ -50,7 +50,8 @@ def test_the_example_loads_with_every_commented_key_too() -> None:
 
 def test_the_example_names_every_key_that_a_model_knows() -> None:
     keys = set(re.findall(r"([a-z_]+) = ", EXAMPLE.read_text()))
-    models = [Tables, *BOT_MODELS.values(), *map(registry.config_model, registry.KINDS)]
+    channels = [(kind, by) for kind in registry.KINDS for by in registry.providers_of(kind) or (None,)]
+    models = [Tables, *BOT_MODELS.values(), *(registry.config_model(kind, by) for kind, by in channels)]
 
     assert {name for model in models for name in key_names(model)} <= keys | {
         "app",
@@ -160,14 +161,14 @@ WRONG: list[tuple[str, int | None, str]] = [
         'per in quota of [[channels]] “tg-shop” must be "day" or "package".',
     ),
     # what is missing
-    ("[[channels]]\nid = 3", 1, "[[channels]] “3” needs kind: telegram."),
+    ("[[channels]]\nid = 3", 1, f"[[channels]] “3” needs kind: {', '.join(registry.KINDS)}."),
     ('[[channels]]\nid = "a"\nkind = "telegram"', 1, "[[channels]] “a” needs token."),
     (f'{SHOP}mode = "webhook"', 5, 'mode = "webhook" needs public_url in [app], where messengers reach us.'),
     # kinds
     (
         '[[channels]]\nid = "a"\nkind = "telegrm"',
         3,
-        "there is no channel of the kind “telegrm”; there is telegram; did you mean “telegram”?",
+        f"there is no channel of the kind “telegrm”; there is {', '.join(registry.KINDS)}; did you mean “telegram”?",
     ),
     # two that can't be together
     (f"{SHOP}{SHOP}", 6, "two channels have the id “tg-shop”; each needs its own."),

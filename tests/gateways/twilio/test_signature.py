@@ -1,6 +1,7 @@
 """Twilio's signature, with twilio's own RequestValidator as the other side."""
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -141,6 +142,14 @@ def test_nothing_but_a_bad_signature_is_raised(body: bytes, given: str, raw: str
 def test_a_channel_that_nobody_can_reach_takes_nothing(make: Make) -> None:
     with pytest.raises(BadSignature):
         make("sms", hook_url=None).verify(request(EXAMPLE))
+
+
+def test_what_came_to_a_siblings_hook_is_signed_for_that_hook(make: Make) -> None:
+    sibling: Any = make("whatsapp")
+    sibling.verify(replace(request(EXAMPLE), channel="sms-shop"))
+    for channel in ("", "wa-shop", "../sms-shop"):
+        with pytest.raises(BadSignature):
+            sibling.verify(replace(request(EXAMPLE), channel=channel))
 
 
 def test_a_forged_request_shows_nothing_in_a_log(make: Make, logs: Logs) -> None:
