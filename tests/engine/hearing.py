@@ -168,6 +168,13 @@ class World:
             found = await connection.execute(select(counters.c.name, counters.c.amount))
             return {row.name: row.amount for row in found if row.amount}
 
+    async def counted_all(self) -> dict[str, int]:
+        """Of several mailings together."""
+        sums: dict[str, int] = {}
+        for name, amount in await self.all(counters.c.name, counters.c.amount):
+            sums[name] = sums.get(name, 0) + amount
+        return sums
+
     async def all(self, *columns: Any) -> Sequence[Any]:
         async with self.store.database.read() as connection:
             return [tuple(row) for row in await connection.execute(select(*columns))]
