@@ -133,6 +133,7 @@ class Community:
     polled: bool = False
     poll_settings: Json = field(default_factory=dict)
     poll_key: str = "k1"
+    poll_failed: int = 2  # what a key that is over is told
     queue: deque[tuple[int, Json]] = field(default_factory=lambda: deque(maxlen=QUEUE))
     ts: int = 1
 
@@ -168,4 +169,5 @@ class Community:
             self.queue.clear()
             self.ts += QUEUE
         if failed != 1:
+            self.poll_failed = failed
             self.poll_key = f"k{secrets.token_hex(4)}"

@@ -108,7 +108,7 @@ class Events:
         if call.query.get("act") != "a_check" or not community.polled:
             return web.Response(status=404)
         if call.query.get("key") != community.poll_key:
-            return json_response({"failed": 2})
+            return json_response({"failed": community.poll_failed})
         asked = call.query.get("ts", "")
         since = int(asked) if asked.isdecimal() else 0
         oldest = community.queue[0][0] if community.queue else community.ts

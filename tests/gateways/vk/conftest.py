@@ -8,9 +8,10 @@ from gateways.vk.gateway import VkGateway
 from tests.gateways.cases import MemoryMedia, logs
 from tests.gateways.pictures import JPEG, PNG, WEBP
 from tests.gateways.stub import AnyStub, running_any_stub
+from tests.gateways.vk.simulated import ann, ask, http, listener, shop, vk
 from tests.gateways.vk.vk import GROUP, NOW, SECRET, TOKEN
 
-__all__ = ["logs"]
+__all__ = ["ann", "ask", "http", "listener", "logs", "shop", "vk"]
 
 
 @pytest.fixture
