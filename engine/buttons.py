@@ -97,7 +97,9 @@ def _weight(buttons: Sequence[Button], held: frozenset[int]) -> tuple[int, int]:
 def _divided(rows: Sequence[Sequence[Button]], able: Capabilities, losses: Losses) -> Rows:
     width = max(able.max_buttons_in_row.value, 1)
     if any(len(row) > width for row in rows):
-        losses.tell(_("{title} shows {width} buttons in a row: longer rows are divided."), width=width)
+        one = _("{title} shows one button in a row: longer rows are divided.")
+        several = _("{title} shows {width} buttons in a row: longer rows are divided.")
+        losses.tell(one if width == 1 else several, width=width)
     return tuple(tuple(row[start : start + width]) for row in rows for start in range(0, len(row), width))
 
 
