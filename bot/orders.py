@@ -54,13 +54,13 @@ class OrderHook:
     def __init__(self, hooks: OrderHooks, clock: Clock, url: str, secret: bytes) -> None:
         self._hooks = hooks
         self._clock = clock
-        self._url = URL(url)
+        self.url = url
         self._secret = secret
         self._http = HttpClient()
 
     async def run(self) -> None:
         """Until cancelled. Whatever can't be written or read now is tried again."""
-        await self._http.open()
+        await self.open()
         try:
             while True:
                 try:
@@ -69,9 +69,16 @@ class OrderHook:
                     log.exception("orders could not be told")
                 await self._clock.sleep(LOOK_EVERY_S)
         finally:
-            await self._http.close()
+            await self.close()
+
+    async def open(self) -> None:
+        await self._http.open()
+
+    async def close(self) -> None:
+        await self._http.close()
 
     async def tell_due(self) -> None:
+        """One round: whoever is due, once."""
         now = self._clock.now()
         await self._hooks.gather(now)
         await asyncio.gather(*(self._tell(due, now) for due in await self._hooks.due(now, limit=_AT_ONCE)))
@@ -91,7 +98,7 @@ class OrderHook:
         body = json.dumps(document, default=plain, ensure_ascii=False).encode()
         headers = sign(body, self._secret, self._clock.now()) | {"Content-Type": "application/json"}
         try:
-            answer = await self._http.post(self._url, body, headers, total_s=ANSWER_WITHIN_S)
+            answer = await self._http.post(URL(self.url), body, headers, total_s=ANSWER_WITHIN_S)
         except GatewayError as error:
             return error.words
         return None if 200 <= answer.status < 300 else f"it answered {answer.status}"
