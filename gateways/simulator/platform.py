@@ -6,6 +6,7 @@ ask, `on_…` for what its clients do. `Call` is one request of ours, as it came
 
 import asyncio
 import json
+import random
 import time
 from abc import abstractmethod
 from collections import Counter, deque
@@ -82,7 +83,8 @@ class Window:
 @dataclass
 class SimAccount:
     """One account of ours there. `receipts` says after how many seconds a client's phone reports what: {"delivered":
-    0.1, "read": 0.3}; a state that is not in it is not reported by itself."""
+    0.1, "read": 0.3}; a state that is not in it is not reported by itself. Each message's are up to `receipts_vary`
+    times later, at random."""
 
     key: str  # what its calls are recognised by: a token, a page, a number
     name: str = "Shop"
@@ -94,7 +96,8 @@ class SimAccount:
     hook: Hook | None = None
     limits: dict[str, Window] = field(default_factory=dict)  # by what they count
     receipts: dict[str, float] = field(default_factory=dict)
-    read_share: float = 1.0  # of clients who report that they read
+    receipts_vary: float = 1.0
+    read_share: float = 1.0  # of messages that are read
 
 
 class Platform(Listening):
@@ -111,6 +114,7 @@ class Platform(Listening):
         self.calls: deque[Call] = deque(maxlen=20_000)
         self.count_by_name: Counter[str] = Counter()
         self.keeps = True  # off: only counted, for a benchmark of a million
+        self._luck = random.Random(seed)
 
     # --- what a messenger defines
 
@@ -182,8 +186,11 @@ class Platform(Listening):
             return
         client = self.client(account.key, client_id)
         client.keep(message)
+        later = self._luck.uniform(1.0, account.receipts_vary)
+        is_read = self._luck.random() < account.read_share
         for state, after_s in account.receipts.items():
-            self.hooks.later(after_s, partial(self.report, client, message.id, state))
+            if is_read or state != "read":
+                self.hooks.later(after_s * later, partial(self.report, client, message.id, state))
 
     def report(self, client: SimClient, message_id: str, state: str) -> None:
         """The phone reports: delivered, read. A client who is away reports nothing."""
