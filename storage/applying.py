@@ -8,15 +8,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import ColumnElement, Executable, bindparam, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateways.base import AddressStatus, Receipt, ReceiptState
 from storage.addresses import AddressChange
+from storage.bulk import Changes, Rows, among, is_among
 from storage.counters import CounterKey, add_counters
-from storage.database import insert
+from storage.database import insert, insert_in
 from storage.opting import Revoked, note_statuses
 from storage.reached import PartKey, Reached, ReachedDelivery, ReachedPart, Standing
 from storage.records import DeliveryState
@@ -86,7 +88,7 @@ class Applying:
         self._connection = connection
         self._reached = reached
         self._deltas: dict[CounterKey, int] = defaultdict(int)
-        self._events: list[dict[str, Any]] = []
+        self._events: list[tuple[Any, ...]] = []
         self._both: list[dict[str, Any]] = []
         self._statuses: list[AddressChange] = []
 
@@ -103,8 +105,7 @@ class Applying:
         await self._write_parts()
         await self._write_deliveries()
         await self._count_both()
-        if self._events:
-            await self._connection.execute(insert(self._connection, events).on_conflict_do_nothing(), self._events)
+        await _EVENTS.insert(self._connection, self._events)
         revoked = await note_statuses(self._connection, self._statuses) if self._statuses else ()
         await add_counters(self._connection, self._deltas)
         return revoked
@@ -145,7 +146,7 @@ class Applying:
             self._both.append(_reaction(delivery, part, told))
         elif state is ReceiptState.FAILED and delivery.state is _PLANNED and not (is_last and part.is_new):
             # The next channel need not wait any longer for this one.
-            delivery.due_at = min(delivery.due_at, told.received_at)
+            delivery.due_at = min(delivery.due_at or told.received_at, told.received_at)
         elif (state is not ReceiptState.FAILED or is_last) and self._may_move(delivery, part, target, is_here):
             self._take(delivery, part, told, target)
 
@@ -184,41 +185,30 @@ class Applying:
         at, reason = told.receipt.occurred_at, _reason(told.receipt)
         self._statuses.append(AddressChange(address_id=address_id, status=status, reason=reason, at=at))
 
-    def _event(self, delivery: ReachedDelivery, told: Told) -> dict[str, Any]:
+    def _event(self, delivery: ReachedDelivery, told: Told) -> tuple[Any, ...]:
         receipt = told.receipt
-        details = (
-            {"code": receipt.code or None, "words": receipt.words or None} if receipt.code or receipt.words else {}
+        why = {"code": receipt.code, "words": receipt.words, "reason": receipt.reason}
+        details = {name: value for name, value in why.items() if value}
+        return (
+            receipt.state.value,
+            told.key,
+            told.channel,
+            delivery.client_id,
+            self._reached.address_of(told.part),
+            delivery.step_id,
+            delivery.id,
+            receipt.occurred_at,
+            told.received_at,
+            details or None,
         )
-        if receipt.reason:
-            details["reason"] = receipt.reason
-        return {
-            "type": receipt.state.value,
-            "key": told.key,
-            "channel": told.channel,
-            "client_id": delivery.client_id,
-            "address_id": self._reached.address_of(told.part),
-            "step_id": delivery.step_id,
-            "delivery_id": delivery.id,
-            "occurred_at": receipt.occurred_at,
-            "received_at": told.received_at,
-            "details": details or None,
-        }
 
     # --- writing ---
 
     async def _write_parts(self) -> None:
         changed = [(key, part) for key, part in self._reached.parts.items() if part.is_changed or part.is_new]
-        new = [_part_row(key, part) for key, part in changed if part.is_new]
-        old = [
-            {f"its_{name}": value for name, value in _part_row(key, part).items()}
-            for key, part in changed
-            if not part.is_new
-        ]
-        if new:
-            await self._connection.execute(insert(self._connection, parts), new)
-            await self._keep_attempts()
-        if old:
-            await self._connection.execute(_MARK, old)
+        await _PARTS.insert(self._connection, [_part_row(key, part) for key, part in changed if part.is_new])
+        await _MARK.execute(self._connection, [_part_row(key, part) for key, part in changed if not part.is_new])
+        await self._keep_attempts()
         for _key, part in changed:
             part.is_new = part.is_changed = False
 
@@ -243,25 +233,23 @@ class Applying:
             await self._connection.execute(statement, list(rows.values()))
 
     async def _write_deliveries(self) -> None:
-        moved = [delivery for delivery in self._reached.deliveries.values() if delivery.standing != delivery.was]
-        plain, taken_over = [], []
-        for delivery in moved:
-            its = {"its_id": delivery.id, "its_state": delivery.state.value, "its_reason": delivery.reason}
-            if (
-                delivery.was[0] == delivery.channel
-                and delivery.was[3:] == (delivery.attempt, delivery.due_at)
-                and (delivery.was[1] is not _PLANNED)
-            ):
-                plain.append(its)
+        plain: dict[tuple[DeliveryState, str | None], list[int]] = defaultdict(list)
+        taken_over = []
+        for delivery in self._reached.deliveries.values():
+            if delivery.standing == delivery.was:
+                continue
+            if delivery.was[1] is _PLANNED or delivery.was[0] != delivery.channel:
+                taken_over.append(_delivery_row(delivery))
             else:
-                taken_over.append(its | _whole_row(delivery))
+                plain[delivery.state, delivery.reason].append(delivery.id)
             self._count(delivery, delivery.was, -1)
             self._count(delivery, delivery.standing, 1)
             delivery.was = delivery.standing
-        if plain:
-            await self._connection.execute(_MOVE, plain)
-        if taken_over:
-            await self._connection.execute(_TAKE_OVER, taken_over)
+        dialect = self._connection.dialect.name
+        for (state, reason), ids in sorted(plain.items(), key=str):
+            values = {"ids": among(dialect, ids), "its_state": state.value, "its_reason": reason}
+            await self._connection.execute(_move(dialect), values)
+        await _TAKE_OVER.execute(self._connection, taken_over)
 
     def _count(self, delivery: ReachedDelivery, standing: Standing, amount: int) -> None:
         channel, state, reason = standing[:3]
@@ -320,54 +308,82 @@ def _reaction(delivery: ReachedDelivery, part: ReachedPart, told: Told) -> dict[
     }
 
 
-def _part_row(key: PartKey, part: ReachedPart) -> dict[str, Any]:
-    return {
-        "delivery_id": key[0],
-        "attempt": key[1],
-        "position": key[2],
-        "channel": part.channel,
-        "external_id": part.external_id,
-        "accepted_at": part.accepted_at,
-        "delivered_at": part.delivered_at,
-        "read_at": part.read_at,
-        "failed_at": part.failed_at,
-        "reason": part.reason,
-        "code": part.code or None,
-    }
+def _part_row(key: PartKey, part: ReachedPart) -> tuple[Any, ...]:
+    return (
+        *key,
+        part.channel,
+        part.external_id,
+        part.accepted_at,
+        part.delivered_at,
+        part.read_at,
+        part.failed_at,
+        part.reason,
+        part.code or None,
+    )
 
 
-def _whole_row(delivery: ReachedDelivery) -> dict[str, Any]:
-    return {
-        "its_channel": delivery.channel,
-        "its_attempt": delivery.attempt,
-        "its_address": delivery.address_id,
-        "its_due_at": delivery.due_at,
-        "its_started_at": delivery.started_at,
-        "its_finished_at": delivery.finished_at,
-    }
+def _delivery_row(delivery: ReachedDelivery) -> tuple[Any, ...]:
+    return (
+        delivery.id,
+        delivery.state.value,
+        delivery.reason,
+        delivery.channel,
+        delivery.attempt,
+        delivery.address_id,
+        delivery.due_at,
+        delivery.started_at,
+        delivery.finished_at,
+    )
 
 
-def _its(column: Any, name: str = "") -> Any:
-    return bindparam(f"its_{name or column.name}", type_=column.type)
+def _its(column: ColumnElement[Any]) -> Any:
+    return bindparam(f"its_{column.key}", type_=column.type)
 
 
+_PART_NAMES = (
+    *("delivery_id", "attempt", "position", "channel", "external_id", "accepted_at"),
+    *("delivered_at", "read_at", "failed_at", "reason", "code"),
+)
 _MARKS = ("external_id", "delivered_at", "read_at", "failed_at", "reason", "code")
-_MARK = (
-    update(parts)
-    .where(*(parts.c[name] == _its(parts.c[name]) for name in ("delivery_id", "attempt", "position")))
-    .values({name: _its(parts.c[name]) for name in _MARKS})
+_MARK = Changes(
+    [f"its_{name}" for name in _PART_NAMES],
+    lambda: (
+        update(parts)
+        .where(*(parts.c[name] == _its(parts.c[name]) for name in ("delivery_id", "attempt", "position")))
+        .values({name: _its(parts.c[name]) for name in _MARKS})
+    ),
 )
-_MOVE = (
-    update(deliveries)
-    .where(deliveries.c.id == _its(deliveries.c.id))
-    .values(state=_its(deliveries.c.state), reason=_its(deliveries.c.reason))
+_PARTS = Rows(
+    [parts.c[name] for name in _PART_NAMES], lambda dialect: insert_in(dialect, parts).on_conflict_do_nothing()
 )
-_TAKE_OVER = _MOVE.values(
-    channel=_its(deliveries.c.channel),
-    attempt=_its(deliveries.c.attempt),
-    address_id=_its(deliveries.c.address_id, "address"),
-    due_at=_its(deliveries.c.due_at),
-    started_at=_its(deliveries.c.started_at),
-    finished_at=_its(deliveries.c.finished_at),
-    run_id=None,
+_DELIVERY_NAMES = (
+    *("id", "state", "reason", "channel", "attempt", "address_id"),
+    *("due_at", "started_at", "finished_at"),
 )
+_TAKE_OVER = Changes(
+    [f"its_{name}" for name in _DELIVERY_NAMES],
+    lambda: (
+        update(deliveries)
+        .where(deliveries.c.id == _its(deliveries.c.id))
+        .values({name: _its(deliveries.c[name]) for name in _DELIVERY_NAMES[1:]})
+    ),
+)
+_EVENTS = Rows(
+    [
+        events.c[name]
+        for name in (
+            *("type", "key", "channel", "client_id", "address_id", "step_id", "delivery_id"),
+            *("occurred_at", "received_at", "details"),
+        )
+    ],
+    lambda dialect: insert_in(dialect, events).on_conflict_do_nothing(),
+)
+
+
+@cache
+def _move(dialect: str) -> Executable:
+    return (
+        update(deliveries)
+        .where(is_among(dialect, deliveries.c.id, "ids"))
+        .values(state=_its(deliveries.c.state), reason=_its(deliveries.c.reason))
+    )

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, ColumnElement, Dialect, Insert, Text, bindparam, func, select
+from sqlalchemy import BigInteger, Column, ColumnElement, Dialect, Insert, Text, Update, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -62,3 +62,34 @@ def is_among(dialect: str, column: ColumnElement[Any], name: str) -> ColumnEleme
 def among(dialect: str, numbers: Sequence[int]) -> Any:
     """Integers as the parameter of `is_among`."""
     return json.dumps(numbers) if dialect == "sqlite" else list(numbers)
+
+
+class Changes:
+    """An UPDATE for each of many rows, each a sequence in the order of `names`.
+
+    `build` makes the statement, whose parameters have these names."""
+
+    def __init__(self, names: Sequence[str], build: Callable[[], Update]) -> None:
+        self._names = names
+        self._build = build
+        self._made: dict[str, tuple[str, list[tuple[int, Callable[[Any], Any] | None]]]] = {}
+
+    async def execute(self, connection: AsyncConnection, rows: Sequence[Row]) -> None:
+        if not rows:
+            return
+        dialect = connection.dialect
+        if dialect.name not in self._made:
+            self._made[dialect.name] = self._make(dialect)
+        statement, places = self._made[dialect.name]
+        converted = [
+            tuple([row[place] if convert is None else convert(row[place]) for place, convert in places]) for row in rows
+        ]
+        await connection.exec_driver_sql(statement, converted)
+
+    def _make(self, dialect: Dialect) -> tuple[str, list[tuple[int, Callable[[Any], Any] | None]]]:
+        compiled = self._build().compile(dialect=dialect)
+        places: list[tuple[int, Callable[[Any], Any] | None]] = []
+        for name in compiled.positiontup or ():
+            kind = compiled.binds[name].type.dialect_impl(dialect)
+            places.append((self._names.index(name), kind.bind_processor(dialect)))
+        return str(compiled), places

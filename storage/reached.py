@@ -1,11 +1,11 @@
 """Parts and deliveries as a group of receipts reaches them: looked up together, and locked until the commit."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Row, Select, bindparam, select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateways.base import Receipt
@@ -32,10 +32,11 @@ class ReachedDelivery:
     state: DeliveryState
     reason: str | None
     attempt: int
-    tries: int
-    due_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
+    # What only a delivery needs that waits, or that has ended on another channel.
+    tries: int = 0
+    due_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
     was: "Standing" = field(init=False)
 
     def __post_init__(self) -> None:
@@ -46,7 +47,7 @@ class ReachedDelivery:
         return self.channel, self.state, self.reason, self.attempt, self.due_at
 
 
-Standing = tuple[str, DeliveryState, str | None, int, datetime]
+Standing = tuple[str, DeliveryState, str | None, int, datetime | None]
 
 
 @dataclass(slots=True)
@@ -57,12 +58,12 @@ class ReachedPart:
     position: int
     channel: str
     external_id: str | None
-    accepted_at: datetime | None = None
     delivered_at: datetime | None = None
     read_at: datetime | None = None
     failed_at: datetime | None = None
     reason: str | None = None
     code: str | None = None
+    accepted_at: datetime | None = None
     is_new: bool = False
     is_changed: bool = False
 
@@ -111,7 +112,8 @@ class Reached:
                 self._keep_delivery(row)
             for row in await self._connection.execute(_PARTS, {"ids": some}):
                 self._keep_part(row)
-            await self._look_for_attempts(some)
+            for row in await self._connection.execute(_ATTEMPTS, {"ids": some}):
+                self.attempts[row.delivery_id, row.number] = ReachedAttempt(*row[2:])
             self._whole.update(some)
 
     def find(self, channel: str, receipt: Receipt) -> PartKey | None:
@@ -131,22 +133,17 @@ class Reached:
     # --- inside ---
 
     async def _look_for_names(self, names: Collection[tuple[str, str]]) -> None:
-        found: set[int] = set()
+        whole: set[int] = set()
         for channel in sorted({channel for channel, _name in names}):
             for some in _pieces(sorted(name for its, name in names if its == channel)):
                 for row in await self._connection.execute(_NAMED, {"channel": channel, "names": some}):
-                    self._keep_delivery(row)
-                    self._keep_part(row)
-                    if _needs_attempts(row):
-                        found.add(row.id)
-        for ids in _pieces(sorted(found)):
-            await self._look_for_attempts(ids)
-
-    async def _look_for_attempts(self, ids: Sequence[int]) -> None:
-        for row in await self._connection.execute(_ATTEMPTS, {"ids": ids}):
-            self.attempts[row.delivery_id, row.number] = ReachedAttempt(
-                row.channel, row.address_id, row.outcome, row.started_at
-            )
+                    part, delivery = row[:_PART_COLUMNS], row[_PART_COLUMNS:]
+                    if delivery[_STATE] in _PLAIN and delivery[_ATTEMPT] == part[1]:
+                        self._keep_delivery(delivery)
+                        self._keep_part(part)
+                    else:
+                        whole.add(part[0])
+        await self.look_for_deliveries(whole)
 
     async def _look_for_addresses(self, names: Collection[tuple[str, str]]) -> None:
         for channel in sorted({channel for channel, _name in names}):
@@ -154,43 +151,19 @@ class Reached:
                 for row in await self._connection.execute(_ADDRESSES, {"channel": channel, "names": some}):
                     self._whose[channel, row.external_id] = _Whose(row.id, row.client_id)
 
-    def _keep_delivery(self, row: Row[Any]) -> None:
-        if row.id not in self.deliveries:
-            self.deliveries[row.id] = ReachedDelivery(
-                row.id,
-                row.step_id,
-                row.client_id,
-                row.its_channel,
-                row.address_id,
-                row.variant,
-                row.sender,
-                DeliveryState(row.state),
-                row.its_reason,
-                row.its_attempt,
-                row.tries,
-                row.due_at,
-                row.started_at,
-                row.finished_at,
-            )
+    def _keep_delivery(self, row: Sequence[Any]) -> None:
+        if row[0] not in self.deliveries:
+            delivery = ReachedDelivery(*row)
+            delivery.state = DeliveryState(delivery.state)
+            delivery.was = delivery.standing
+            self.deliveries[delivery.id] = delivery
 
-    def _keep_part(self, row: Row[Any]) -> None:
-        key = (row.delivery_id, row.attempt, row.position)
-        if key in self.parts:
-            return
-        self.parts[key] = ReachedPart(
-            row.attempt,
-            row.position,
-            row.channel,
-            row.external_id,
-            row.accepted_at,
-            row.delivered_at,
-            row.read_at,
-            row.failed_at,
-            row.reason,
-            row.code,
-        )
-        if row.external_id is not None:
-            self._named.setdefault((row.channel, row.external_id), []).append(key)
+    def _keep_part(self, row: Sequence[Any]) -> None:
+        key = (row[0], row[1], row[2])
+        if key not in self.parts:
+            part = self.parts[key] = ReachedPart(*row[1:])
+            if part.external_id is not None:
+                self._named.setdefault((part.channel, part.external_id), []).append(key)
 
     def _of_address(self, keys: Sequence[PartKey], channel: str, address: str | None) -> Sequence[PartKey]:
         """Those sent to this client: one external id may stand for a message to many."""
@@ -226,44 +199,37 @@ def read_reference(reference: str | None) -> PartKey | None:
     return (delivery, attempt, position) if attempt < 2**15 and position < 2**15 else None
 
 
-def _needs_attempts(row: Row[Any]) -> bool:
-    """Whether the delivery's own row does not say who failed, or where this part went."""
-    return bool(row.state == DeliveryState.FAILED or row.attempt != row.its_attempt)
-
-
 def _pieces(values: Sequence[T]) -> Iterator[Sequence[T]]:
     for begin in range(0, len(values), _AT_ONCE):
         yield values[begin : begin + _AT_ONCE]
 
 
-_OF_DELIVERY: Iterable[Any] = (
-    deliveries.c.id,
-    deliveries.c.step_id,
-    deliveries.c.client_id,
-    deliveries.c.channel.label("its_channel"),
-    deliveries.c.address_id,
-    deliveries.c.variant,
-    deliveries.c.sender,
-    deliveries.c.state,
-    deliveries.c.reason.label("its_reason"),
-    deliveries.c.attempt.label("its_attempt"),
-    deliveries.c.tries,
-    deliveries.c.due_at,
-    deliveries.c.started_at,
-    deliveries.c.finished_at,
+# In the order of the fields of ReachedDelivery and, after the delivery's id, of ReachedPart.
+_OF_DELIVERY = tuple(
+    deliveries.c[name]
+    for name in (
+        *("id", "step_id", "client_id", "channel", "address_id", "variant", "sender", "state", "reason", "attempt"),
+        *("tries", "due_at", "started_at", "finished_at"),
+    )
 )
-_OF_PART: Iterable[Any] = (
-    parts.c.delivery_id,
-    parts.c.attempt,
-    parts.c.position,
-    parts.c.channel,
-    parts.c.external_id,
-    parts.c.accepted_at,
-    parts.c.delivered_at,
-    parts.c.read_at,
-    parts.c.failed_at,
-    parts.c.reason,
-    parts.c.code,
+_OF_PART = tuple(
+    parts.c[name]
+    for name in (
+        *("delivery_id", "attempt", "position", "channel", "external_id"),
+        *("delivered_at", "read_at", "failed_at", "reason", "code", "accepted_at"),
+    )
+)
+_PART_COLUMNS, _STATE, _ATTEMPT = 10, 7, 9
+# A delivery that stands so is moved by what is told of its last attempt, and nothing else of it matters.
+_PLAIN = frozenset(
+    state.value
+    for state in (
+        DeliveryState.SENDING,
+        DeliveryState.SENT,
+        DeliveryState.DELIVERED,
+        DeliveryState.READ,
+        DeliveryState.UNKNOWN,
+    )
 )
 
 
@@ -275,7 +241,7 @@ def _locked(statement: Select[Any]) -> Select[Any]:
 _NAMES: Any = bindparam("names", expanding=True)
 _IDS: Any = bindparam("ids", expanding=True)
 _NAMED = _locked(
-    select(*_OF_PART, *_OF_DELIVERY)
+    select(*_OF_PART[:_PART_COLUMNS], *_OF_DELIVERY[:10])
     .join(deliveries, deliveries.c.id == parts.c.delivery_id)
     .where(parts.c.channel == bindparam("channel"), parts.c.external_id.in_(_NAMES))
 )

@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateways.base import AddressStatus, Receipt, ReceiptState
 from storage.applying import FAILED_BY_RECEIPT, Applying, Deltas, Told, cost_counters, count_state
-from storage.database import insert
+from storage.bulk import Rows
+from storage.database import insert_in
 from storage.opting import Revoked
 from storage.reached import PartKey, Reached, read_reference
 from storage.records import DeliveryState
@@ -120,32 +121,54 @@ def _told(one: TakenReceipt, place: PartKey) -> Told:
 async def _keep(
     connection: AsyncConnection, once: Mapping[str, TakenReceipt], places: Mapping[str, PartKey]
 ) -> Sequence[str]:
-    """The keys of those that were not kept before."""
-    rows = [_row(one, key in places) for key, one in once.items()]
-    statement = insert(connection, receipts).on_conflict_do_nothing()
-    kept = await connection.execute(statement.returning(receipts.c.channel, receipts.c.key), rows)
-    return [f"{row.channel}|{row.key}" for row in kept]
+    """The keys of those that were not kept before.
+
+    Their deliveries are locked by now: whoever keeps the same receipt in another process comes before or after."""
+    known: set[str] = set()
+    for channel in sorted({one.channel for one in once.values()}):
+        keys = [one.receipt.key for one in once.values() if one.channel == channel]
+        for begin in range(0, len(keys), _AT_ONCE):
+            found = await connection.scalars(_KEPT, {"channel": channel, "keys": keys[begin : begin + _AT_ONCE]})
+            known.update(f"{channel}|{key}" for key in found)
+    fresh = [key for key in once if key not in known]
+    await _RECEIPTS.insert(connection, [_row(once[key], key in places) for key in fresh])
+    return fresh
 
 
-def _row(one: TakenReceipt, is_applied: bool) -> dict[str, Any]:
+_AT_ONCE = 5000  # keys in one statement
+_KEYS: Any = bindparam("keys", expanding=True)
+_KEPT = select(receipts.c.key).where(receipts.c.channel == bindparam("channel"), receipts.c.key.in_(_KEYS))
+_RECEIPTS = Rows(
+    [
+        receipts.c[name]
+        for name in (
+            *("channel", "external_id", "reference", "state", "occurred_at", "received_at", "key", "code", "words"),
+            *("reason", "address", "address_status", "cost", "units", "applied_at"),
+        )
+    ],
+    lambda dialect: insert_in(dialect, receipts).on_conflict_do_nothing(),
+)
+
+
+def _row(one: TakenReceipt, is_applied: bool) -> tuple[Any, ...]:
     receipt = one.receipt
-    return {
-        "channel": one.channel,
-        "external_id": receipt.external_id,
-        "reference": receipt.reference,
-        "state": receipt.state.value,
-        "occurred_at": receipt.occurred_at,
-        "received_at": one.received_at,
-        "key": receipt.key,
-        "code": receipt.code or None,
-        "words": receipt.words or None,
-        "reason": receipt.reason or None,
-        "address": receipt.address,
-        "address_status": receipt.address_status.value if receipt.address_status is not None else None,
-        "cost": receipt.cost or None,
-        "units": receipt.units if receipt.cost else None,
-        "applied_at": one.received_at if is_applied else None,
-    }
+    return (
+        one.channel,
+        receipt.external_id,
+        receipt.reference,
+        receipt.state.value,
+        receipt.occurred_at,
+        one.received_at,
+        receipt.key,
+        receipt.code or None,
+        receipt.words or None,
+        receipt.reason or None,
+        receipt.address,
+        receipt.address_status.value if receipt.address_status is not None else None,
+        receipt.cost or None,
+        receipt.units if receipt.cost else None,
+        one.received_at if is_applied else None,
+    )
 
 
 # --- what waited -----------------------------------------------------------------------------------------------------

@@ -135,7 +135,7 @@ async def test_the_window_opens_for_all_addresses_of_the_client_on_the_channel(w
     ids=["a start", "a switch", "the end of a block"],
 )
 async def test_a_subscription_opens_the_window_where_the_platform_counts_it(
-    world: World, options: dict[str, bool], opens: bool
+    world: World, options: dict[str, Any], opens: bool
 ) -> None:
     await add(world.store, {"id": "c1", SHOP: PHONE})
     await world.hear(replace(came(world, PHONE), **options))
@@ -261,7 +261,7 @@ async def test_a_client_has_a_link_to_each_channel_where_no_address_is_known(wor
     channels = {name: ChannelSettings(name, able) for name in (SHOP, "tg-news", "tg-other")}
     channels["no-links"] = ChannelSettings("no-links", KIND)
     for name in (SHOP, "tg-news", "no-links"):
-        await world.store.mailings.set_channel(name, {"link": f"https://t.me/{name}"})
+        await world.store.channel_states.set(name, {"link": f"https://t.me/{name}"})
     card = await card_of(world.store, "c1")
     links = await binding_links(world.store, channels, world.payloads, card.id)
     assert links == {"tg-news": f"https://t.me/tg-news?start={world.payloads.make(card.id)}"}
