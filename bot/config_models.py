@@ -38,7 +38,7 @@ class App(Section):
     locale: Literal["en"] = "en"
     timezone: str = "UTC"
     support: str | None = None
-    inbox: Literal[False] = False
+    inbox: bool = False
     public_url: Url | None = None
     data_dir: str = Field(default="data", min_length=1)
     secret: Token | None = None

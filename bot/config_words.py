@@ -28,7 +28,6 @@ _TYPES = {
 }
 _PLANNED_VALUES = {
     ("app", "locale"): 'locale in [app]: only "en" is built yet',
-    ("app", "inbox"): "inbox = true in [app] is planned and not built yet; take it out",
 }
 
 

@@ -106,6 +106,7 @@ def engine_settings(config: Config) -> EngineSettings:
         timezone=config.app.timezone,
         tries=config.sending.tries,
         interrupt_at=InterruptAt(limits.failed_share, limits.after, limits.gone_share),
+        inbox=config.app.inbox,
         cascade_after_s=config.sending.cascade_after_minutes * 60,
         link_length=link_length(config.app.public_url) if config.app.public_url else None,
     )

@@ -206,6 +206,8 @@ class LiveCards:
         why = str(notice.details.get("words") or notice.details.get("reason") or "")
         if notice.kind == "channel_broken":
             return _broken(t, str(notice.details.get("channel", "")), why, self._house.support)
+        if notice.kind == "client_wrote":
+            return _client_wrote(t, notice.details)
         if mailing is None:
             return None
         name, number = mailing.draft.name, mailing.id
@@ -274,6 +276,17 @@ def _broken(t: Texts, channel: str, why: str, support: str | None) -> Screen:
         t("If you need help: {support}", support=support) if support else None,
     )
     return Screen(text, rows=((button(t("Channels"), "ch"), button(t("Mailings"), "m:list", 0)),))
+
+
+def _client_wrote(t: Texts, details: Mapping[str, Any]) -> Screen:
+    """A client's own words, handed over to people."""
+    client, name = details.get("client"), details.get("name") or t.plain("somebody new")
+    said = str(details.get("text") or "") or t.plain("({what})", what=details.get("what") or "")
+    text = paragraphs(
+        t("✉ <b>{name}</b>, {channel}:", name=name, channel=details.get("channel", "")), t("{words}", words=said)
+    )
+    rows: Rows = [(button(t("Open the client"), "k:of", client),)] if client is not None else []
+    return Screen(text, rows=tuple(rows))
 
 
 def _finished(t: Texts, mailing: Mailing, figures: Mapping[str, Any]) -> Screen:

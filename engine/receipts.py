@@ -53,7 +53,8 @@ class Inbox:
 
     `revoked` is told of each address that may not be written to any more, so that a lane drops what it holds for it;
     `broken` of a channel whose platform says that it may not send now, with the platform's words; `templates_changed`
-    of a channel whose templates are to be read anew. Without `payloads` no link binds anybody."""
+    of a channel whose templates are to be read anew. Without `payloads` no link binds anybody. `hands_over`:
+    what clients write by themselves is shown to people."""
 
     def __init__(
         self,
@@ -66,6 +67,7 @@ class Inbox:
         broken: Callable[[str, str], Awaitable[None]] | None = None,
         templates_changed: Callable[[str], None] | None = None,
         payloads: StartPayloads | None = None,
+        hands_over: bool = False,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -75,6 +77,7 @@ class Inbox:
         self._broken = broken
         self._templates_changed = templates_changed
         self._payloads = payloads
+        self._hands_over = hands_over
         self._buttons: dict[tuple[int, str], tuple[Button, ...]] = {}
         self._answers: set[asyncio.Task[None]] = set()
 
@@ -133,7 +136,7 @@ class Inbox:
         if found is not None:
             return Happening(replace(wrote, text=found[1]), binds=found[0])
         wish = read_wish(wrote.text)
-        return Happening(wrote, wish=wish[0].value if wish else None)
+        return Happening(wrote, wish=wish[0].value if wish else None, hands_over=self._hands_over and wish is None)
 
     async def _read_press(self, pressed: Pressed) -> Happening:
         """Which button it was, and what it says: the data is the client's to forge, so storage proves it."""

@@ -20,7 +20,7 @@ from engine.pacing import Pacer
 from engine.personalise import Personaliser
 from engine.plan import Planner, channels_of
 from engine.reads import ReadPolling
-from engine.receipts import Inbox
+from engine.receipts import Inbox, keep_late_receipts
 from engine.recovery import guard_long_silence, recover
 from engine.settings import LATE_START_S, EngineSettings
 from engine.templates import TemplateSync, names_template
@@ -97,6 +97,7 @@ class Engine:
             broken=self._channels.break_channel,
             templates_changed=self._templates.changed,
             payloads=payloads,
+            hands_over=settings.inbox,
         )
         self._reads = ReadPolling(store, gateways, clock, self.inbox.take)
 
@@ -153,6 +154,7 @@ class Engine:
                 tasks.create_task(self._beat(run_id), name="heartbeat"),
                 tasks.create_task(self._templates.run(), name="templates"),
                 tasks.create_task(self._reads.run(), name="reads"),
+                tasks.create_task(keep_late_receipts(self._store, self._clock), name="late receipts"),
             ]
             self.running = True
             try:

@@ -57,6 +57,7 @@ class EngineSettings:
     tries: int = 3
     interrupt_at: InterruptAt = field(default_factory=InterruptAt)
     cascade_after_s: float = 30 * 60.0  # without a delivered receipt, until the next channel is tried
+    inbox: bool = False  # what clients write is shown to people
     drain_s: float = 8.0  # how long a shutdown waits for what is in flight
     link_length: int | None = None  # characters of a link that leads through us; None: links go as they are
 

@@ -39,6 +39,7 @@ class Happening:
     wish: str | None = None
     press: Press | None = None
     binds: int | None = None
+    hands_over: bool = False  # people are to be shown it
 
 
 async def begin_event(

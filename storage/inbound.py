@@ -14,6 +14,7 @@ from gateways.base import (
     Inbound,
     Moved,
     Pressed,
+    Profile,
     Receipt,
     SharedPhone,
     Subscribed,
@@ -32,7 +33,7 @@ from storage.opting import EVERYWHERE, OptOut, Revoked, end_opt_outs, opt_out, s
 from storage.orders import open_order
 from storage.reactions import Pressing, count_press, left_because_of
 from storage.receipts import TakenReceipt, take_receipts
-from storage.schema import Instant, addresses, clients, deliveries, steps, subscriptions
+from storage.schema import Instant, addresses, clients, deliveries, notices, steps, subscriptions
 from storage.watermarks import TakenWatermark, take_watermarks
 from storage.writer import Writer
 
@@ -127,6 +128,8 @@ async def _note(connection: AsyncConnection, work: _Work, happening: Happening) 
     if event_id is None:
         return Noted(is_repeat=True)
     address = await _whose(connection, work, happening)
+    if happening.hands_over and isinstance(happening.inbound, Wrote):
+        await _hand_over(connection, work.taken, happening.inbound, address)
     if address is None:
         return Noted()
     await finish_event(connection, event_id, address)
@@ -134,6 +137,17 @@ async def _note(connection: AsyncConnection, work: _Work, happening: Happening) 
     await _see(connection, work.taken.channel, happening.inbound, address)
     await keep_in_step(connection, [address.client_id])
     return noted
+
+
+async def _hand_over(connection: AsyncConnection, taken: Taken, wrote: Wrote, known: Known | None) -> None:
+    """A notice for people, in the transaction that keeps the event."""
+    client_id = known.client_id if known is not None else None
+    card = (await connection.execute(select(clients).where(clients.c.id == client_id))).one_or_none()
+    name = None if card is None else card.name or full_name(Profile(card.first_name, card.last_name))
+    details = {"client": client_id, "name": name, "channel": taken.channel, "text": wrote.text, "what": wrote.what}
+    await connection.execute(
+        insert(connection, notices).values(kind="client_wrote", details=details, created_at=taken.received_at)
+    )
 
 
 async def _whose(connection: AsyncConnection, work: _Work, happening: Happening) -> Known | None:
@@ -245,12 +259,13 @@ async def _subscribe(connection: AsyncConnection, work: _Work, inbound: Subscrib
 
 
 async def _end_block(connection: AsyncConnection, work: _Work, at: datetime, address: Known) -> None:
-    """The block hid what stood before it: an opt-out stays until the client takes it back. Whom we took for gone is
-    there after all."""
-    if address.status in (AddressStatus.BLOCKED, AddressStatus.GONE):
+    """The block hid what stood before it: an opt-out stays until the client takes it back. Whom we took for gone, or
+    the platform for not subscribed, is there after all."""
+    if address.status is not AddressStatus.ENABLED:
         out = await stands(connection, address.client_id, work.taken.channel, EVERYWHERE)
         status = AddressStatus.UNSUBSCRIBED if out else AddressStatus.ENABLED
-        await _set_status(connection, address, status, None, at)
+        if status is not address.status:
+            await _set_status(connection, address, status, None, at)
 
 
 async def _come_back(connection: AsyncConnection, work: _Work, at: datetime, address: Known) -> Noted:

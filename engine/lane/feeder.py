@@ -180,7 +180,7 @@ class Feeder:
 
     async def _needs_upload(self, step: LaneStep) -> bool:
         for part in step.parts:
-            if part.media and self._media is not None and await self._media.needs_upload(part):
+            if (part.media or part.cards) and self._media is not None and await self._media.needs_upload(part):
                 return True
         return False
 

@@ -197,7 +197,6 @@ WRONG: list[tuple[str, int | None, str]] = [
     ('[prices]\n"whatsapp.marketing" = "0.06 EUR"', 1, f"[prices] {NOT_YET}"),
     (f'{OWNER}slack = "U1"', 4, f"slack in [[people]] {NOT_YET}"),
     ('[[bots]]\nkind = "slack"\ntoken = "x"', 2, "an admin bot on Slack is planned and not built yet."),
-    ("[app]\ninbox = true", 2, f"inbox = true in [app] {NOT_YET}"),
     ('[app]\nlocale = "uk"', 2, 'locale in [app]: only "en" is built yet.'),
     (
         '[[channels]]\nid = "mail"\nkind = "email"',

@@ -79,6 +79,7 @@ class World:
     changed: list[str] = field(default_factory=list)
     payloads: StartPayloads = field(default_factory=lambda: StartPayloads(b"of the tests"))
     keys: int = 0
+    hands_over: bool = False
 
     def __post_init__(self) -> None:
         gateways: Any = {SHOP: self.gateway}
@@ -91,6 +92,7 @@ class World:
             broken=self.break_channel,
             templates_changed=self.changed.append,
             payloads=self.payloads,
+            hands_over=self.hands_over,
         )
 
     async def break_channel(self, channel: str, words: str) -> None:

@@ -9,10 +9,12 @@ from sqlalchemy import insert, update
 from engine.audience import read_audience
 from engine.opt_out_words import LANGUAGES, Wish, read_wish
 from gateways.base import AddressStatus, Moved, Receipt, ReceiptState, SharedPhone, Wrote
+from storage.addresses import AddressChange, change_addresses
 from storage.audiences import Audience
 from storage.receipts import apply_early_receipts
 from storage.records import Actor
 from storage.schema import deliveries, events, opt_outs, parts, receipts, subscriptions
+from storage.store import Store
 from tests.engine.hearing import SHOP, World
 from tests.storage.people import NOW, add, card_of
 
@@ -64,6 +66,31 @@ async def test_words_are_kept_and_the_client_was_seen(world: World) -> None:
     assert (card.last_seen_at, card.addresses[0].last_wrote_at) == (world.clock.now(), world.clock.now())
     found = await world.all(events.c.type, events.c.details)
     assert found[-1] == ("wrote", {"text": "Where is my order?", "what": "text"})
+
+
+async def test_what_a_client_writes_is_handed_over_once_where_people_want_it(store: Store) -> None:
+    world = World(store, hands_over=True)
+    await world.hear(world.start())
+    words = world.wrote("Where is my order?")
+    await world.hear(words)
+    await world.hear(words, world.wrote("STOP"))
+    (told,) = await store.mailings.untold()
+    assert told.kind == "client_wrote"
+    assert (told.details["text"], told.details["channel"]) == ("Where is my order?", SHOP)
+    assert told.details["client"] == (await card_of(store, "7")).id
+
+
+async def test_who_writes_again_is_there_unless_they_opted_out(world: World) -> None:
+    await world.hear(world.start())
+    (address,) = (await card_of(world.store, "7")).addresses
+    refused = AddressChange(address.id, AddressStatus.UNSUBSCRIBED, "901", world.clock.now())
+    async with world.store.database.writing() as connection:
+        await change_addresses(connection, [refused])
+    await world.hear(world.wrote("I am here", begins=True))
+    assert await world.status() is AddressStatus.ENABLED
+    await world.hear(world.wrote("STOP"))
+    await world.hear(world.wrote("Where is my order?", begins=True))
+    assert await world.status() is AddressStatus.UNSUBSCRIBED
 
 
 async def test_an_erased_client_who_starts_begins_anew(world: World) -> None:
