@@ -21,7 +21,8 @@ from gateways.base import Accepted, Capabilities, Gateway, GatewayError, Outgoin
 from gateways.config import Context
 from gateways.registry import config_model
 from gateways.telegram.capabilities import TELEGRAM
-from storage.mailings import Audited, Move
+from storage.audit import Audited
+from storage.mailings import Move
 from storage.migrate import upgrade
 from storage.records import ENGINE, Draft, Routing, Status
 from storage.schema import addresses, clients

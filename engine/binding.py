@@ -59,7 +59,7 @@ async def binding_links(
 ) -> Mapping[str, str]:
     """The client's own link to each channel where the client has no address yet. Raises NotFound."""
     card = await store.clients.get(client_id)
-    states = await store.mailings.channel_states()
+    states = await store.channel_states.all()
     on = {address.channel for address in card.addresses}
     return {
         channel: state.link + settings.able.start_link.replace("{payload}", payloads.make(card.id))

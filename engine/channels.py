@@ -12,7 +12,8 @@ from engine.quota import quota_at
 from engine.settings import ChannelSettings, EngineSettings
 from gateways.base import ChannelBroken, Gateway, GatewayError
 from storage import settling
-from storage.mailings import NewNotice
+from storage.audit import NewNotice
+from storage.channel_states import MENDED, told_of
 from storage.store import Store
 
 log = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ class Channels:
 
     async def open(self, run_id: int, report: LaneReport, tasks: asyncio.TaskGroup) -> None:
         """Build the lanes of this run and set them going; each asks its platform first who we are."""
-        states = await self._store.mailings.channel_states()
+        states = await self._store.channel_states.all()
         for channel, gateway in self._gateways.items():
             lane = self._build(self._settings.channels[channel], gateway, run_id, report)
             state = states.get(channel)
@@ -76,7 +77,7 @@ class Channels:
         """A person has mended a channel, in this process or another: its lane starts again."""
         if not any(lane.state.broken for lane in self.lanes.values()):
             return
-        states = await self._store.mailings.channel_states()
+        states = await self._store.channel_states.all()
         for channel, lane in self.lanes.items():
             state = states.get(channel)
             if lane.state.broken is not None and (state is None or state.broken_at is None):
@@ -104,16 +105,16 @@ class Channels:
 
     async def broken(self, channel: str, words: str) -> None:
         now = self._clock.now()
-        await self._store.mailings.set_channel(channel, {"broken_at": now, "reason": words})
+        await self._store.channel_states.set(channel, {"broken_at": now, "reason": words})
         await self._store.mailings.notify(NewNotice("channel_broken", now, None, {"channel": channel, "words": words}))
         self._nudge()
 
     async def down(self, channel: str, since: datetime | None) -> None:
-        await self._store.mailings.set_channel(channel, {"down_since": since})
+        await self._store.channel_states.set(channel, {"down_since": since})
         log.warning("a platform is away" if since else "a platform is back", extra={"channel": channel})
 
     async def throttled(self, channel: str, until: datetime) -> None:
-        await self._store.mailings.set_channel(channel, {"throttled_until": until})
+        await self._store.channel_states.set(channel, {"throttled_until": until})
 
     # --- inside ---
 
@@ -166,6 +167,4 @@ class Channels:
             log.warning("a platform does not answer", extra={"channel": channel, "code": error.code})
         else:
             lane.mend()
-            values = {"account_id": account.external_id, "account_name": account.name, "link": account.link}
-            mended = {"broken_at": None, "reason": None, "down_since": None}
-            await self._store.mailings.set_channel(channel, values | mended)
+            await self._store.channel_states.set(channel, {**told_of(account, self._clock.now()), **MENDED})

@@ -209,7 +209,7 @@ class Checker:
     async def quota_left(self, channel: str) -> int | None:
         """How many messages the channel's quota still gives, of today or of its package; None where it has none."""
         quota = quota_at(self.channel(channel), self._clock.now(), self._settings.timezone)
-        return None if quota is None else await self._store.mailings.quota_left(channel, quota)
+        return None if quota is None else await self._store.channel_states.quota_left(channel, quota)
 
     async def require_quota(self, channels: Collection[str]) -> None:
         """Raises Refused for a channel whose quota gives nothing now."""

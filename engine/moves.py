@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.clock import Clock
-from storage.mailings import Audited, Move, NewNotice
+from storage.audit import Audited, NewNotice
+from storage.mailings import Move
 from storage.records import ENGINE, Actor, Status
 from storage.store import Store
 

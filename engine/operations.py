@@ -15,8 +15,9 @@ from engine.statistics import render_figures, revenue_in
 from gateways.base import Account, AddressGone, ChannelBroken, GatewayError
 from gateways.message import content_hash
 from storage import settling
+from storage.audit import Audited
 from storage.deliveries import DeliveryRow
-from storage.mailings import Audited, Move, Moved, plain_mailing, plain_step
+from storage.mailings import Move, Moved, plain_mailing, plain_step
 from storage.records import Actor, ClientCard, DeliveryState, Draft, Mailing, Notice, Status
 from storage.store import Store
 
@@ -304,7 +305,7 @@ class Operations:
         if not 0 < amount <= 1_000_000_000:
             raise Invalid(_("A package is topped up by a number above 0."))
         await self.checker.package_left(channel)
-        return await self.store.mailings.top_up(channel, amount, self._audited(by, "topup", subject=channel))
+        return await self.store.channel_states.top_up(channel, amount, self._audited(by, "topup", subject=channel))
 
     # --- statistics ---
 
@@ -315,7 +316,7 @@ class Operations:
             mailing,
             (await self.store.deliveries.counters([mailing.step_id]))[mailing.step_id],
             settings=self.settings,
-            states=await self.store.mailings.channel_states(),
+            states=await self.store.channel_states.all(),
             stopped=await self.stopped() is not None,
             at=self._clock.now(),
         )
@@ -440,7 +441,7 @@ class Operations:
 
     async def _mend(self, channels: Collection[str], by: Actor) -> list[Refused]:
         """Ask the platforms of broken channels again; those that are mended start, the others say why not."""
-        states = await self.store.mailings.channel_states()
+        states = await self.store.channel_states.all()
         still: list[Refused] = []
         for channel in channels:
             state = states.get(channel)
@@ -457,7 +458,7 @@ class Operations:
                 still.append(Refused(sentence, channel=channel, words=words))
             else:
                 audited = self._audited(by, "mend", subject=channel)
-                await self.store.mailings.set_channel(channel, {"broken_at": None, "reason": None}, audited)
+                await self.store.channel_states.set(channel, {"broken_at": None, "reason": None}, audited)
         return still
 
     async def _channels_to_go(self, mailing: Mailing) -> Collection[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from engine.settings import EngineSettings
 from gateways.base import ReceiptState
-from storage.mailings import ChannelState
+from storage.channel_states import ChannelState
 from storage.money import from_ten_thousandths
 from storage.records import Mailing, Status
 

@@ -10,13 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateways.message import plain, read_message
 from storage import database as db
+from storage.audit import Audited, NewNotice, write_audit, write_notice
 from storage.database import Database
-from storage.quotas import DayQuota, PackageQuota, quota_left
 from storage.records import Actor, Draft, Mailing, Notice, OnUnknown, Routing, Status
 from storage.schema import (
     audit,
     cards,
-    channel_states,
     counters,
     deliveries,
     links,
@@ -26,26 +25,6 @@ from storage.schema import (
     steps,
 )
 from storage.writer import Writer
-
-
-@dataclass(frozen=True, slots=True)
-class Audited:
-    """Who did what when, written in the transaction that does it."""
-
-    at: datetime
-    actor: Actor
-    verb: str
-    mailing_id: int | None = None
-    subject: str | None = None
-    details: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class NewNotice:
-    kind: str
-    at: datetime
-    actor: Actor | None = None  # whom it is for; None: every owner
-    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,21 +62,6 @@ class ActiveStep:
     planned_all: bool
     launched_by: Actor | None
     name: str
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelState:
-    channel: str
-    account_id: str | None = None
-    account_name: str | None = None
-    link: str | None = None
-    broken_at: datetime | None = None
-    reason: str | None = None
-    down_since: datetime | None = None
-    throttled_until: datetime | None = None
-    package_left: int | None = None
-    sent_on: str | None = None
-    sent_that_day: int = 0
 
 
 class Mailings:
@@ -178,7 +142,7 @@ class Mailings:
                 for row in await connection.execute(statement)
             ]
 
-    # --- the kill switch, channels ---
+    # --- the kill switch ---
 
     async def stopped_by(self) -> Actor | None:
         """Who pressed the kill switch, while it is on."""
@@ -189,36 +153,6 @@ class Mailings:
     async def switch(self, on: bool, audited: Audited) -> bool:
         """Set the kill switch; False when it already stood so."""
         return await self._writer.write(_switch, (on, audited))
-
-    async def channel_states(self) -> Mapping[str, ChannelState]:
-        async with self._database.read() as connection:
-            return {
-                row.channel: ChannelState(
-                    channel=row.channel,
-                    account_id=row.account_id,
-                    account_name=row.account_name,
-                    link=row.link,
-                    broken_at=row.broken_at,
-                    reason=row.reason,
-                    down_since=row.down_since,
-                    throttled_until=row.throttled_until,
-                    package_left=row.package_left,
-                    sent_on=row.sent_on,
-                    sent_that_day=row.sent_that_day,
-                )
-                for row in await connection.execute(select(channel_states))
-            }
-
-    async def set_channel(self, channel: str, values: Mapping[str, Any], audited: Audited | None = None) -> None:
-        await self._writer.write(_set_channel, (channel, values, audited))
-
-    async def top_up(self, channel: str, amount: int, audited: Audited) -> int:
-        """Add to the package's balance; what it is now."""
-        return await self._writer.write(_top_up, (channel, amount, audited))
-
-    async def quota_left(self, channel: str, quota: DayQuota | PackageQuota) -> int:
-        """How many messages a channel's quota still gives; a new day or package begins with its own number."""
-        return await self._writer.write(_quota_left, (channel, quota))
 
     # --- statistics ---
 
@@ -313,7 +247,7 @@ async def _create(connection: AsyncConnection, values: Sequence[tuple[Draft, Aud
         await connection.execute(
             insert(steps).values(mailing_id=mailing_id, number=1, status=Status.DRAFT.value, **plain_step(draft))
         )
-        await _write_audit(connection, audited, mailing_id)
+        await write_audit(connection, audited, mailing_id)
         ids.append(mailing_id)
     return ids
 
@@ -349,9 +283,9 @@ async def _move_one(connection: AsyncConnection, move: Move) -> Moved:
         return Moved(False, Status(now.status), now.revision) if now is not None else Moved(False, None)
     if move.mailing_values:
         await connection.execute(update(mailings).where(mailings.c.id == move.mailing_id).values(**move.mailing_values))
-    await _write_audit(connection, move.audited, move.mailing_id)
+    await write_audit(connection, move.audited, move.mailing_id)
     if move.notice is not None:
-        await _write_notice(connection, move.notice, move.mailing_id)
+        await write_notice(connection, move.notice, move.mailing_id)
     return Moved(True, Status(moved.status), moved.revision)
 
 
@@ -381,7 +315,7 @@ async def _delete_draft(connection: AsyncConnection, values: Sequence[tuple[int,
         await connection.execute(delete(cards).where(cards.c.mailing_id == mailing_id))
         await connection.execute(delete(steps).where(steps.c.mailing_id == mailing_id))
         await connection.execute(delete(mailings).where(mailings.c.id == mailing_id))
-        await _write_audit(connection, audited, mailing_id)
+        await write_audit(connection, audited, mailing_id)
         deleted.append(True)
     return deleted
 
@@ -398,50 +332,13 @@ async def _switch(connection: AsyncConnection, values: Sequence[tuple[bool, Audi
                 .values(name="stopped", **row)
                 .on_conflict_do_update(index_elements=["name"], set_=row)
             )
-            await _write_audit(connection, audited, None)
+            await write_audit(connection, audited, None)
     return changed
-
-
-async def _set_channel(
-    connection: AsyncConnection, values: Sequence[tuple[str, Mapping[str, Any], Audited | None]]
-) -> Sequence[None]:
-    for channel, fields, audited in values:
-        await connection.execute(
-            db.insert(connection, channel_states)
-            .values(channel=channel, **fields)
-            .on_conflict_do_update(index_elements=["channel"], set_=dict(fields))
-        )
-        if audited is not None:
-            await _write_audit(connection, audited, None)
-    return [None for _ in values]
-
-
-async def _top_up(connection: AsyncConnection, values: Sequence[tuple[str, int, Audited]]) -> Sequence[int]:
-    balances = []
-    for channel, amount, audited in values:
-        balance = func.coalesce(channel_states.c.package_left, 0) + amount
-        left: int = (
-            await connection.execute(
-                db.insert(connection, channel_states)
-                .values(channel=channel, package_left=amount)
-                .on_conflict_do_update(index_elements=["channel"], set_={"package_left": balance})
-                .returning(channel_states.c.package_left)
-            )
-        ).scalar_one()
-        await _write_audit(connection, audited, None)
-        balances.append(left)
-    return balances
-
-
-async def _quota_left(
-    connection: AsyncConnection, values: Sequence[tuple[str, DayQuota | PackageQuota]]
-) -> Sequence[int]:
-    return [await quota_left(connection, channel, quota) for channel, quota in values]
 
 
 async def _notify(connection: AsyncConnection, values: Sequence[tuple[NewNotice, int | None]]) -> Sequence[None]:
     for notice, mailing_id in values:
-        await _write_notice(connection, notice, mailing_id)
+        await write_notice(connection, notice, mailing_id)
     return [None for _ in values]
 
 
@@ -453,33 +350,8 @@ async def _mark_told(connection: AsyncConnection, values: Sequence[tuple[int, da
 
 async def _note(connection: AsyncConnection, values: Sequence[Audited]) -> Sequence[None]:
     for audited in values:
-        await _write_audit(connection, audited, audited.mailing_id)
+        await write_audit(connection, audited, audited.mailing_id)
     return [None for _ in values]
-
-
-async def _write_audit(connection: AsyncConnection, audited: Audited, mailing_id: int | None) -> None:
-    await connection.execute(
-        insert(audit).values(
-            at=audited.at,
-            actor=str(audited.actor),
-            verb=audited.verb,
-            mailing_id=mailing_id,
-            subject=audited.subject,
-            details=dict(audited.details),
-        )
-    )
-
-
-async def _write_notice(connection: AsyncConnection, notice: NewNotice, mailing_id: int | None) -> None:
-    await connection.execute(
-        insert(notices).values(
-            mailing_id=mailing_id,
-            kind=notice.kind,
-            actor=str(notice.actor) if notice.actor else None,
-            details=dict(notice.details),
-            created_at=notice.at,
-        )
-    )
 
 
 def _select_mailings() -> Select[Any]:

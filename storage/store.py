@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from storage.attributes import Attributes
+from storage.channel_states import ChannelStates
 from storage.clients import Clients
 from storage.conversations import Conversations
 from storage.database import Database
@@ -35,6 +36,7 @@ class Store:
     segments: Segments
     inbound: InboundStore
     mailings: Mailings
+    channel_states: ChannelStates
     deliveries: Deliveries
     runs: Runs
     conversations: Conversations
@@ -62,6 +64,7 @@ async def open_store(url: str, *, data_dir: Path, secret: bytes) -> AsyncIterato
         segments=Segments(database, writer),
         inbound=InboundStore(database, writer, secret),
         mailings=Mailings(database, writer),
+        channel_states=ChannelStates(database, writer),
         deliveries=Deliveries(database),
         runs=Runs(database, writer),
         conversations=Conversations(database, writer),

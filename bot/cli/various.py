@@ -59,7 +59,7 @@ def list_channels(context: typer.Context) -> None:
 
     async def work() -> list[dict[str, Any]]:
         async with desk_of(options) as desk:
-            states = await desk.store.mailings.channel_states()
+            states = await desk.store.channel_states.all()
             left = {
                 channel.id: await desk.operations.checker.quota_left(channel.id) for channel in desk.config.channels
             }

@@ -27,7 +27,7 @@ _MAX_TOPUP = 1_000_000_000
 
 async def open_channels(talk: Talk, *_args: str) -> Screens:
     t = talk.t
-    states = await talk.store.mailings.channel_states()
+    states = await talk.store.channel_states.all()
     told = [_line(talk, channel, states.get(channel.id)) for channel in talk.settings.channels.values()]
     stopped = await talk.operations.stopped()
     text = paragraphs(

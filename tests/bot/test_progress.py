@@ -9,8 +9,8 @@ from bot.dialogs.talk import House
 from bot.progress import LiveCards
 from bot.screens import Busy, Screen, Unreachable
 from gateways.markup import read_html
+from storage.audit import NewNotice
 from storage.counters import add_counters
-from storage.mailings import NewNotice
 from storage.records import Actor, Role, Status
 from storage.schema import steps
 from tests.bot.chat import PEOPLE, Chat
@@ -215,3 +215,12 @@ async def test_what_nobody_launched_from_a_chat_is_told_to_the_owners(shop: Desk
     await cards_on(shop, wall).tick()
     assert [chat for chat, _text in wall.shown] == ["1002", "1002"]
     assert "Channel tg-shop is broken.\n\nWhy: Unauthorized" in wall.shown[1][1]
+
+
+async def test_what_a_client_writes_is_handed_over_to_the_team(shop: Desk) -> None:
+    details = {"client": 1, "name": "Ann <b>", "channel": "tg-shop", "text": "Is it <open>?", "what": "text"}
+    await shop.store.mailings.notify(NewNotice("client_wrote", shop.clock.now(), None, details))
+    wall = Wall()
+    await cards_on(shop, wall, team_chats={"telegram": "-100200"}).tick()
+    assert [chat for chat, _text in wall.shown] == ["-100200"]
+    assert "✉ Ann <b>, tg-shop:\n\nIs it <open>?" in wall.shown[0][1]

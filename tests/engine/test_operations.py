@@ -166,14 +166,14 @@ async def test_resuming_asks_a_broken_channel_first(shop: Shop) -> None:
     await shop.operations.launch(mailing, OPERATOR)
     await shop.plan(mailing)
     await shop.operations.pause(mailing, OPERATOR)
-    await shop.store.mailings.set_channel("tg-shop", {"broken_at": shop.clock.now(), "reason": "Unauthorized"})
+    await shop.store.channel_states.set("tg-shop", {"broken_at": shop.clock.now(), "reason": "Unauthorized"})
     shop.platform = ChannelBroken("Unauthorized")
     with pytest.raises(Refused, match="tg-shop is still broken: Unauthorized"):
         await shop.operations.resume(mailing, OPERATOR)
     assert await shop.status(mailing) is Status.PAUSED
     shop.platform = Account("555", "shop")
     await shop.operations.resume(mailing, OPERATOR)
-    assert (await shop.store.mailings.channel_states())["tg-shop"].broken_at is None
+    assert (await shop.store.channel_states.all())["tg-shop"].broken_at is None
 
 
 async def test_a_package_is_checked_before_the_start_and_topped_up(store: Store, tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ async def test_a_days_quota_interrupts_at_its_end_and_the_next_day_goes_on(tmp_p
         assert (figures["status"], figures["reason"]) == ("interrupted", "the quota of tg-shop is used up")
         assert (figures["sent"], figures["waiting"]) == (60, 40)
         assert len(made.simulator.accepted_at(TOKEN)) == 60
-        await made.desk.store.mailings.set_channel("tg-shop", {"sent_on": "2020-01-01"})
+        await made.desk.store.channel_states.set("tg-shop", {"sent_on": "2020-01-01"})
         await made.cli("mailing", "resume", str(mailing))
         assert (await made.until_status(mailing, "sent"))["sent"] == 100
 
@@ -181,7 +181,7 @@ async def test_a_package_is_checked_before_the_start_and_topped_up(storage_url: 
         await made.cli("channels", "topup", "tg-shop", "50")
         second = await made.create("Second", speed=20.0)
         await made.until_sent(second, 5)
-        await made.desk.store.mailings.set_channel("tg-shop", {"package_left": 10})
+        await made.desk.store.channel_states.set("tg-shop", {"package_left": 10})
         figures = await made.until_status(second, "interrupted", "sent")
         assert figures["reason"] == "the quota of tg-shop is used up"
         await made.cli("channels", "topup", "tg-shop", "200")
