@@ -131,7 +131,8 @@ class Applying:
         part, external_id = self._reached.parts.get(told.part), told.receipt.external_id
         if part is None:
             _id, attempt, position = told.part
-            part = ReachedPart(attempt, position, told.channel, None, told.receipt.occurred_at, is_new=True)
+            at = told.receipt.occurred_at
+            part = ReachedPart(attempt, position, told.channel, None, accepted_at=at, is_new=True)
             self._reached.parts[told.part] = part
         if part.external_id is None and external_id:
             part.external_id, part.is_changed = external_id, True
