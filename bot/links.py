@@ -159,7 +159,7 @@ class LeavePage:
             t,
             heading=t.plain("Unsubscribe from {name}?", name=self._house.name),
             words=t.plain(
-                "You will get no more messages of {name} on {messenger}.",
+                "You will get no more messages from {name} on {messenger}.",
                 name=self._house.name,
                 messenger=self._messenger(reader),
             ),
