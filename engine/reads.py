@@ -66,13 +66,15 @@ class ReadPolling:
         now, behind = self._clock.now(), False
         steps = await self._unread.fresh_steps(channel, min(asked_to.values()))
         for after_s in AFTER_S:
-            begin, due = asked_to[after_s], now - timedelta(seconds=after_s)
-            end = min(due, begin + SLICE)
-            if end <= begin:
+            due = now - timedelta(seconds=after_s)
+            first = await self._unread.first_end(steps, Span(asked_to[after_s], due))
+            if first is None:
+                asked_to[after_s] = max(asked_to[after_s], due)
                 continue
-            await self._ask(channel, gateway, await self._unread.addresses(channel, steps, Span(begin, end)))
-            asked_to[after_s] = end
-            behind = behind or end < due
+            span = Span(asked_to[after_s], min(due, first + SLICE))
+            await self._ask(channel, gateway, await self._unread.addresses(channel, steps, span))
+            asked_to[after_s] = span.end
+            behind = behind or span.end < due
         return behind
 
     async def _ask(self, channel: str, gateway: PollsReads, addresses: Sequence[str]) -> None:

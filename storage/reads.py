@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.database import Database
@@ -43,6 +43,23 @@ class Unread:
         async with self._database.read() as connection:
             return list(await connection.scalars(wanted.order_by(steps.c.id)))
 
+    async def first_end(self, step_ids: Sequence[int], span: Span) -> datetime | None:
+        """When the first of those ended in the span whom these steps reached, on whatever channel, and who have not
+        read it; None: there is nobody."""
+        ends: list[datetime] = []
+        async with self._database.read() as connection:
+            for step_id in step_ids:
+                for state in _UNREAD:
+                    first = select(func.min(deliveries.c.finished_at)).where(
+                        *_in_state(step_id, state),
+                        deliveries.c.finished_at > span.begin,
+                        deliveries.c.finished_at <= span.end,
+                    )
+                    found = await connection.scalar(first)
+                    if found is not None:
+                        ends.append(found)
+        return min(ends, default=None)
+
     async def addresses(self, channel: str, step_ids: Sequence[int], span: Span) -> Sequence[str]:
         """Those whom these steps reached in the span and who have not read it, each once."""
         found: dict[str, None] = {}
@@ -65,9 +82,7 @@ async def _of_step(
                 select(deliveries.c.finished_at, deliveries.c.id, deliveries.c.channel, addresses.c.external_id)
                 .join(addresses, addresses.c.id == deliveries.c.address_id)
                 .where(
-                    deliveries.c.step_id == step_id,
-                    deliveries.c.state == state.value,
-                    deliveries.c.reason.is_(None),
+                    *_in_state(step_id, state),
                     deliveries.c.finished_at >= after,
                     or_(
                         deliveries.c.finished_at > after,
@@ -85,3 +100,8 @@ async def _of_step(
         if len(rows) < _PAGE:
             return
         after, last_id = rows[-1].finished_at, rows[-1].id
+
+
+def _in_state(step_id: int, state: DeliveryState) -> tuple[ColumnElement[bool], ...]:
+    """As the index by outcome begins."""
+    return deliveries.c.step_id == step_id, deliveries.c.state == state.value, deliveries.c.reason.is_(None)
