@@ -192,6 +192,7 @@ class Api:
             folder=None,
             media=desk.media,
             channels=desk.settings.channels,
+            kinds=desk.settings.kinds,
             known_fields=await desk.store.clients.known_fields(),
             at=desk.clock.now(),
             timezone=desk.settings.timezone,

@@ -103,6 +103,7 @@ def engine_settings(config: Config) -> EngineSettings:
     return EngineSettings(
         channels={channel.id: _channel_settings(config, channel) for channel in config.channels},
         data_dir=config.data_dir,
+        kinds=registry.KINDS,
         timezone=config.app.timezone,
         tries=config.sending.tries,
         interrupt_at=InterruptAt(limits.failed_share, limits.after, limits.gone_share),

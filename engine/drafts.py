@@ -22,7 +22,6 @@ from engine.template_parts import check_template
 from gateways.message import Carousel, InvalidMessage, Location, Message, plain, read_message
 from storage.records import Draft, OnUnknown, Routing
 
-KINDS = ("telegram", "viber", "facebook", "vk", "whatsapp", "sms", "email", "webpush", "log")
 MAX_NAME = 200  # characters
 MIN_SPEED, MAX_SPEED = 1.0, 25.0  # messages/second per channel
 _MAX_BYTES = 1_000_000
@@ -35,6 +34,7 @@ def read_mailing_file(
     *,
     media: Media,
     channels: Mapping[str, ChannelSettings],
+    kinds: Collection[str],
     known_fields: Collection[str] | None = None,
     at: datetime | None = None,
     timezone: str = "UTC",
@@ -54,6 +54,7 @@ def read_mailing_file(
         folder=path.parent,
         media=media,
         channels=channels,
+        kinds=kinds,
         known_fields=known_fields,
         at=at,
         timezone=timezone,
@@ -66,6 +67,7 @@ def read_mailing(
     folder: Path | None,
     media: Media,
     channels: Mapping[str, ChannelSettings],
+    kinds: Collection[str],
     known_fields: Collection[str] | None = None,
     at: datetime | None = None,
     timezone: str = "UTC",
@@ -87,7 +89,7 @@ def read_mailing(
     audience = _table(fields, "audience")
     read_audience(audience, known_fields)
     zone = _read_zone(fields)
-    message = _read_message(fields, known_fields)
+    message = _read_message(fields, kinds, known_fields)
     draft = Draft(
         name=_read_name(fields),
         message=message,
@@ -198,11 +200,11 @@ def _read_start(fields: Mapping[str, Any], zone: str | None, at: datetime | None
     return start.strip()
 
 
-def _read_message(fields: Mapping[str, Any], known_fields: Collection[str] | None) -> Message:
+def _read_message(fields: Mapping[str, Any], kinds: Collection[str], known_fields: Collection[str] | None) -> Message:
     data = fields.get("message")
     if not isinstance(data, Mapping):
         raise Invalid(_("A mailing needs a message: a table with text, pictures, buttons …"))
-    _check_kinds(data)
+    _check_kinds(data, kinds)
     try:
         message = read_message(data)
     except InvalidMessage as error:
@@ -213,14 +215,14 @@ def _read_message(fields: Mapping[str, Any], known_fields: Collection[str] | Non
     return message
 
 
-def _check_kinds(data: Mapping[str, Any]) -> None:
+def _check_kinds(data: Mapping[str, Any], known: Collection[str]) -> None:
     kinds, only = data.get("for", []), data.get("only", {})
     if not isinstance(kinds, list) or not isinstance(only, Mapping) or not isinstance(data.get("elements", []), list):
         raise Invalid(_("In a message, elements and for are lists and only is a table by kind of messenger."))
     for kind in (*kinds, *only):
-        if kind not in KINDS:
+        if kind not in known:
             near = _("There is no kind of messenger “{name}”; did you mean “{near}”?")
-            raise _unknown(near, _("There is no kind of messenger “{name}”; there are: {known}."), str(kind), KINDS)
+            raise _unknown(near, _("There is no kind of messenger “{name}”; there are: {known}."), str(kind), known)
 
 
 def _check_texts(message: Message, fields: Fields) -> None:

@@ -53,6 +53,7 @@ class InterruptAt:
 class EngineSettings:
     channels: Mapping[str, ChannelSettings]
     data_dir: Path
+    kinds: tuple[str, ...] = ()  # of messengers, that a message may name
     timezone: str = "UTC"
     tries: int = 3
     interrupt_at: InterruptAt = field(default_factory=InterruptAt)

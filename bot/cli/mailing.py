@@ -35,6 +35,7 @@ def create(
                 source,
                 media=desk.media,
                 channels=desk.settings.channels,
+                kinds=desk.settings.kinds,
                 known_fields=await desk.store.clients.known_fields(),
                 at=desk.clock.now(),
                 timezone=desk.settings.timezone,

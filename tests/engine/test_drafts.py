@@ -18,6 +18,7 @@ from gateways.telegram.capabilities import TELEGRAM
 from storage.records import Draft, OnUnknown, Routing
 
 NOON = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
+KINDS = ("telegram", "viber", "facebook", "whatsapp", "sms")
 CHANNELS = {
     "tg-shop": ChannelSettings("tg-shop", TELEGRAM),
     "tg-slow": ChannelSettings("tg-slow", TELEGRAM, rate=10.0, max_rate=10.0),
@@ -69,7 +70,14 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def read(folder: Path, media: Media) -> Read:
     def read(data: Any, **changes: Any) -> Draft:
-        given = {"folder": folder, "media": media, "channels": CHANNELS, "known_fields": FIELDS, "at": NOON}
+        given = {
+            "folder": folder,
+            "media": media,
+            "channels": CHANNELS,
+            "kinds": KINDS,
+            "known_fields": FIELDS,
+            "at": NOON,
+        }
         return read_mailing(data, **{**given, **changes})
 
     return read
@@ -82,7 +90,9 @@ def mailing(**fields: Any) -> dict[str, Any]:
 
 def read_text(text: str, folder: Path, media: Media) -> Draft:
     (folder / "spring.toml").write_text(text, encoding="utf-8")
-    return read_mailing_file(folder / "spring.toml", media=media, channels=CHANNELS, known_fields=FIELDS, at=NOON)
+    return read_mailing_file(
+        folder / "spring.toml", media=media, channels=CHANNELS, kinds=KINDS, known_fields=FIELDS, at=NOON
+    )
 
 
 def test_a_mailing_file_is_read_whole(folder: Path, media: Media) -> None:
@@ -256,9 +266,9 @@ def test_a_past_start_is_no_matter_where_nobody_asks(read: Read) -> None:
 def test_a_file_that_is_no_toml_is_told_by_name(folder: Path, media: Media, content: bytes, words: str) -> None:
     (folder / "spring.toml").write_bytes(content)
     with pytest.raises(Invalid, match=words):
-        read_mailing_file(folder / "spring.toml", media=media, channels=CHANNELS)
+        read_mailing_file(folder / "spring.toml", media=media, channels=CHANNELS, kinds=KINDS)
     with pytest.raises(Invalid, match=r"none\.toml can't be read: No such file"):
-        read_mailing_file(folder / "none.toml", media=media, channels=CHANNELS)
+        read_mailing_file(folder / "none.toml", media=media, channels=CHANNELS, kinds=KINDS)
 
 
 def test_a_mailing_nested_beyond_reason_is_refused(read: Read) -> None:
