@@ -19,7 +19,7 @@ from storage.addresses import AddressChange
 from storage.bulk import Changes, Rows, among, is_among
 from storage.counters import CounterKey, add_counters
 from storage.database import insert, insert_in
-from storage.opting import Revoked, note_statuses
+from storage.opting import Revoked, not_overtaken, note_statuses
 from storage.reached import PartKey, Reached, ReachedDelivery, ReachedPart, Standing
 from storage.records import DeliveryState
 from storage.schema import attempts, deliveries, events, parts, reactions
@@ -106,7 +106,7 @@ class Applying:
         await self._write_deliveries()
         await self._count_both()
         await _EVENTS.insert(self._connection, self._events)
-        revoked = await note_statuses(self._connection, self._statuses) if self._statuses else ()
+        revoked = await note_statuses(self._connection, await not_overtaken(self._connection, self._statuses))
         await add_counters(self._connection, self._deltas)
         return revoked
 

@@ -71,35 +71,40 @@ async def _opt_out(connection: AsyncConnection, value: OptOut) -> Sequence[Revok
 
 
 async def note_statuses(connection: AsyncConnection, changes: Sequence[AddressChange]) -> Sequence[Revoked]:
-    """Note what the platform told of addresses, as `change_addresses`; that a client has left it is kept as an opt-out.
-
-    What the client has done since then stands above."""
-    ids = {change.address_id for change in changes}
-    looked = await connection.execute(
-        select(
-            addresses.c.id,
-            addresses.c.client_id,
-            addresses.c.channel,
-            addresses.c.status,
-            addresses.c.status_at,
-            addresses.c.last_wrote_at,
-        ).where(addresses.c.id.in_(ids), addresses.c.status != AddressStatus.UNSUBSCRIBED.value)
-    )
-    known = {row.id: row for row in looked}
-    fresh = [
-        change
-        for change in changes
-        if (row := known.get(change.address_id)) is not None
-        and change.at >= max(row.status_at, row.last_wrote_at or row.status_at)
-    ]
-    out = {change.address_id: change.at for change in fresh if change.status is AddressStatus.UNSUBSCRIBED}
-    others = [change for change in fresh if change.address_id not in out]
+    """Note what a platform told of addresses, as `change_addresses`; that a client left is kept as an opt-out."""
+    if not changes:
+        return ()
+    out = {change.address_id: change.at for change in changes if change.status is AddressStatus.UNSUBSCRIBED}
+    others = [change for change in changes if change.address_id not in out]
     if others:
         await change_addresses(connection, others)
-    left = [OptOut(known[one].client_id, known[one].channel, "platform", at) for one, at in out.items()]
+    looked = await connection.execute(
+        select(addresses.c.id, addresses.c.client_id, addresses.c.channel, addresses.c.status)
+        .where(addresses.c.id.in_({change.address_id for change in changes}), addresses.c.channel.is_not(None))
+        .order_by(addresses.c.id)
+    )
+    rows = looked.all()
+    left = [
+        OptOut(row.client_id, row.channel, "platform", out[row.id])
+        for row in rows
+        if row.id in out and row.status != AddressStatus.UNSUBSCRIBED
+    ]
     revoked = [address for some in await opt_out(connection, left) for address in some]
-    lost = {change.address_id for change in others if change.status is not AddressStatus.ENABLED}
-    return [*revoked, *(Revoked(known[one].channel, one) for one in sorted(lost))]
+    lost = [row for row in rows if row.id not in out and row.status != AddressStatus.ENABLED]
+    return [*revoked, *(Revoked(row.channel, row.id) for row in lost)]
+
+
+async def not_overtaken(connection: AsyncConnection, changes: Sequence[AddressChange]) -> Sequence[AddressChange]:
+    """Those after which the client has done nothing that says otherwise: what is told late may be true no more."""
+    if not changes:
+        return ()
+    looked = await connection.execute(
+        select(addresses.c.id, addresses.c.status_at, addresses.c.last_wrote_at).where(
+            addresses.c.id.in_({change.address_id for change in changes})
+        )
+    )
+    since = {row.id: max(row.status_at, row.last_wrote_at or row.status_at) for row in looked}
+    return [change for change in changes if change.address_id in since and change.at >= since[change.address_id]]
 
 
 async def _write_audit(connection: AsyncConnection, value: OptOut, by: Actor) -> None:

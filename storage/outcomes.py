@@ -10,9 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.bulk import Rows, among, is_among
 from storage.cascading import further_ways, hand_on, settle_as_sent
-from storage.clients import AddressChange, change_addresses, move_address
+from storage.clients import AddressChange, move_address
 from storage.counters import CounterKey, add_counters, count_end
 from storage.database import insert_in
+from storage.opting import note_statuses
 from storage.quotas import use_quota
 from storage.receipts import apply_early_receipts
 from storage.records import DeliveryState, Outcome
@@ -225,8 +226,7 @@ async def _move_addresses(connection: AsyncConnection, outcomes: Sequence[Outcom
         for outcome in outcomes
         if outcome.address_status is not None
     ]
-    if changes:
-        await change_addresses(connection, changes)
+    await note_statuses(connection, changes)
     for outcome in outcomes:
         if outcome.new_address is not None:
             await move_address(connection, outcome.delivery.address_id, outcome.new_address)
