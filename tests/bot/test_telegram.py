@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from bot.screens import Screen
-from bot.surfaces.telegram.cards import split, texts_of
+from bot.surfaces.splitting import split
+from bot.surfaces.telegram.cards import texts_of
 from bot.surfaces.telegram.events import Sent, read_update, rich_of
 from bot.surfaces.telegram.surface import TelegramSurface
 from engine.clock import SystemClock
