@@ -4,10 +4,11 @@ import asyncio
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from re import sub
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from rich.console import Console
@@ -17,23 +18,22 @@ from bot.app import Demo, Service, running
 from bot.charts import draw_mailing
 from bot.cli.figures import print_figures
 from bot.config import Config, read
-from bot.demo_clients import SHOP, Crowd, unsubscribe_some, write_clients
+from bot.demo_clients import SHOWN, Crowd, write_clients
 from bot.ports import free_port
 from bot.screens import Attachment, Command, Event, Press, Said, Screen
-from bot.surfaces.console.phones import TelegramPhones
+from bot.simulated import FIVE, SHOP, Simulated
+from bot.surfaces.console.phones import ManyPhones, Phones
+from bot.surfaces.console.platform_phones import PlatformPhones
+from bot.surfaces.console.telegram_phones import TelegramPhones
 from bot.watch import watch_mailing
 from engine.imports import import_clients
 from gateways.base import PartKind
 from gateways.simulator.telegram.server import TelegramSimulator
+from storage.records import Actor
 from storage.timelines import Timelines
 
-if TYPE_CHECKING:
-    from gateways.simulator.telegram.bots import SimulatedBot
-
 OWNER = "You"
-SHOP_TOKEN = "1:demo"  # noqa: S105  # of a bot that exists nowhere else
-PHONES = 4
-STOPS_WITHIN_S = 30.0
+READY_WITHIN_S = 30.0
 LINES_SHOWN = 8
 
 MESSAGE = (
@@ -41,6 +41,20 @@ MESSAGE = (
     "The spring sale is on until Sunday: everything for the balcony at <i>half the price</i>."
 )
 BUTTONS = "See the sale - https://acme.test/spring\nTell me more - Tell me more"
+# What a client gets on WhatsApp who has not written for a day.
+OUTSIDE = {
+    "name": "spring_sale",
+    "language": "en",
+    "parameters": ["{{ client.first_name | default('friend') }}"],
+    "buttons": [{"message": "Tell me more"}],
+}
+RECEIPTS: Mapping[str, Mapping[str, float]] = {  # after so many seconds, and up to four times that; others tell nothing
+    "viber": {"delivered": 0.2, "read": 0.9},
+    "facebook": {"delivered": 0.2, "read": 1.1},
+    "vk": {"read": 1.0},
+    "whatsapp": {"sent": 0.05, "delivered": 0.3, "read": 1.0},
+}
+NEVER_READ = 0.3  # of messages
 # What the person does: a command, words (and a picture), or the beginning of a button's label.
 SCRIPT: Sequence[tuple[str, str]] = (
     ("command", "new"),
@@ -49,6 +63,8 @@ SCRIPT: Sequence[tuple[str, str]] = (
     ("say", "Spring sale"),
     ("press", "Add buttons"),
     ("say", BUTTONS),
+    ("template", ""),
+    ("command", "preview"),
     ("press", "Next: audience"),
     ("press", "Next: when and how fast"),
     ("press", "Next: check"),
@@ -60,20 +76,22 @@ async def run_demo(*, clients: int, port: int, speed: float, ends: bool, seed: i
     """Show it; with `ends` return after the mailing, else serve the page until the event is set."""
     out = Console(highlight=False)
     folder = Path(tempfile.mkdtemp(prefix="carillon-demo-"))
-    simulator = TelegramSimulator(seed=seed)
-    shop = simulator.add_bot(SHOP_TOKEN, username="acme_demo_bot", first_name="Acme")
-    await simulator.start()
+    messengers = [make(seed) for make in FIVE]
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(simulator.stop)
-        config = demo_config(folder, simulator.url, free_port(port), speed)
-        write_clients(folder / "clients.csv", shop, count=clients, seed=seed)
+        for messenger in messengers:
+            await messenger.server.start()
+            stack.push_async_callback(messenger.server.stop)
+        config = demo_config(folder, messengers, free_port(port), speed)
+        own_url = str(config.app.public_url)
+        there = write_clients(folder / "clients.csv", messengers, count=clients, seed=seed)
+        few = {channel: who[:SHOWN] for channel, who in there.items()}
         overheard = Overheard()
-        demo = Demo(TelegramPhones(simulator, shop, list(shop.clients)[:PHONES], channel=SHOP), overheard.hear)
+        demo = Demo(phones_of(messengers, few, own_url), overheard.hear)
         service = await stack.enter_async_context(running(config, demo=demo))
-        await _prepare(service, folder, out, shop, clients)
-        out.print(f"The page: http://127.0.0.1:{service.port}/  (everything of this demo lies in {folder})\n")
-        crowd = Crowd(simulator, shop, seed)
+        crowd = Crowd(phones_of(messengers, there, own_url), own_url, seed)
         stack.push_async_callback(crowd.leave)
+        await _prepare(service, folder, out, messengers, crowd)
+        out.print(f"The page: {own_url}/  (everything of this demo lies in {folder})\n")
         crowd.come()
         mailing_id = await _converse(service, overheard, out, folder)
         out.print()
@@ -81,17 +99,20 @@ async def run_demo(*, clients: int, port: int, speed: float, ends: bool, seed: i
         if figures is None:
             return
         await crowd.settle()
+        await _receipts_in(messengers)
         await _tell(service, mailing_id, folder / "mailing.png", out)
         if not ends:
-            out.print(f"\nGo on at http://127.0.0.1:{service.port}/ ; Ctrl-C ends.")
+            out.print(f"\nGo on at {own_url}/ ; Ctrl-C ends.")
             await ended.wait()
 
 
-def demo_config(folder: Path, api_base: str, port: int, speed: float) -> Config:
+def demo_config(folder: Path, messengers: Sequence[Simulated], port: int, speed: float) -> Config:
+    tables = "\n".join(f"{messenger.table}rate = {speed}\n" for messenger in messengers)
     source = f"""
 [app]
-name = "Acme mailings"
+name = "{SHOP} mailings"
 timezone = "Europe/Kyiv"
+public_url = "http://127.0.0.1:{port}"
 
 [web]
 port = {port}
@@ -103,14 +124,20 @@ role = "owner"
 [[bots]]
 kind = "console"
 
-[[channels]]
-id = "{SHOP}"
-kind = "telegram"
-token = "{SHOP_TOKEN}"
-api_base = "{api_base}"
-rate = {speed}
-"""
+{tables}"""
     return read(source, folder / "config.toml", {})
+
+
+def phones_of(messengers: Sequence[Simulated], there: Mapping[str, Sequence[str]], own_url: str) -> ManyPhones:
+    """The phones of these addresses, by channel."""
+    return ManyPhones([_phones_on(messenger, there[messenger.channel], own_url) for messenger in messengers])
+
+
+def _phones_on(messenger: Simulated, addresses: Sequence[str], own_url: str) -> Phones:
+    server, channel = messenger.server, messenger.channel
+    if isinstance(server, TelegramSimulator):
+        return TelegramPhones(server, server.bot(messenger.account), [int(one) for one in addresses], channel=channel)
+    return PlatformPhones(server, messenger.account, addresses, channel=channel, kind=messenger.kind, own_url=own_url)
 
 
 class Overheard:
@@ -131,17 +158,33 @@ class Overheard:
         raise LookupError(f"no button begins with {label!r}")
 
 
-async def _prepare(service: Service, folder: Path, out: Console, shop: "SimulatedBot", clients: int) -> None:
-    """The clients into the storage; some of them have written STOP before."""
-    outcome = await import_clients(service.desk.store, folder / "clients.csv", channels=[SHOP])
-    leaving = unsubscribe_some(shop, seed=clients)
-    async with asyncio.timeout(STOPS_WITHIN_S):
-        while True:
-            count = await service.desk.operations.checker.count_audience({})
-            if count.left_out.get("unsubscribed", 0) >= leaving:
-                break
+async def _prepare(service: Service, folder: Path, out: Console, messengers: Sequence[Simulated], crowd: Crowd) -> None:
+    """The clients into the storage; some of them have written before, STOP among other things."""
+    channels = [messenger.channel for messenger in messengers]
+    outcome = await import_clients(service.desk.store, folder / "clients.csv", channels=channels)
+    async with asyncio.timeout(READY_WITHIN_S):
+        while not service.webhooks.tried:  # noqa: ASYNC110  # it says so in no other way
+            await asyncio.sleep(0.05)
+        leaving = crowd.write_before()
+        await _receipts_in(messengers)
+        while await _unsubscribed(service) < leaving:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
-    out.print(f"{outcome.added:,} sample clients; {leaving} of them have written STOP.")
+    for messenger in messengers:
+        if (receipts := RECEIPTS.get(messenger.kind)) is not None:
+            account = messenger.platform.accounts[messenger.account]
+            account.receipts, account.receipts_vary, account.read_share = dict(receipts), 4.0, 1 - NEVER_READ
+    out.print(f"{outcome.added:,} sample clients on five messengers; {leaving} of them have written STOP.")
+
+
+async def _unsubscribed(service: Service) -> int:
+    count = await service.desk.operations.checker.count_audience({})
+    return count.left_out.get("unsubscribed", 0)
+
+
+async def _receipts_in(messengers: Sequence[Simulated]) -> None:
+    """Until all that the messengers had to tell us has been taken."""
+    others = [messenger.platform for messenger in messengers if messenger.kind != "telegram"]
+    await asyncio.gather(*(platform.hooks.settled() for platform in others))
 
 
 async def _converse(service: Service, overheard: Overheard, out: Console, folder: Path) -> int:
@@ -154,6 +197,9 @@ async def _converse(service: Service, overheard: Overheard, out: Console, folder
             case "command":
                 out.print(f"[bold cyan]you[/]  /{words}")
                 await console.act(OWNER, Command(words))
+            case "template":
+                await _add_template(service, out)
+                continue
             case "press":
                 press, label = overheard.press(words)
                 out.print(f"[bold cyan]you[/]  [reverse] {escape(label)} [/]")
@@ -165,6 +211,16 @@ async def _converse(service: Service, overheard: Overheard, out: Console, folder
         _print_answer(out, overheard.screens)
     newest = await service.desk.operations.list_mailings(limit=1)
     return newest[0].id
+
+
+async def _add_template(service: Service, out: Console) -> None:
+    """What the mailing says on WhatsApp to a client whose window is closed."""
+    operations = service.desk.operations
+    (newest,) = await operations.list_mailings(limit=1)
+    mailing = await operations.get(newest.id)
+    message = replace(mailing.draft.message, only={"whatsapp": {"template": OUTSIDE}})
+    await operations.change(mailing.id, replace(mailing.draft, message=message), Actor(OWNER))
+    out.print(f"[dim]and for clients outside WhatsApp's 24 hours: its approved template {OUTSIDE['name']}[/]\n")
 
 
 async def _until_ended(service: Service, mailing_id: int, ended: asyncio.Event) -> Mapping[str, Any] | None:

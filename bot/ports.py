@@ -23,13 +23,14 @@ def taken_port(host: str, port: int, error: OSError, mend: str) -> TakenPort:
 
 
 def free_port(wanted: int) -> int:
-    """The wanted port of 127.0.0.1, or the next one that can be listened on; 0 where none of the next hundred can."""
-    for port in range(wanted, min(wanted + PORTS_TRIED, 65536)) if wanted else ():
+    """The wanted port of 127.0.0.1, or the next one that can be listened on; any where the next hundred are taken, and
+    for 0."""
+    for port in (*(range(wanted, min(wanted + PORTS_TRIED, 65536)) if wanted else ()), 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return port
-    return 0
+            return int(probe.getsockname()[1])
+    raise TakenPort("No port of 127.0.0.1 can be listened on.")

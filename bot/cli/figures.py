@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 _AMOUNTS = ("audience", "planned", "waiting", "sent", "failed", "skipped", "cancelled", "unknown")
 _LATER = ("delivered", "read", "unsubscribed", "orders", "sales")
+_RARE = ("waiting", "unknown", "reason")  # shown where there is any
+_UNTOLD = "–"
 
 
 def print_figures(out: "Console", figures: Mapping[str, Any]) -> None:
@@ -18,7 +20,7 @@ def print_figures(out: "Console", figures: Mapping[str, Any]) -> None:
     out.print(f"{figures['id']} · {figures['name']}", style="bold", markup=False)
     out.print(_state(figures), markup=False)
     rows = [(name, figures[name]) for name in _AMOUNTS]
-    rows += [(name, figures[name]) for name in _LATER if figures.get(name) is not None]
+    rows += [(name, _of(figures, name)) for name in _LATER if figures.get(name) is not None]
     clicked, clicks = figures.get("clicked") or {}, figures.get("clicks") or {}
     if clicked.get("any") is not None:
         rows.append(("clicked", f"{shown(clicked['any'])} clients, {shown(clicks.get('any') or 0)} presses"))
@@ -26,11 +28,30 @@ def print_figures(out: "Console", figures: Mapping[str, Any]) -> None:
     for title, name in (("left out", "left_out"), ("failures", "failures"), ("skipped because", "skips")):
         if figures.get(name):
             out.print(f"{title}: {shown(figures[name])}", markup=False)
-    channels = figures.get("by_channel") or {}
-    if len(channels) > 1 or any(each.get("reason") for each in channels.values()):
-        columns = ("planned", "waiting", "sent", "failed", "skipped", "unknown", "reason")
-        cells = [(name, *(each.get(column) for column in columns)) for name, each in channels.items()]
-        out.print(table("channel", *columns, rows=cells, right=columns[:-1]))
+    _print_channels(out, figures.get("by_channel") or {})
+
+
+def _print_channels(out: "Console", channels: Mapping[str, Any]) -> None:
+    """A line for each; a dash where a platform reports no such thing."""
+    if len(channels) < 2 and not any(each.get("reason") for each in channels.values()):
+        return
+    rare = [name for name in _RARE if any(each.get(name) for each in channels.values())]
+    columns = ("planned", "sent", "delivered", "read", "failed", "skipped", *rare)
+    rows = [(name, *(_told(each, column) for column in columns)) for name, each in channels.items()]
+    out.print(table("channel", *columns, rows=rows, right=[name for name in columns if name != "reason"]))
+    if any(_UNTOLD in row for row in rows):
+        out.print(f"{_UNTOLD}: this messenger does not tell.")
+
+
+def _told(figures: Mapping[str, Any], name: str) -> Any:
+    amount = figures.get(name)
+    return _UNTOLD if amount is None and name in ("delivered", "read") else amount
+
+
+def _of(figures: Mapping[str, Any], name: str) -> str:
+    """Of how many, where not every messenger tells it."""
+    most = figures.get(f"{name}_of")
+    return shown(figures[name]) if most is None else f"{shown(figures[name])} of {shown(most)}"
 
 
 def _state(figures: Mapping[str, Any]) -> str:

@@ -36,6 +36,7 @@ class ChatCard:
     text: str = ""
     picture: str = ""
     buttons: tuple[ChatButton, ...] = ()
+    content: bytes | None = None  # of the picture, where it was brought to the platform
 
 
 @dataclass(frozen=True, slots=True)

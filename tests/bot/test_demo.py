@@ -35,8 +35,25 @@ def test_it_sends_a_mailing_through_the_conversation_and_ends(tmp_path: Path) ->
     assert "Spring sale: sent" in err
     figures = {name: int(amount) for name, amount in re.findall(r"^ (\w+) +([\d,]+) *$", out, flags=re.MULTILINE)}
     assert figures["audience"] == 60
-    assert figures["sent"] + figures["failed"] == figures["planned"] > 50
+    assert figures["sent"] + figures["failed"] + figures["skipped"] == figures["planned"] > 50
     assert figures["waiting"] == figures["unknown"] == 0
+    told = {
+        name: rest.split()
+        for name, rest in re.findall(r"^ (tg|viber|fb|vk|wa)-shop +(.+?) *$", out, flags=re.MULTILINE)
+    }
+    assert {
+        name: [amount == "–" for amount in (delivered, read)] for name, (_, _, delivered, read, *_) in told.items()
+    } == {
+        "tg": [True, True],
+        "viber": [False, False],
+        "fb": [False, False],
+        "vk": [True, False],
+        "wa": [False, False],
+    }
+    assert sum(int(sent) for _, sent, *_ in told.values()) == figures["sent"]
+    assert int(told["fb"][5]) > 0  # outside the window
+    assert int(told["wa"][5]) == 0  # there a template goes
+    assert sum(int(read) for _, _, _, read, *_ in told.values() if read != "–") > 0
     chart = re.search(r"^Chart: (\S+)$", out, flags=re.MULTILINE)
     assert chart is not None
     assert Path(chart[1]).read_bytes().startswith(b"\x89PNG")

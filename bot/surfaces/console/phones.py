@@ -1,23 +1,16 @@
 """Clients' phones beside the chat, in the demo only: what arrives there live, and what the clients do."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from itertools import chain, zip_longest
+from typing import Protocol
 
 from bot.surfaces.console import wire
-from gateways.markup import RichText, Span
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from gateways.simulator.telegram.bots import SimulatedBot
-    from gateways.simulator.telegram.clients import SimulatedClient
-    from gateways.simulator.telegram.entities import Entity
-    from gateways.simulator.telegram.messages import Button, Event, Message
-    from gateways.simulator.telegram.server import TelegramSimulator
-    from gateways.simulator.telegram.world import Subscription
+MAX_UNREAD = 1000  # events that wait for a page
 
 
 class Does(StrEnum):
@@ -31,13 +24,14 @@ class Does(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Phone:
-    """One client's phone; `state` is "active", "blocked" …"""
+    """One client's phone; `state` is "active", "blocked" …; `kind` of messenger is how it looks."""
 
     id: str
     name: str
     messenger: str
     bot: str
     state: str
+    kind: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,161 +74,58 @@ class Phones(Protocol):
     def picture(self, phone: str, message_id: str) -> Picture: ...
 
 
-class TelegramPhones:
-    """Phones of clients of one simulated Telegram bot."""
+class ManyPhones:
+    """Phones of several messengers side by side: the first of each, then the second …; every id is only once there."""
 
-    def __init__(
-        self, simulator: "TelegramSimulator", bot: "SimulatedBot", user_ids: Sequence[int], *, channel: str
-    ) -> None:
-        self._simulator = simulator
-        self._bot = bot
-        self._channel = channel
-        self._clients: Mapping[str, SimulatedClient] = {str(user_id): bot.client(user_id) for user_id in user_ids}
+    def __init__(self, groups: Sequence[Phones]) -> None:
+        self._groups = groups
+        self._owner = {phone.id: group for group in groups for phone in group.phones()}
 
     def phones(self) -> list[Phone]:
-        return [
-            Phone(phone, _name(client), "Telegram", self._channel, client.state.value)
-            for phone, client in self._clients.items()
-        ]
+        side_by_side = zip_longest(*(group.phones() for group in self._groups))
+        return [phone for phone in chain.from_iterable(side_by_side) if phone is not None]
 
     def messages(self, phone: str) -> list[wire.Json]:
-        return [_message(phone, message) for message in self._client(phone).chat]
+        return self._owner[phone].messages(phone)
 
     @contextmanager
-    def events(self) -> "Iterator[AsyncIterator[PhoneEvent]]":
-        with self._simulator.subscribe() as subscription:
-            yield self._seen(subscription)
-
-    async def _seen(self, subscription: "Subscription") -> AsyncIterator[PhoneEvent]:
-        async for event in subscription:
-            phone = str(event.chat_id)
-            if event.token == self._bot.token and phone in self._clients and (what := _happened(phone, event)):
-                yield PhoneEvent(phone, what)
+    def events(self) -> Iterator[AsyncIterator[PhoneEvent]]:
+        waiting: asyncio.Queue[PhoneEvent] = asyncio.Queue(MAX_UNREAD)
+        with ExitStack() as stack:
+            streams = [stack.enter_context(group.events()) for group in self._groups]
+            gathering = [asyncio.create_task(_gather(stream, waiting), name="phones") for stream in streams]
+            try:
+                yield _given(waiting)
+            finally:
+                for task in gathering:
+                    task.cancel()
 
     def press(self, phone: str, message_id: str, number: int) -> None:
-        client = self._client(phone)
-        message = self._find(phone, message_id)
-        buttons = [button for row in (*message.keyboard, *message.reply_keyboard) for button in row]
-        if not 0 <= number < len(buttons):
-            raise LookupError(f"the message has no button {number}")
-        button = buttons[number]
-        client.presses(message.message_id, button.callback_data or button.label)
+        self._owner[phone].press(phone, message_id, number)
 
     def say(self, phone: str, text: str) -> None:
-        self._client(phone).says(text)
+        self._owner[phone].say(phone, text)
 
     def block(self, phone: str) -> None:
-        self._client(phone).block()
+        self._owner[phone].block(phone)
 
     def unblock(self, phone: str) -> None:
-        client = self._client(phone)
-        client.unblock()
+        self._owner[phone].unblock(phone)
 
     def picture(self, phone: str, message_id: str) -> Picture:
-        for media in self._find(phone, message_id).media:
-            if media.kind == "photo" and media.content is not None:
-                return Picture(media.content, _picture_type(media.content))
-        raise LookupError("the message has no picture")
-
-    def _client(self, phone: str) -> "SimulatedClient":
-        return self._clients[phone]
-
-    def _find(self, phone: str, message_id: str) -> "Message":
-        for message in self._client(phone).chat:
-            if str(message.message_id) == message_id:
-                return message
-        raise LookupError("the phone has no such message")
+        return self._owner[phone].picture(phone, message_id)
 
 
-def _happened(phone: str, event: "Event") -> wire.Json | None:
-    from gateways.simulator.telegram.messages import EventKind
-
-    match event.kind:
-        case EventKind.MESSAGE | EventKind.SAID | EventKind.EDITED if event.message is not None:
-            return {"kind": "message", "message": _message(phone, event.message)}
-        case EventKind.DELETED:
-            return {"kind": "deleted", "id": str(event.message_id)}
-        case EventKind.STATE:
-            return {"kind": "state", "state": event.text}
-        case EventKind.ACTION:
-            return {"kind": "typing"}
-        case EventKind.ANSWERED:
-            return {"kind": "note", "text": event.text} if event.text else None
-        case _:
-            return None
+async def _gather(stream: AsyncIterator[PhoneEvent], waiting: "asyncio.Queue[PhoneEvent]") -> None:
+    async for event in stream:
+        await waiting.put(event)
 
 
-def _message(phone: str, message: "Message") -> wire.Json:
-    from datetime import UTC, datetime
-
-    made: wire.Json = {
-        "id": str(message.message_id),
-        "side": "bot" if message.from_bot else "me",
-        "at": datetime.fromtimestamp(message.date, UTC).isoformat(),
-        "text": wire.tree(rich_text(message.text, message.entities)),
-        "media": [
-            {
-                "kind": "picture" if media.kind == "photo" else media.kind,
-                "url": f"/console/phones/{phone}/{message.message_id}"
-                if media.kind == "photo" and media.content is not None
-                else None,
-                "name": "" if media.kind == "photo" else media.file_name or "",
-            }
-            for media in message.media
-        ],
-        "rows": [[_button(button) for button in row] for row in message.keyboard],
-        "keyboard": [[_button(button) for button in row] for row in message.reply_keyboard],
-    }
-    if message.edited:
-        made["edited"] = True
-    if message.media_group_id:
-        made["group"] = message.media_group_id
-    if message.location:
-        made["location"] = list(message.location)
-    return made
+async def _given(waiting: "asyncio.Queue[PhoneEvent]") -> AsyncIterator[PhoneEvent]:
+    while True:
+        yield await waiting.get()
 
 
-def _button(button: "Button") -> wire.Json:
-    return {"label": button.label, **({"url": button.url} if button.url else {})}
-
-
-_TAGS = {
-    "bold": "b",
-    "italic": "i",
-    "underline": "u",
-    "strikethrough": "s",
-    "code": "code",
-    "pre": "pre",
-    "blockquote": "blockquote",
-    "expandable_blockquote": "blockquote",
-    "spoiler": "tg-spoiler",
-}
-
-
-def rich_text(text: str, entities: "Sequence[Entity]") -> RichText:
-    """Telegram's entities, counted in UTF-16 units, as spans over code points."""
-    if not entities:
-        return RichText(text)
-    place_of = [place for place, sign in enumerate(text) for _unit in range(1 if ord(sign) < 0x10000 else 2)]
-    place_of.append(len(text))
-    spans = []
-    for entity in entities:
-        start = place_of[min(entity.offset, len(place_of) - 1)]
-        end = place_of[min(entity.end, len(place_of) - 1)]
-        match entity.type:
-            case "text_link":
-                spans.append(Span("a", start, end, entity.url or ""))
-            case "url":
-                spans.append(Span("a", start, end, text[start:end]))
-            case known if known in _TAGS:
-                spans.append(Span(_TAGS[known], start, end))
-    return RichText(text, tuple(spans))
-
-
-def _name(client: "SimulatedClient") -> str:
-    return " ".join(part for part in (client.first_name, client.last_name) if part)
-
-
-def _picture_type(content: bytes) -> str:
+def picture_type(content: bytes) -> str:
     starts = {b"\x89PNG": "image/png", b"\xff\xd8": "image/jpeg", b"GIF8": "image/gif"}
     return next((kind for start, kind in starts.items() if content.startswith(start)), "application/octet-stream")

@@ -234,5 +234,6 @@ def _phone(phones: Phones, phone: Phone) -> Json:
         "messenger": phone.messenger,
         "bot": phone.bot,
         "state": phone.state,
+        "kind": phone.kind,
         "messages": phones.messages(phone.id),
     }

@@ -65,7 +65,7 @@ def message(outgoing: Outgoing) -> Json:
 def message_button(button: MessageButton) -> Json:
     match button:
         case Link(link=url, label=label):
-            return {"label": label, "kind": "link", **_opened(url)}
+            return {"label": label, "kind": "link", **opened(url)}
         case Buy(label=label, price=price):
             return {"label": label, "kind": "buy", **({"price": price} if price else {})}
         case Reply(label=label):
@@ -79,11 +79,11 @@ def media_address(source: str) -> str | None:
 
 def _button(button: Button) -> Json:
     if button.url:
-        return {"label": button.label, "style": button.style.value, **_opened(button.url)}
+        return {"label": button.label, "style": button.style.value, **opened(button.url)}
     return {"label": button.label, "style": button.style.value, "token": button.token}
 
 
-def _opened(url: str) -> Json:
+def opened(url: str) -> Json:
     """The address where it is one that a browser may open; javascript: and the like are none."""
     try:
         scheme = urlsplit(url).scheme.lower()
@@ -102,7 +102,7 @@ def _nodes(text: str, start: int, end: int, spans: Sequence[Span]) -> list[Any]:
         if span.start > at:
             nodes.append(text[at : span.start])
         node: Json = {"tag": span.tag, "nodes": _nodes(text, span.start, span.end, inner)}
-        nodes.append(node | (_opened(span.url) if span.tag == "a" else {}))
+        nodes.append(node | (opened(span.url) if span.tag == "a" else {}))
         at = span.end
         spans = sorted(later, key=_outer_first)
     if at < end:

@@ -110,13 +110,14 @@ def _card(element: Json, community: Community) -> ChatCard:
     title, description = str(element.get("title", "")), str(element.get("description", ""))
     if len(title) > MAX_TITLE or len(description) > MAX_DESCRIPTION:
         raise bad("a template element is too long")
-    picture = str(element.get("photo_id", ""))
+    picture, kept = str(element.get("photo_id", "")), None
     if picture:
         found = _ATTACHMENT.fullmatch(f"photo{picture}")
         if found is None or found["key"]:
             raise bad("photo_id is invalid")
-        _kept(found, community)
-    return ChatCard(title, description, picture, tuple(_button(button) for button in element["buttons"]))
+        kept = _kept(found, community)
+    buttons = tuple(_button(button) for button in element["buttons"])
+    return ChatCard(title, description, picture, buttons, kept.content if kept is not None else None)
 
 
 def read_attachments(text: str, peers: Sequence[str], community: Community) -> tuple[ChatMedia, ...]:

@@ -9,7 +9,7 @@ from aiohttp import ClientSession
 from playwright.async_api import BrowserContext, FilePayload, Page, expect
 
 from bot.screens import Button, Event, Press, Said, Screen, Style
-from bot.surfaces.console.phones import TelegramPhones
+from bot.surfaces.console.telegram_phones import TelegramPhones
 from gateways.base import Outgoing, Part, PartKind
 from gateways.markup import read_html
 from gateways.message import Link, Reply

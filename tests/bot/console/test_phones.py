@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, FormData
 
-from bot.surfaces.console.phones import Phone, TelegramPhones, rich_text
+from bot.surfaces.console.phones import Phone
+from bot.surfaces.console.telegram_phones import TelegramPhones, rich_text
 from gateways.markup import RichText, Span
 from gateways.simulator.telegram.entities import Entity
 from gateways.simulator.telegram.server import TelegramSimulator
@@ -82,8 +83,8 @@ async def test_only_the_chosen_clients_have_phones(simulator: TelegramSimulator,
         event = await anext(events)
     assert (event.phone, event.what["message"]["text"]) == ("8", ["Shown"])
     assert phones.phones() == [
-        Phone("7", "Olena Koval", "Telegram", "tg-shop", "active"),
-        Phone("8", "Piotr", "Telegram", "tg-shop", "active"),
+        Phone("7", "Olena Koval", "Telegram", "tg-shop", "active", "telegram"),
+        Phone("8", "Piotr", "Telegram", "tg-shop", "active", "telegram"),
     ]
 
 
