@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -98,16 +98,20 @@ def list_(
 
 @app.command()
 def show(context: typer.Context, client: Client) -> None:
-    """One client's card.
+    """One client's card, and the links by which this client comes to the other channels as the same one.
 
     Example: `carillon clients show c-1017`"""
     options = Options.of(context)
 
-    async def work() -> "ClientCard":
-        async with desk_of(options) as desk:
-            return await _client(desk, client)
+    async def work() -> "tuple[ClientCard, Mapping[str, str]]":
+        from engine.binding import StartPayloads, binding_links
 
-    card = run(work())
+        async with desk_of(options) as desk:
+            card = await _client(desk, client)
+            payloads = StartPayloads(desk.secret)
+            return card, await binding_links(desk.store, desk.settings.channels, payloads, card.id)
+
+    card, links = run(work())
 
     def print_card(out: Any) -> None:
         rows = [
@@ -124,8 +128,10 @@ def show(context: typer.Context, client: Client) -> None:
         ]
         if places:
             out.print(table("address", "on it", "status", "reason", "since", rows=places))
+        if links:
+            out.print(table("not yet on", "comes there by", rows=list(links.items())))
 
-    options.emit(card, print_card)
+    options.emit(plain(card) | {"links": links}, print_card)
 
 
 @app.command()
