@@ -1,27 +1,28 @@
-"""What a person should see before a launch: the count, what is lost on the way, problems, and the message itself."""
+"""What a person should see before a launch: the count, what is lost on the way, what each channel has to carry, and the
+problems."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from engine.audience import read_audience
 from engine.clock import Clock
-from engine.errors import Invalid, NotFound, Refused, _
-from engine.fit import Loss, fit
-from engine.media import Media
-from engine.personalise import Personaliser, TemplateFailed
+from engine.errors import Invalid, Refused, _
+from engine.fit import Loss
+from engine.fits import Fit, Fits, channel_of, losses_by_kind
 from engine.plan import channels_of, route_of
+from engine.preview import Preview, Previews
 from engine.quota import quota_at
+from engine.reckoning import Leg, Load, Reckoner
 from engine.schedule import resolve_start
 from engine.settings import ChannelSettings, EngineSettings, QuotaPer
-from engine.statistics import seconds_for
-from gateways.base import Outgoing
+from engine.template_check import check_templates
 from storage.audiences import Audience
 from storage.clients import AudienceCount
 from storage.filters import AudienceFilter
-from storage.records import ClientCard, Draft, Mailing, Routing
+from storage.records import Draft, Mailing, Routing
 from storage.store import Store
 
 _PACKAGE_TOO_SMALL = _("The package of {channel} has {left} messages left, this mailing needs {needed}; top it up.")
@@ -29,6 +30,12 @@ _PACKAGE_USED_UP = _("The package of {channel} is used up; top it up.")
 _DAY_USED_UP = _("The quota of {channel} is used up for today; go on tomorrow.")
 _DAY_TOO_SMALL = _(
     "The quota of {channel} has {left} messages left today and this mailing needs {needed}: it will stop there."
+)
+
+_NO_SUCH_CHANNEL = _("The message is for {kinds} only, and the mailing goes through no channel of that kind.")
+_OVER_LIMIT = _(
+    "{channel} may begin {limit} conversations in 24 hours, and this mailing begins {needed}: narrow the audience, or "
+    "send more slowly."
 )
 
 
@@ -46,16 +53,9 @@ class CheckCard:
     problems: tuple[Invalid, ...]
     warnings: tuple[Invalid, ...]
     package_left: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What one client would get on one channel. `client` is None where the audience is empty."""
-
-    client: ClientCard | None
-    channel: str
-    outgoing: tuple[Outgoing, ...]
-    losses: tuple[Loss, ...]
+    loads: tuple[Load, ...] = ()
+    legs: tuple[Leg, ...] = ()  # of a cascade
+    only_for: tuple[str, ...] = ()  # titles of the messengers that the message exists for; empty: all
 
 
 class Checker:
@@ -65,6 +65,9 @@ class Checker:
         self._store = store
         self._settings = settings
         self._clock = clock
+        self._fits = Fits(store, settings)
+        self._reckoner = Reckoner(store, settings)
+        self._previews = Previews(store, settings, clock)
 
     async def count_audience(
         self, audience: Mapping[str, Any], routing: Any = "main", channels: Sequence[str] = ()
@@ -95,26 +98,31 @@ class Checker:
         try:
             for channel in draft.channels:
                 self.channel(channel)
-            count = await self._store.clients.count(self.audience_of(draft))
+            count = await self._store.clients.count(self._with_windows(self.audience_of(draft)))
         except Invalid as error:
             problems.append(error)
+        if draft.message.kinds and not channels_of(draft, self._settings.channels):
+            problems.append(Refused(_NO_SUCH_CHANNEL, kinds=", ".join(self.titles(draft.message.kinds))))
         if not again and not problems and count.planned == 0:
             problems.append(_nobody(count))
-        losses = await self._fit_all(draft, count, problems)
+        fits = await self._fits_of(draft, count)
+        problems += _problems_of(fits)
+        wrong, unsure = await check_templates(self._store, draft.message, fits)
+        problems += wrong
+        warnings += unsure
         if draft.speed is not None:
             try:
                 self.require_speed(draft.speed)
             except Invalid as error:
                 problems.append(error)
+        loads = await self._loads(draft, count, fits)
         package_left = await self._check_quotas(count, problems, warnings)
-        duration_s = max(
-            (seconds_for(channel, n, draft.speed, self._settings) for channel, n in count.by_channel.items()),
-            default=0.0,
-        )
+        await self._check_limits(loads, problems)
+        duration_s = max((load.seconds for load in loads), default=0.0)
         return CheckCard(
             mailing=mailing,
             count=count,
-            losses=losses,
+            losses=losses_by_kind(fits),
             starts_at=starts_at,
             start_note=note,
             duration_s=duration_s,
@@ -122,35 +130,57 @@ class Checker:
             problems=tuple(problems),
             warnings=tuple(warnings),
             package_left=package_left,
+            loads=loads,
+            legs=self._reckoner.legs(draft, count, channels_of(draft, self._settings.channels)),
+            only_for=self.titles(draft.message.kinds),
         )
 
     async def require_sendable(self, draft: Draft) -> None:
         """Raise what no launch would let pass, whoever is in the audience by then."""
         await self._store.clients.count(self.audience_of(draft))
-        problems: list[Invalid] = []
-        await self._fit_all(draft, AudienceCount(), problems)
-        if problems:
+        if problems := _problems_of(await self._fits_of(draft, AudienceCount())):
             raise problems[0]
 
-    async def _fit_all(
-        self, draft: Draft, count: AudienceCount, problems: list[Invalid]
-    ) -> dict[str, tuple[Loss, ...]]:
-        """Fit the message to each kind that it will go to, and try its templates."""
-        channels = list(count.by_channel) or channels_of(draft, self._settings.channels)
-        known = [self._settings.channels[channel].able for channel in channels if channel in self._settings.channels]
-        known_fields = await self._store.clients.known_fields()
-        losses: dict[str, tuple[Loss, ...]] = {}
-        for kind, capabilities in sorted({able.kind: able for able in known}.items()):
-            try:
-                sizes = Media(self._settings.data_dir).sizes(draft.message)
-                fitted = fit(draft.message, capabilities, sizes, link_length=self._settings.link_length)
-                Personaliser(fitted.parts, capabilities, known_fields)
-                Personaliser(fitted.outside, capabilities, known_fields, after=fitted.parts)
-            except Invalid as error:
-                problems.append(error)
-            else:
-                losses[kind] = fitted.losses
-        return losses
+    async def duration(self, draft: Draft) -> tuple[AudienceCount, float]:
+        """How many it reaches now, and for how many seconds the slowest channel is at it. Raises Invalid."""
+        count = await self._store.clients.count(self._with_windows(self.audience_of(draft)))
+        loads = await self._loads(draft, count, await self._fits_of(draft, count))
+        return count, max((load.seconds for load in loads), default=0.0)
+
+    async def fits(self, draft: Draft) -> dict[str, Fit]:
+        """How every channel that the message may go through would carry it."""
+        return await self._fits.of(draft.message, channels_of(draft, self._settings.channels))
+
+    def titles(self, kinds: Collection[str]) -> tuple[str, ...]:
+        """What people call these kinds of messenger."""
+        known = {channel.kind: channel.able.title for channel in self._settings.channels.values()}
+        return tuple(known.get(kind, kind) for kind in sorted(kinds))
+
+    async def _fits_of(self, draft: Draft, count: AudienceCount) -> dict[str, Fit]:
+        """By channel, for each that the mailing will go to; a cascade may come to all of its channels."""
+        going = () if draft.routing is Routing.CASCADE else count.by_channel
+        return await self._fits.of(draft.message, going or channels_of(draft, self._settings.channels))
+
+    async def _loads(self, draft: Draft, count: AudienceCount, fits: Mapping[str, Fit]) -> tuple[Load, ...]:
+        # One client's values stand for everybody's, and are looked up only where the length of the text matters.
+        counted = any(fits[channel].able.units for channel in count.by_channel if channel in fits)
+        card = await self._store.clients.sample(self.audience_of(draft)) if counted else None
+        return await self._reckoner.loads(draft, count, fits, card.id if card is not None else None)
+
+    def _with_windows(self, audience: Audience) -> Audience:
+        known = self._settings.channels.items()
+        windows = {name: each.able.window_s for name, each in known if each.able.window_s is not None}
+        return replace(audience, windows=windows)
+
+    async def _check_limits(self, loads: Sequence[Load], problems: list[Invalid]) -> None:
+        """Whether the platform lets us begin with so many clients, as it told last."""
+        states = await self._store.channel_states.all()
+        for load in loads:
+            state = states.get(load.channel)
+            if state is None or state.may_begin is None or load.begins_in_a_day <= state.may_begin:
+                continue
+            numbers = {"channel": load.channel, "limit": state.may_begin, "needed": load.begins_in_a_day}
+            problems.append(Refused(_OVER_LIMIT, **numbers))
 
     async def _check_quotas(
         self, count: AudienceCount, problems: list[Invalid], warnings: list[Invalid]
@@ -172,35 +202,9 @@ class Checker:
                 warnings.append(Refused(_DAY_TOO_SMALL, **numbers))
         return packages
 
-    async def _preview_client(self, draft: Draft, client: str | None) -> ClientCard | None:
-        if client is None:
-            return await self._store.clients.sample(self.audience_of(draft))
-        card = await self._store.clients.find_by_any(client)
-        if card is None:
-            raise NotFound(_("There is no client “{client}”."), client=client)
-        return card
-
-    def _preview_channel(self, draft: Draft, card: ClientCard | None) -> str:
-        usable = channels_of(draft, self._settings.channels)
-        if card is not None and card.main_channel in usable and card.main_channel in self._settings.channels:
-            return card.main_channel
-        if not usable:
-            raise Invalid(_("No channel is configured yet; add a [[channels]] table."))
-        return usable[0]
-
     async def preview(self, draft: Draft, *, client: str | None = None, channel: str | None = None) -> Preview:
-        card = await self._preview_client(draft, client)
-        channel = channel or self._preview_channel(draft, card)
-        capabilities = self.channel(channel).able
-        sizes = Media(self._settings.data_dir).sizes(draft.message)
-        fitted = fit(draft.message, capabilities, sizes, link_length=self._settings.link_length)
-        personaliser = Personaliser(fitted.parts, capabilities, await self._store.clients.known_fields())
-        values = await self._store.clients.values_of(card.id) if card is not None else {}
-        try:
-            outgoing = personaliser.render(values, address="", delivery_id=0, attempt=0, details={})
-        except TemplateFailed as error:
-            raise Invalid(_("For this client the message can't be made: {words}"), words=str(error)) from error
-        return Preview(card, channel, tuple(outgoing), fitted.losses)
+        """The message as one client gets it: the one named, or one of the audience."""
+        return await self._previews.make(draft, self.audience_of(draft), client, channel)
 
     async def package_left(self, channel: str) -> int | None:
         """The balance of a channel's package; None where it has none."""
@@ -240,11 +244,7 @@ class Checker:
 
     def channel(self, channel: str) -> ChannelSettings:
         """Raises NotFound with those that there are."""
-        found = self._settings.channels.get(channel)
-        if found is None:
-            known = ", ".join(self._settings.channels) or "none"
-            raise NotFound(_("There is no channel “{channel}”; there is {known}."), channel=channel, known=known)
-        return found
+        return channel_of(self._settings, channel)
 
 
 def _nobody(count: AudienceCount) -> Invalid:
@@ -254,3 +254,8 @@ def _nobody(count: AudienceCount) -> Invalid:
     return Invalid(
         _("{audience} match and none of them can be reached: {reasons}."), audience=count.audience, reasons=reasons
     )
+
+
+def _problems_of(fits: Mapping[str, Fit]) -> list[Invalid]:
+    """Why the message can't go to some messenger, each once."""
+    return list({str(fit.problem): fit.problem for fit in fits.values() if fit.problem is not None}.values())

@@ -110,6 +110,8 @@ class Capabilities:
     max_buttons_with_media: Fact | None = None  # under anything but a text, where they are less
     carousel: CarouselLimits | None = None
     measure: Callable[[RichText], int] | None = None  # length as rendered, in `text_unit`; None: of the plain text
+    units: Callable[[RichText], int] | None = None  # how many things pace and price count a text for; None: one
+    unit: str = ""  # the name of such a thing: segment …
     address_pattern: str = ""  # what an address looks like, a regular expression; "" takes anything
     address_by_phone: bool = False  # an address is the client's phone, digits without the plus
     start_link: str = ""  # appended to the account's link, it opens a chat that brings us {payload}

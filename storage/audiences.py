@@ -5,17 +5,18 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
-from sqlalchemy import func, select, text
+from sqlalchemy import ColumnElement, Text, and_, case, exists, func, literal, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateways.base import AddressStatus
 from storage.database import Database, now
 from storage.fields import Span
 from storage.filters import AudienceFilter, AudienceQuery, compile_audience
 from storage.records import Routing
 from storage.routing import Way
-from storage.schema import clients
+from storage.schema import addresses, clients
 
 READERS = min(os.cpu_count() or 1, 4)
 _IN_SPAN = 250_000  # client ids that one statement looks at; its answer is some megabytes of text
@@ -23,17 +24,22 @@ _IN_SPAN = 250_000  # client ids that one statement looks at; its answer is some
 
 @dataclass(frozen=True, slots=True)
 class AudienceCount:
-    """`audience` is who matches now, `left_out` those who can't be reached, by reason, `planned` the rest."""
+    """`audience` is who matches now, `left_out` those who can't be reached, by reason, `planned` the rest.
+
+    `inside` are those of `by_channel` whose window is open, for the channels whose `windows` were asked for."""
 
     audience: int = 0
     planned: int = 0
     by_channel: Mapping[str, int] = field(default_factory=dict)
     left_out: Mapping[str, int] = field(default_factory=dict)
+    inside: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """Whom to count or to pick from, and by which way they would be reached; see `compile_audience`."""
+    """Whom to count or to pick from, and by which way they would be reached; see `compile_audience`.
+
+    `windows` are seconds since a client last wrote to a channel, within which its window is open."""
 
     filter: AudienceFilter
     routing: Routing = Routing.MAIN
@@ -41,6 +47,7 @@ class Audience:
     known_channels: tuple[str, ...] = ()
     at: datetime | None = None
     zone: tzinfo = UTC
+    windows: Mapping[str, float] = field(default_factory=dict)
 
     async def compile(self, connection: AsyncConnection, span: Span | None = None) -> AudienceQuery:
         return await compile_audience(
@@ -94,32 +101,69 @@ async def why_left_out(database: Database, client_id: int, audience: Audience) -
         return NOT_IN_AUDIENCE if row is None else row[0]
 
 
-async def _count_in_groups(database: Database, audience: Audience) -> Counter[Way]:
+@dataclass(frozen=True, slots=True)
+class _Letters:
+    """A letter for each way of a client, with those of an open window beside them: counted in the same pass."""
+
+    letter: ColumnElement[str]
+    ways: Mapping[str, tuple[Way, bool]]
+
+
+_LETTERS_OF_OPEN_WINDOWS = 0x4E00  # and up: beyond those of the ways
+
+
+def _letters(query: AudienceQuery, audience: Audience) -> _Letters:
+    ways = {code: (way, False) for code, way in query.route.ways.items()}
+    arms = []
+    for number, (code, (channel, _reason)) in enumerate(query.route.ways.items()):
+        if channel is None or channel not in audience.windows:
+            continue
+        inside = chr(_LETTERS_OF_OPEN_WINDOWS + number)
+        ways[inside] = ((channel, None), True)
+        since = (audience.at or now()) - timedelta(seconds=audience.windows[channel])
+        # The card's own moment keeps the look at addresses to the few who wrote to any channel at all.
+        wrote = and_(clients.c.last_wrote_at >= since, query.route.code == code, _wrote_to(channel, since))
+        arms.append((wrote, literal(inside, Text)))
+    return _Letters(case(*arms, else_=query.route.code) if arms else query.route.code, ways)
+
+
+def _wrote_to(channel: str, since: datetime) -> ColumnElement[bool]:
+    its = (addresses.c.client_id == clients.c.id, addresses.c.channel == channel)
+    enabled = addresses.c.status == AddressStatus.ENABLED.value
+    return exists().where(*its, enabled, addresses.c.last_wrote_at >= since).correlate(clients)
+
+
+_Counted = Counter[tuple[Way, bool]]
+
+
+async def _count_in_groups(database: Database, audience: Audience) -> _Counted:
     async with database.read() as connection:
         # A million ids are to be hashed in memory; compiling a statement that takes a second does not pay.
         await connection.execute(text("SET LOCAL work_mem = '128MB'"))
         await connection.execute(text("SET LOCAL jit = off"))
         query = await audience.compile(connection)
-        code = query.route.code.label("code")
+        letters = _letters(query, audience)
+        code = letters.letter.label("code")
         found = await connection.execute(
             select(code, func.count()).select_from(query.source).where(query.matching).group_by(code)
         )
-        counted: Counter[Way] = Counter()
+        counted: _Counted = Counter()
         for letter, amount in found:
-            counted[query.route.ways[letter]] += amount
+            counted[letters.ways[letter]] += amount
         return counted
 
 
-async def _count_spans(database: Database, audience: Audience, spans: Sequence[Span]) -> Counter[Way]:
+async def _count_spans(database: Database, audience: Audience, spans: Sequence[Span]) -> _Counted:
     """SQLite would sort all rows to group them: their letters come as one text, and are counted here."""
-    counted: Counter[Way] = Counter()
+    counted: _Counted = Counter()
     async with database.read() as connection:
         for span in spans:
             query = await audience.compile(connection, span)
-            codes = func.aggregate_strings(query.route.code, "")
-            letters = await connection.scalar(select(codes).select_from(query.source).where(query.matching)) or ""
-            for code, way in query.route.ways.items():
-                counted[way] += letters.count(code)
+            letters = _letters(query, audience)
+            codes = func.aggregate_strings(letters.letter, "")
+            found = await connection.scalar(select(codes).select_from(query.source).where(query.matching)) or ""
+            for letter, way in letters.ways.items():
+                counted[way] += found.count(letter)
     return counted
 
 
@@ -128,13 +172,16 @@ async def _spans(connection: AsyncConnection) -> list[Span]:
     return [] if first is None else [(start, start + _IN_SPAN - 1) for start in range(first, last + 1, _IN_SPAN)]
 
 
-def _added(counted: Sequence[Counter[Way]]) -> AudienceCount:
+def _added(counted: Sequence[_Counted]) -> AudienceCount:
     by_channel: Counter[str] = Counter()
     left_out: Counter[str] = Counter()
-    for (channel, reason), amount in sum(counted, Counter[Way]()).items():
+    inside: Counter[str] = Counter()
+    for ((channel, reason), is_inside), amount in sum(counted, _Counted()).items():
         if reason is not None:
             left_out[reason] += amount
         elif channel is not None:
             by_channel[channel] += amount
+            if is_inside:
+                inside[channel] += amount
     planned = by_channel.total()
-    return AudienceCount(planned + left_out.total(), planned, dict(by_channel), dict(left_out))
+    return AudienceCount(planned + left_out.total(), planned, dict(by_channel), dict(left_out), dict(inside))

@@ -170,7 +170,7 @@ async def show(talk: Talk, mailing: Mailing, note: str = "", *, client: str | No
         broken = t("⚠ It can't go out like this: {why}", why=t.error(error))
         return [replace(message_card(talk, mailing, note, broken), edit=False)]
     seen = lines(_seen_by(talk, preview), losses(talk, preview.losses))
-    return [replace(message_card(talk, mailing, note, seen), preview=tuple(preview.outgoing), edit=False)]
+    return [replace(message_card(talk, mailing, note, seen), preview=preview.shown, edit=False)]
 
 
 def _seen_by(talk: Talk, preview: Any) -> str:

@@ -2,7 +2,8 @@
 
 from gateways.base import Capabilities, Fact, PartKind, ReceiptState, TextUnit
 from gateways.dialects import WHATSAPP as WHATSAPP_MARKS
-from gateways.dialects import marked_measure, plain_measure
+from gateways.dialects import marked_measure, plain_measure, plain_text
+from gateways.twilio.segments import count
 
 _BODY = Fact(1600, "twilio.com/docs/api/errors/21617: a body is up to 1600 characters; counted as UTF-16 to be safe")
 _NO_BUTTONS = Fact(0, "twilio.com/docs/content: buttons exist in Content templates only")
@@ -55,6 +56,8 @@ SMS = Capabilities(
     max_label=_NO_BUTTONS,
     button_sets=(),
     measure=plain_measure(TextUnit.UTF16),
+    units=lambda rich: count(plain_text(rich)).segments,
+    unit="segment",
     address_pattern=SMS_ADDRESS,
     address_by_phone=True,
     receipts=frozenset({ReceiptState.SENT, ReceiptState.DELIVERED, ReceiptState.FAILED}),
