@@ -55,22 +55,27 @@ async def owners(connection: AsyncConnection, address_ids: Collection[int]) -> s
 
 async def move_address(connection: AsyncConnection, address_id: int, new_address: str) -> None:
     """The platform gave the chat another id. Where that one is known already, it serves and the old one is gone."""
-    scope = await connection.scalar(select(addresses.c.scope).where(addresses.c.id == address_id))
-    if scope is None:
+    old = (await connection.execute(select(addresses).where(addresses.c.id == address_id))).one_or_none()
+    if old is None:
         return
     known = await connection.scalar(
-        select(addresses.c.id).where(addresses.c.scope == scope, addresses.c.external_id == new_address)
+        select(addresses.c.id).where(addresses.c.scope == old.scope, addresses.c.external_id == new_address)
     )
     if known is None:
         await connection.execute(update(addresses).where(addresses.c.id == address_id).values(external_id=new_address))
         return
     if known != address_id:
+        # It may have been a mere name of the client's, which no channel reached.
+        took_over = {"channel": old.channel, "status": old.status, "last_wrote_at": old.last_wrote_at}
+        await connection.execute(
+            update(addresses).where(addresses.c.id == known, addresses.c.channel.is_(None)).values(took_over)
+        )
         await connection.execute(
             update(addresses)
             .where(addresses.c.id == address_id)
             .values(status=AddressStatus.GONE.value, status_reason="moved")
         )
-        await keep_in_step(connection, await owners(connection, [address_id]))
+        await keep_in_step(connection, await owners(connection, [address_id, known]))
 
 
 async def keep_in_step(connection: AsyncConnection, client_ids: Collection[int]) -> None:

@@ -99,6 +99,13 @@ async def test_an_id_that_changed_is_written_to_under_the_new_one(world: World) 
     assert await where(world, PHONE) == {PHONE: (SHOP, "enabled"), "GB.2": (SHOP, "enabled")}
 
 
+async def test_an_id_that_becomes_one_we_knew_by_name_is_written_to_under_that(world: World) -> None:
+    await world.hear(came(world, PHONE, SCOPED))
+    await world.hear(Moved(PHONE, SCOPED, world.clock.now(), world.key()))
+    assert await where(world, SCOPED) == {PHONE: (SHOP, "gone"), SCOPED: (SHOP, "enabled")}
+    assert await world.reached() == {SHOP: 1}
+
+
 # --- phones ----------------------------------------------------------------------------------------------------------
 
 
