@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateways.base import Account, ChannelBroken, GatewayError, MessageRejected, Unavailable
+from gateways.facebook.errors import NoSuchObject
 from gateways.facebook.events import EXTRA_FIELDS, FIELDS, GET_STARTED
 from gateways.meta.graph import GraphApi, whole
 from gateways.meta.hooks import id_of, text_of
@@ -57,6 +58,13 @@ class PageAccount:
             warnings=tuple(warnings),
             link=f"https://m.me/{text_of(me.get('username')) or self._page_id}",
         )
+
+    async def require_page(self, error: NoSuchObject) -> None:
+        """Raises `error` if it is the Page that is missing; another GatewayError if Meta does not say."""
+        try:
+            await self._page.get(self._page_id, {"fields": "id"})
+        except NoSuchObject:
+            raise error from None
 
     async def set_webhook(self, url: str) -> None:
         """Point the app at `url`, where we may, subscribe the Page's events, and give new chats a beginning.

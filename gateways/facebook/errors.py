@@ -1,7 +1,8 @@
 """Messenger's refusals and what each asks us to do.
 
-By subcode first, then by code, never by the text, which Meta localises; platforms/facebook.md section 7, after
-developers.facebook.com/docs/messenger-platform/error-codes of 25 June 2026 and bodies that public adapters quote.
+By subcode first, then by code; by the text, which Meta localises, only where there is nothing else. After
+platforms/facebook.md section 7: developers.facebook.com/docs/messenger-platform/error-codes of 25 June 2026, and bodies
+that public adapters quote.
 """
 
 import logging
@@ -29,6 +30,10 @@ Make = Callable[[Problem], GatewayError]
 
 class MediaRefused(MessageRejected):
     """Meta does not take the file in the form in which it was given: by URL or by an attachment id."""
+
+
+class NoSuchObject(ChannelBroken):
+    """Something that the call names is not there or not ours: the Page, or what only this message names."""
 
 
 def _unavailable(problem: Problem) -> GatewayError:
@@ -77,32 +82,40 @@ def _unknown(problem: Problem) -> GatewayError:
 _permission = _broken("Meta does not let this app write for the Page: look at its permissions and at App Review")
 _token = _broken("Meta refuses the Page token: it expired or was revoked; make a new one")
 _policy = _broken("Meta restricts this Page by its policies: see the Page's Support Inbox")
-_page = _broken("Meta finds no such Page with this token: look at page_id, token and api_base")
+_NO_PAGE = "Meta finds no such Page with this token: look at page_id, token and api_base"
+_page = _broken(_NO_PAGE)
 
-BY_SUBCODE: Mapping[tuple[int, int], Make] = {
-    (1, 1357046): _unknown,  # "invalid JSON reply", although messages went out
-    (4, 2018354): _client("capped"),  # a delay for one person
-    (10, 2018108): _unavailable,
-    (10, 2018278): _window,
-    (10, 2534022): _window,
-    (10, 2018065): _window,
-    (10, 2018300): _client("other_app"),  # another app holds the conversation
-    (10, 1893015): _unsubscribed,
-    (10, 1893063): _policy,
-    (100, 33): _page,
-    (100, 2018001): _not_found,
-    (100, 2018008): _media,
-    (100, 2018047): _media,
-    (100, 2018109): _media,
-    (100, 2018294): _media,
-    (100, 2018074): _media,
-    (200, 1545041): _unavailable,
-    (200, 2018028): _broken("Meta lets this app write to its testers only: publish it and pass App Review"),
-    (551, 1545041): _unavailable,
-    (613, 2018338): _client("capped"),  # abuse warning about one person
-    (613, 1893016): _client("capped"),
+
+def _no_object(problem: Problem) -> GatewayError:
+    return NoSuchObject(f"{_NO_PAGE} ({problem.words})", code=problem.label)
+
+
+# Subcodes of seven digits mean the same whatever code they come with; …/error-codes says 10 and 200 of the same things.
+BY_SUBCODE: Mapping[int, Make] = {
+    1357046: _unknown,  # "invalid JSON reply", although messages went out
+    1545041: _unavailable,
+    1893015: _unsubscribed,
+    1893016: _client("capped"),
+    1893063: _policy,
+    2018001: _not_found,
+    2018008: _media,
+    2018028: _broken("Meta lets this app write to its testers only: publish it and pass App Review"),
+    2018047: _media,
+    2018065: _window,
+    2018074: _media,
+    2018108: _unavailable,
+    2018109: _media,
+    2018278: _window,
+    2018294: _media,
+    2018300: _client("other_app"),  # another app holds the conversation
+    2018321: _client("other_app"),
+    2018338: _client("capped"),  # abuse warning about one person
+    2018354: _client("capped"),  # a delay for one person
+    2534022: _window,
 }
-BY_SUBCODE_ALONE: Mapping[int, Make] = {2018321: _client("other_app")}
+_NO_OBJECT = (100, 33)
+# The one refusal that has no subcode of its own at times. In another language it is taken for the message's fault.
+_NO_MATCHING_USER = "no matching user"
 
 THROTTLES = frozenset({4, 17, 32, 341, 613, 80001, 80006})
 
@@ -127,10 +140,14 @@ def error_of(problem: Problem) -> GatewayError | None:
     code, subcode = problem.code, problem.subcode
     if code is None:
         return without_envelope(problem)
-    make = BY_SUBCODE.get((code, subcode or 0)) or BY_SUBCODE_ALONE.get(subcode or 0)
+    make = BY_SUBCODE.get(subcode or 0)
     if make is None and code in THROTTLES:
         return None
-    if make is None:
+    if make is None and (code, subcode) == _NO_OBJECT:
+        make = _no_object
+    elif make is None and code == 100 and not subcode and _NO_MATCHING_USER in problem.words.lower():
+        make = _not_found
+    elif make is None:
         make = _permission if 200 <= code <= 299 else BY_CODE.get(code)
     if make is not None:
         return make(problem)

@@ -11,6 +11,7 @@ from typing import Any
 from gateways.base import (
     Accepted,
     Account,
+    BadSignature,
     Capabilities,
     GatewayError,
     Heard,
@@ -21,6 +22,7 @@ from gateways.base import (
     Outgoing,
     Part,
     PartKind,
+    Rejected,
     Template,
     Throttled,
     Unavailable,
@@ -30,7 +32,7 @@ from gateways.facebook import render
 from gateways.facebook.account import PageAccount
 from gateways.facebook.capabilities import ATTACHMENT_DAYS, FACEBOOK, VIDEO_CALLS_PER_S
 from gateways.facebook.config import FacebookSettings
-from gateways.facebook.errors import MediaRefused, error_of
+from gateways.facebook.errors import MediaRefused, NoSuchObject, error_of
 from gateways.facebook.events import read_hook
 from gateways.http import HttpClient
 from gateways.meta.graph import CALL_S, UPLOAD_S, GraphAnswer, GraphApi
@@ -56,12 +58,22 @@ class FacebookGateway:
     - The Marketing Messages API: paid through an advertising account, for listed providers and some countries only;
       recurring and one-time notifications are switched off.
     - Graph batches: a time-out would leave fifty outcomes open at once.
-    - A second try 24 h after "person unavailable", or 30 min after another app held the conversation: the client is
-      marked at once, and a word from the client brings the address back.
-    - Typing marks, personas, the persistent menu, private replies to comments, `user_ref` (it brings no receipts).
+    - A second try 24 h after "person unavailable": the client is marked at once, and a word from the client brings the
+      address back. One 30 min after another app held the conversation: nothing tells that it let go, so it is a
+      failure of this message, and the address stays as it is. That most sends meet such an app stops nothing.
+    - Typing marks, personas, the persistent menu, private replies to comments, `user_ref` (it brings no receipts), the
+      feedback template, buttons that call, log in or ask for a phone or an e-mail: no message of ours has them.
+    - Making templates, by hand or from Meta's library: the Page's owner does, we list what was approved.
     - Names of clients: they cost a call each, and a limit of their own.
-    - A policy warning that is no block: it is logged. That most sends meet another app's conversation stops nothing.
-    - Inbound words while another app holds the conversation (`standby`): they are not ours to answer.
+    - Keeping calls to one client apart, and an alarm for clocks that differ: an echo brings Meta's own moment of each
+      message, which is what watermarks are compared with.
+    - That links are https, and that a bot says that it is one where law asks: the operator's words. Meta refuses the
+      first http link, and the mailing stops with Meta's words.
+    - Counting 200 calls a client and day: Meta counts, and its headers are heeded.
+    - A policy warning that is no block: it is logged.
+    - Echoes of what a person or another tool answered, and inbound words while another app holds the conversation
+      (`standby`): they are not ours.
+    - Clients' files: their URLs die soon, and nothing of ours keeps them.
     """
 
     capabilities: Capabilities = FACEBOOK
@@ -115,6 +127,7 @@ class FacebookGateway:
             channel, media, good_for=timedelta(days=ATTACHMENT_DAYS), now=self._now, api_base=api_base
         )
         self._uploading = asyncio.Lock()
+        self._alarmed = False
 
     @classmethod
     def from_settings(cls, settings: FacebookSettings, context: Context) -> "FacebookGateway":
@@ -178,7 +191,12 @@ class FacebookGateway:
 
     async def _post(self, out: Outgoing, message: render.Json, messaging_type: str = "UPDATE") -> Accepted:
         values = render.envelope(out, message, messaging_type)
-        return _accepted(await self._api.post(f"{self._page_id}/messages", values, hidden=_hidden(out)))
+        try:
+            answer = await self._api.post(f"{self._page_id}/messages", values, hidden=_hidden(out))
+        except NoSuchObject as error:
+            await self._account.require_page(error)
+            raise Rejected(error.words, code=error.code) from None
+        return _accepted(answer)
 
     async def _send_media(self, out: Outgoing) -> Accepted:
         """By an attachment id, uploaded anew once where Meta knows it no longer."""
@@ -252,7 +270,16 @@ class FacebookGateway:
     # --- listening
 
     def verify(self, request: Hook) -> None:
-        require_meta(request, self._app_secret, self._verify_token)
+        try:
+            require_meta(request, self._app_secret, self._verify_token)
+        except BadSignature:
+            if request.method == "POST" and not self._alarmed:
+                # Once, until one is right: what anybody may post must not fill the log.
+                words = "a hook's signature is wrong: if Meta sent it, app_secret is another app's, and within the hour"
+                log.warning("%s Meta unsubscribes the Page", words, extra={"channel": self._channel})
+                self._alarmed = True
+            raise
+        self._alarmed = False
 
     def parse(self, request: Hook) -> Heard:
         return read_hook(request, self._page_id, self._app_id, self._now)

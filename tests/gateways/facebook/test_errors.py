@@ -25,7 +25,7 @@ from tests.gateways.facebook.conftest import SECRETS, TOKEN, Hands, make
 from tests.gateways.outgoing import out, text
 from tests.gateways.stub import AnyStub, Reply, said
 
-BLOCKED = AddressStatus.BLOCKED
+BLOCKED, GONE = AddressStatus.BLOCKED, AddressStatus.GONE
 
 
 def refused(code: Any, subcode: Any = None, *, status: int = 400, headers: Any = None, **more: Any) -> Reply:
@@ -52,7 +52,9 @@ TABLE: list[tuple[Reply, GatewayError]] = [
     (refused(10, 2534022), OutsideWindow(code="10/2534022")),
     (refused(10, 2018065), OutsideWindow(code="10/2018065")),
     (refused(100, 2018001), gone("100/2018001", "not_found", AddressStatus.GONE, no_such=True)),
-    (refused(100, 33), ChannelBroken(code="100/33")),
+    (refused(100, message="(#100) No matching user found"), gone("100", "not_found", GONE, no_such=True)),
+    (refused(200, 2018278), OutsideWindow(code="200/2018278")),
+    (refused(230, 1545041), gone("230/1545041")),
     (refused(10, 2018300), rejected("10/2018300", "other_app")),
     (refused(10, 2018321), rejected("10/2018321", "other_app")),
     (refused(10, 1893015), gone("10/1893015", "unsubscribed", AddressStatus.UNSUBSCRIBED)),
@@ -123,6 +125,24 @@ async def test_words_show_neither_token_nor_address_nor_text(
     assert isinstance(outcome, ChannelBroken)
     assert "Malformed access token … for …: …" in outcome.words
     assert len(outcome.words) < 600
+
+
+@pytest.mark.parametrize(
+    ("page", "expected"),
+    [
+        (refused(100, 33), ChannelBroken(code="100/33")),
+        (said({"id": "1029384756"}), rejected("100/33")),
+        (refused(613), Throttled(60, code="613")),
+        (Reply(502, b"<html>Bad Gateway</html>"), Unavailable(code="502")),
+    ],
+)
+async def test_what_is_missing_is_the_page_or_something_of_one_message(
+    page: Reply, expected: GatewayError, gateway: FacebookGateway, stub: AnyStub
+) -> None:
+    stub.replies = [refused(100, 33), page]
+    (outcome,) = await gateway.send([text()])
+    assert fields(outcome) == fields(expected)
+    assert stub.sent[1].method == "GET"
 
 
 async def test_a_fault_that_was_told_late_may_have_been_a_success(

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -330,3 +331,13 @@ def _places(value: Any) -> Any:
     for name, child in children:
         yield value, name
         yield from _places(child)
+
+
+def test_a_wrong_signature_is_told_once_until_one_is_right(listener: FacebookGateway, logs: Logs) -> None:
+    body = fixture("facebook/text")
+    right = "sha256=" + hmac.new(APP_SECRET.encode(), body, hashlib.sha256).hexdigest()
+    for signature in ("sha256=0", "sha256=1", right, "sha256=2"):
+        with suppress(BadSignature):
+            listener.verify(Hook("POST", {"x-hub-signature-256": signature}, {}, body))
+    assert sum("a hook's signature is wrong" in line for line in logs.lines) == 2
+    logs.require_none_of([*SECRETS, right])
