@@ -14,7 +14,7 @@ from gateways.base import Receipt, ReceiptState, Watermark
 from storage.applying import Applying, Told
 from storage.database import insert
 from storage.reached import Reached
-from storage.schema import addresses, attempts, parts, watermarks
+from storage.schema import addresses, attempts, parts, receipts, watermarks
 
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_ID = 2**63 - 1
@@ -141,26 +141,34 @@ async def _reached_by(connection: AsyncConnection, ahead: Ahead) -> Sequence[Tol
     """What was sent since the watermark before and stands below this one; notes how far that was looked at."""
     told: list[Told] = []
     through: dict[tuple[int, str], datetime] = {}
+    left: dict[tuple[int, str], datetime] = {}  # the first that it does not reach: it must be looked at again
     ids = sorted({address_id for address_id, _state in ahead})
     for row in await connection.execute(SINCE_THE_LAST, {"ids": ids}):
         one = ahead.get((row.address_id, row.state))
-        if one is None or not _reaches(row):
+        if one is None:
             continue
         key = (row.address_id, row.state)
+        if not _reaches(row):
+            left[key] = min(left.get(key, row.started_at), row.started_at)
+            continue
         through[key] = max(through.get(key, _NEVER), row.started_at)
         name = f"{one.channel}|{one.watermark.key}:{row.delivery_id}.{row.attempt}.{row.position}"
         told.append(_told(row, one.watermark.occurred_at, one.received_at, name))
-    if through:
-        await connection.execute(
-            _LOOKED_AT, [{"its_id": key[0], "its_state": key[1], "its_through": at} for key, at in through.items()]
-        )
+    looked_at = [
+        {"its_id": key[0], "its_state": key[1], "its_through": at}
+        for key, at in through.items()
+        if key not in left or at < left[key]
+    ]
+    if looked_at:
+        await connection.execute(_LOOKED_AT, looked_at)
     return told
 
 
 def _reaches(row: Any) -> bool:
     """Whether the watermark of this row covers its part; compared here, where whole numbers are exact."""
     if row.until is not None:
-        began = row.started_at or row.accepted_at
+        # The platform's own moment, where it tells it: our clock may be ahead of its clock.
+        began = row.taken_at or row.started_at or row.accepted_at
         return began is not None and began <= row.until
     name = row.external_id or ""
     return row.until_id is not None and name.isascii() and name.isdigit() and int(name) <= row.until_id
@@ -171,6 +179,16 @@ def _told(row: Any, at: datetime, received_at: datetime, key: str) -> Told:
     return Told((row.delivery_id, row.attempt, row.position), row.channel, receipt, received_at, key)
 
 
+_TAKEN_AT = (
+    select(receipts.c.occurred_at)
+    .where(
+        receipts.c.channel == parts.c.channel,
+        receipts.c.external_id == parts.c.external_id,
+        receipts.c.state == ReceiptState.SENT.value,
+    )
+    .limit(1)
+    .scalar_subquery()
+)
 _PART = (
     parts.c.delivery_id,
     parts.c.attempt,
@@ -178,6 +196,7 @@ _PART = (
     parts.c.channel,
     parts.c.external_id,
     parts.c.accepted_at,
+    _TAKEN_AT.label("taken_at"),
     attempts.c.started_at,
     watermarks.c.address_id,
     watermarks.c.state,

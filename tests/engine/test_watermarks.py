@@ -1,5 +1,6 @@
 """Watermarks: all that was sent up to a moment, or up to an id, counted once and moving forward only."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -15,6 +16,7 @@ from tests.engine.hearing import SHOP, World
 from tests.storage.people import card_of
 
 D, R = ReceiptState.DELIVERED, ReceiptState.READ
+BEHIND = {"first": timedelta(seconds=60), "second": timedelta(seconds=61)}
 HUGE = 2**63 - 2  # beyond what a float tells apart
 
 
@@ -65,6 +67,21 @@ async def test_delivered_and_read_are_told_apart(world: World) -> None:
     assert await states(world) == ["read"]
     assert await world.counted_all() == {"delivered": 1, "read": 1}
     assert [kind for (kind,) in await world.all(events.c.type)] == ["subscribed", "delivered", "read"]
+
+
+async def test_the_platform_s_own_moment_of_a_message_counts_before_our_clock(world: World) -> None:
+    await world.hear(world.start())
+    await world.mailed(external_id="first")
+    await world.clock.advance(1)
+    await world.mailed(external_id="second")
+    now = world.clock.now()
+    # Its clock is a minute behind ours, and it took the second one before the first.
+    taken = {name: replace(world.receipt(ReceiptState.SENT, name), occurred_at=now - at) for name, at in BEHIND.items()}
+    await world.hear(*taken.values())
+    await world.hear(up_to(world, -61))
+    assert await states(world) == ["sent", "read"]
+    await world.hear(up_to(world, -60))
+    assert await states(world) == ["read", "read"]
 
 
 async def test_ids_are_compared_as_whole_numbers_of_any_size(world: World) -> None:
