@@ -7,14 +7,17 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Executable,
     Integer,
     Row,
     Select,
     bindparam,
+    case,
     func,
     literal,
     literal_column,
+    or_,
     select,
     union_all,
     update,
@@ -26,7 +29,7 @@ from storage.bulk import among, is_among
 from storage.clients import values_for
 from storage.quotas import DayQuota, PackageQuota, quota_left
 from storage.records import Claimed, DeliveryState, Status
-from storage.schema import addresses, deliveries, settings, steps
+from storage.schema import addresses, attempts, deliveries, settings, steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +208,7 @@ def _start_these(dialect: str) -> Executable:
             is_among(dialect, deliveries.c.id, "ids"),
             deliveries.c.state == DeliveryState.SENDING.value,
             address == AddressStatus.ENABLED.value,
+            or_(deliveries.c.attempt == 1, ~_has_opted_out()),
             step == Status.SENDING.value,
         )
         .values(started_at=bindparam("at", type_=deliveries.c.started_at.type))
@@ -212,10 +216,23 @@ def _start_these(dialect: str) -> Executable:
     )
 
 
+def _has_opted_out() -> ColumnElement[bool]:
+    """Whether the client has opted out, meanwhile, where an earlier attempt of this delivery went."""
+    earlier = addresses.alias()
+    return (
+        select(attempts.c.number)
+        .join(earlier, earlier.c.id == attempts.c.address_id)
+        .where(attempts.c.delivery_id == deliveries.c.id, earlier.c.status == AddressStatus.UNSUBSCRIBED.value)
+        .correlate(deliveries)
+        .exists()
+    )
+
+
 @cache
 def _why_held(dialect: str) -> Executable:
+    status = case((_has_opted_out(), AddressStatus.UNSUBSCRIBED.value), else_=addresses.c.status).label("status")
     return (
-        select(deliveries.c.id, addresses.c.status, steps.c.status.label("step_status"))
+        select(deliveries.c.id, status, steps.c.status.label("step_status"))
         .join(addresses, addresses.c.id == deliveries.c.address_id)
         .join(steps, steps.c.id == deliveries.c.step_id)
         .where(is_among(dialect, deliveries.c.id, "ids"), deliveries.c.state == DeliveryState.SENDING.value)

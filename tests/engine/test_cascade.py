@@ -32,6 +32,7 @@ from gateways.base import (
 from gateways.message import Message, Text
 from gateways.telegram.capabilities import TELEGRAM
 from storage.addresses import AddressChange, change_addresses, keep_in_step
+from storage.opting import OptOut, opt_out
 from storage.records import Actor, Draft, Role, Routing, Status
 from storage.schema import addresses, clients
 from storage.store import Store
@@ -225,6 +226,19 @@ async def test_an_opt_out_ends_a_cascade(patient: House) -> None:
     figures = await patient.until_sent(mailing)
     assert figures["failed"] == 2
     assert patient.speakers["second"].to == patient.speakers["third"].to == []
+
+
+async def test_an_opt_out_while_it_waits_ends_a_cascade(hasty: House) -> None:
+    await hasty.client(1, first=ON, second=ON)
+    await hasty.client(2, first=ON, second=ON)
+    mailing = await hasty.launch()
+    await hasty.until(lambda _: len(hasty.speakers["first"].sent) == 2, mailing)
+    out = OptOut(client_id=1, scope="first", source="keyword", at=datetime.now().astimezone())
+    await hasty.store.writer.write(opt_out, out)
+    figures = await hasty.until_sent(mailing)
+    assert hasty.speakers["second"].to == ["second2"]
+    assert (figures["sent"], figures["skipped"], figures["failed"]) == (2, 0, 0)
+    assert figures["by_channel"]["first"]["sent"] == 1
 
 
 async def test_what_one_channel_took_stays_sent_where_no_later_one_does(hasty: House) -> None:
