@@ -18,7 +18,7 @@ from gateways.base import (
     Throttled,
     Unavailable,
 )
-from gateways.facebook.errors import MediaRefused
+from gateways.facebook.errors import MediaRefused, NoSuchObject
 from gateways.facebook.gateway import FacebookGateway
 from tests.gateways.cases import Logs, MemoryMedia, fields
 from tests.gateways.facebook.conftest import SECRETS, TOKEN, Hands, make
@@ -130,7 +130,7 @@ async def test_words_show_neither_token_nor_address_nor_text(
 @pytest.mark.parametrize(
     ("page", "expected"),
     [
-        (refused(100, 33), ChannelBroken(code="100/33")),
+        (refused(100, 33), NoSuchObject(code="100/33")),
         (said({"id": "1029384756"}), rejected("100/33")),
         (refused(613), Throttled(60, code="613")),
         (Reply(502, b"<html>Bad Gateway</html>"), Unavailable(code="502")),
