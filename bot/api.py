@@ -108,7 +108,7 @@ class Api:
         desk = self._desk
         self._require_channels(clients)
         rows = [client.model_dump(exclude_unset=True, exclude_none=True) for client in clients]
-        channels = list(desk.settings.channels)
+        channels = desk.settings.channels
         return outcome_document(
             await upsert_clients(desk.store, rows, channels=channels, region=region, clock=desk.clock)
         )

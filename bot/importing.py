@@ -21,7 +21,7 @@ async def import_with_bar(
         outcome = await import_clients(
             desk.store,
             file,
-            channels=list(desk.settings.channels),
+            channels=desk.settings.channels,
             region=region,
             dry_run=dry_run,
             clock=desk.clock,

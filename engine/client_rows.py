@@ -10,7 +10,9 @@ from types import NoneType
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
+from engine.addresses import MAX_ADDRESS, read_address, read_phone
 from engine.errors import Invalid, _
+from engine.settings import ChannelSettings
 from storage.fields import as_source
 from storage.matching import ClientRow, Place, Value
 from storage.tagging import as_tag
@@ -18,7 +20,6 @@ from storage.tagging import as_tag
 CARD = ("name", "first_name", "last_name", "language")
 KNOWN_COLUMNS = ("id", *CARD, "phone", "email", "timezone", "tags", "main_channel", "subscribed_to")
 MAX_CELL = 4000  # characters
-MAX_ADDRESS = 200  # characters
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,10})?")  # 00123 is a text, and so is a card's number
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d.*)?")
@@ -58,11 +59,11 @@ def _column(name: str, channels: Collection[str]) -> str:
 
 @dataclass(slots=True)
 class RowReader:
-    """Reads rows with these channels; `region` is the country of phones that are written without one.
+    """Reads rows with addresses on these channels; `region` is the country of phones that are written without one.
 
     `types` gathers what each attribute's values have been: number, date or text."""
 
-    channels: Sequence[str]
+    channels: Mapping[str, ChannelSettings]
     region: str | None = None
     types: dict[str, str] = field(default_factory=dict)
 
@@ -73,7 +74,7 @@ class RowReader:
     def read(self, cells: Mapping[str, str]) -> ClientRow:
         """A row by column names; empty cells say nothing. Raises Invalid with the reason why it can't be taken."""
         given = {name: _cell(name, text) for name, text in cells.items() if text and not text.isspace()}
-        phone = self._phone(given["phone"]) if "phone" in given else None
+        phone = read_phone(given["phone"], self.region) if "phone" in given else None
         row = ClientRow(
             external_id=_short("id", given["id"]) if "id" in given else None,
             card=self._card(given, phone),
@@ -113,26 +114,16 @@ class RowReader:
 
     def _places(self, given: Mapping[str, str], phone: str | None) -> Sequence[Place]:
         """In the order of the columns: the first channel becomes the main one where none is named."""
-        places = [Place(name, _short(name, text), name) for name, text in given.items() if name in self.channels]
+        places = [
+            Place(name, read_address(name, text, self.channels[name].able, self.region), name)
+            for name, text in given.items()
+            if name in self.channels
+        ]
         if phone:
             places.append(Place("phone", phone, None))
         if "email" in given:
             places.append(Place("email", _email(given["email"]), None))
         return places
-
-    def _phone(self, text: str) -> str:
-        import phonenumbers
-
-        try:
-            number = phonenumbers.parse(text, self.region)
-        except phonenumbers.NumberParseException as error:
-            if error.error_type == phonenumbers.NumberParseException.INVALID_COUNTRY_CODE and self.region is None:
-                words = _("phone “{phone}” names no country: write it as +380…, or say --region")
-                raise Invalid(words, phone=text) from error
-            raise Invalid(_("phone “{phone}” is no phone number"), phone=text) from error
-        if not phonenumbers.is_valid_number(number):
-            raise Invalid(_("phone “{phone}” is no phone number"), phone=text)
-        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
     def _value(self, name: str, text: str) -> Value:
         value, kind = typed(text)

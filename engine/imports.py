@@ -11,6 +11,7 @@ from engine.client_files import ClientFile, FileRow
 from engine.client_rows import KNOWN_COLUMNS, RowReader, as_cells, read_columns
 from engine.clock import Clock, SystemClock
 from engine.errors import Invalid
+from engine.settings import ChannelSettings
 from storage.matching import Added, ClientRow, Rejection, RowOutcome
 from storage.store import Store
 
@@ -54,7 +55,7 @@ async def import_clients(
     store: Store,
     path: Path,
     *,
-    channels: Sequence[str],
+    channels: Mapping[str, ChannelSettings],
     region: str | None = None,
     dry_run: bool = False,
     clock: Clock | None = None,
@@ -62,8 +63,9 @@ async def import_clients(
 ) -> ImportOutcome:
     """Add and update clients from a CSV or XLSX file; a bad row is rejected and stops nothing.
 
-    `channels` are the configured ones: their columns are addresses. Raises Invalid, with nothing written, for a file
-    that can't be read as a whole: its encoding, its header, too many attributes."""
+    `channels` are the configured ones: their columns are addresses, each as its kind of messenger has them. Raises
+    Invalid, with nothing written, for a file that can't be read as a whole: its encoding, its header, too many
+    attributes."""
     file = ClientFile(path)
     try:
         columns = read_columns(file.header, channels)
@@ -83,7 +85,7 @@ async def upsert_clients(
     store: Store,
     rows: Iterable[Mapping[str, Any]],
     *,
-    channels: Sequence[str],
+    channels: Mapping[str, ChannelSettings],
     region: str | None = None,
     clock: Clock | None = None,
 ) -> ImportOutcome:
@@ -99,7 +101,7 @@ async def upsert_clients(
     return task.outcome
 
 
-def _numbered(number: int, row: Mapping[str, Any], channels: Sequence[str]) -> "Numbered":
+def _numbered(number: int, row: Mapping[str, Any], channels: Mapping[str, ChannelSettings]) -> "Numbered":
     try:
         return FileRow(number, ()), as_cells(row, channels)
     except Invalid as error:

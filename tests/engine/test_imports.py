@@ -12,16 +12,21 @@ import pytest
 from sqlalchemy import select
 
 from engine.audience import read_audience
-from engine.client_rows import timezone_of, typed
+from engine.client_rows import RowReader, timezone_of, typed
 from engine.errors import Invalid
 from engine.imports import ImportOutcome, Progress, Rejected, import_clients, upsert_clients
+from engine.settings import ChannelSettings
 from gateways.base import AddressStatus
+from gateways.telegram.capabilities import TELEGRAM
+from gateways.twilio.capabilities import SMS
+from gateways.viber.capabilities import VIBER
+from gateways.whatsapp.capabilities import WHATSAPP
 from storage.addresses import AddressChange, change_addresses
 from storage.matching import Value
 from storage.records import Actor
 from storage.schema import attributes, clients
 from storage.store import Store
-from tests.storage.people import CHANNELS, NOW, card_of
+from tests.storage.people import NOW, SETTINGS, card_of
 
 BY = Actor("Olha")
 
@@ -29,7 +34,7 @@ BY = Actor("Olha")
 async def imported(store: Store, folder: Path, text: str | bytes, **options: Any) -> ImportOutcome:
     file = folder / "clients.csv"
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return await import_clients(store, file, channels=CHANNELS, **options)
+    return await import_clients(store, file, channels=SETTINGS, **options)
 
 
 def counts(outcome: ImportOutcome) -> tuple[int, int, int]:
@@ -210,7 +215,7 @@ async def test_a_file_that_can_t_be_read_is_refused_whole(
 
 async def test_a_file_that_is_not_there_is_named(store: Store, tmp_path: Path) -> None:
     with pytest.raises(Invalid, match=r"nobody.csv can't be read: No such file"):
-        await import_clients(store, tmp_path / "nobody.csv", channels=CHANNELS)
+        await import_clients(store, tmp_path / "nobody.csv", channels=SETTINGS)
 
 
 async def test_the_33rd_attribute_is_refused_before_anything_is_written(store: Store, tmp_path: Path) -> None:
@@ -359,7 +364,7 @@ async def test_a_sheet_is_read_as_a_csv_file_is(store: Store, tmp_path: Path) ->
             ["c3", 6, None, None, None, None, None, "too much"],
         ],
     )
-    outcome = await import_clients(store, file, channels=CHANNELS)
+    outcome = await import_clients(store, file, channels=SETTINGS)
     assert outcome.rejected == [Rejected(5, "it has 8 cells and the header has 7")]
     first = await card_of(store, "c1")
     assert first.addresses[0].external_id == "123456789012"
@@ -416,7 +421,7 @@ async def test_a_program_s_clients_are_checked_as_a_file_s_rows_are(store: Store
             {"name": "Ann"},
             {"id": "a", "attributes": {"n": "00123"}},
         ],
-        channels=CHANNELS,
+        channels=SETTINGS,
     )
     assert counts(outcome) == (1, 1, 3)
     assert outcome.rejected == [
@@ -438,3 +443,51 @@ async def test_pieces_let_others_write_in_between(store: Store, tmp_path: Path) 
         turns += 1
     assert (await importing).added == 2000
     assert turns >= 5
+
+
+# --- addresses -------------------------------------------------------------------------------------------------------
+
+KINDS = {
+    "tg": ChannelSettings("tg", TELEGRAM),
+    "viber": ChannelSettings("viber", VIBER),
+    "wa": ChannelSettings("wa", WHATSAPP),
+    "sms": ChannelSettings("sms", SMS),
+}
+
+
+@pytest.mark.parametrize(
+    ("channel", "text", "region", "address"),
+    [
+        ("tg", "-100200300", None, "-100200300"),
+        ("viber", "01234567890A=", None, "01234567890A="),
+        ("wa", "380501234567", None, "380501234567"),
+        ("wa", "+380 50 123-45-67", None, "380501234567"),
+        ("wa", "050 123 45 67", "UA", "380501234567"),
+        ("wa", "380501234567", "PL", "380501234567"),
+        ("wa", "UA.13491208655302741918", None, "UA.13491208655302741918"),
+        ("sms", "+44 7700 900900", None, "447700900900"),
+    ],
+)
+def test_an_address_is_made_what_its_channel_takes(channel: str, text: str, region: str | None, address: str) -> None:
+    assert RowReader(KINDS, region).read({channel: text}).places[0].external_id == address
+
+
+@pytest.mark.parametrize(
+    ("channel", "text", "reason"),
+    [
+        ("tg", "@ann", "“@ann” is no address on tg (Telegram)"),
+        ("tg", "+380501234567", "“+380501234567” is no address on tg (Telegram)"),
+        ("viber", "a b", "“a b” is no address on viber (Viber)"),
+        ("wa", "050 123 45 67", "phone “050 123 45 67” names no country: write it as +380…, or say --region"),
+        ("wa", "501234567", "phone “501234567” names no country: write it as +380…, or say --region"),
+        ("wa", "+3805012", "phone “+3805012” is no phone number"),
+        ("sms", "UA.13491208655302741918", "“UA.13491208655302741918” is no address on sms (SMS)"),
+    ],
+)
+async def test_what_can_be_no_address_rejects_its_row_alone(
+    store: Store, tmp_path: Path, channel: str, text: str, reason: str
+) -> None:
+    file = tmp_path / "clients.csv"
+    file.write_text(f"id,{channel}\na,{text}\nb,\n")
+    outcome = await import_clients(store, file, channels=KINDS)
+    assert (outcome.added, outcome.rejected) == (1, [Rejected(2, reason)])

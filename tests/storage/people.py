@@ -1,14 +1,18 @@
 """Clients for tests of storage: written as an import writes them."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from engine.imports import ImportOutcome, upsert_clients
+from engine.settings import ChannelSettings
 from storage.records import ClientCard
 from storage.store import Store
+from tests.engine.kinds import CHATTY
 
 CHANNELS = ("tg-shop", "tg-news")
+SETTINGS = {name: ChannelSettings(name, CHATTY) for name in CHANNELS}
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 
 
@@ -30,10 +34,13 @@ class StillClock:
     async def sleep_until(self, monotonic_s: float) -> None:
         raise AssertionError
 
+    async def wait(self, event: asyncio.Event, longest_s: float) -> None:
+        raise AssertionError
+
 
 async def add(store: Store, *rows: Mapping[str, Any], at: datetime = NOW) -> ImportOutcome:
     """Add or update clients; a row is as a program sends it."""
-    outcome = await upsert_clients(store, rows, channels=CHANNELS, clock=StillClock(at))
+    outcome = await upsert_clients(store, rows, channels=SETTINGS, clock=StillClock(at))
     assert outcome.rejected == []
     return outcome
 
