@@ -80,6 +80,11 @@ class Conversation:
         elif isinstance(event.what, Press) and event.what.message_id == message_id:
             await self._store.conversations.unfollow(event.surface, event.chat, message_id)
 
+    async def asked(self, surface: str, account: str, chat: str) -> str:
+        """What the person's next words answer there: the same as long as nothing else was said or pressed."""
+        place = await self._store.conversations.find_place(surface, account, chat)
+        return " ".join(place.state.get("ask") or ())
+
     async def _handle(self, event: Event) -> list[Screen]:
         event = _clean(event)
         place = await self._store.conversations.find_place(event.surface, event.account, event.chat)
