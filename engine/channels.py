@@ -150,7 +150,9 @@ class Channels:
         await self._clock.sleep(LANE_RESTART_S)
         try:
             await self._fell_over(lane)
-            await self._store.writer.write(settling.recover, settling.Recovery(self._clock.now(), lane.channel.id))
+            safe = {lane.channel.id: lane.gateway.capabilities.repeats_safely_for_s}
+            recovery = settling.Recovery(self._clock.now(), lane.channel.id, safe)
+            await self._store.writer.write(settling.recover, recovery)
         except Exception:
             log.exception("what a lane left can't be settled yet", extra={"channel": lane.channel.id})
         self._nudge()

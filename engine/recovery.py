@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from engine.clock import Clock
 from engine.moves import Moves
-from engine.settings import SILENCE_S
+from engine.settings import SILENCE_S, EngineSettings
 from storage import settling
 from storage.records import Status
 from storage.store import Store
@@ -13,9 +13,12 @@ from storage.store import Store
 log = logging.getLogger(__name__)
 
 
-async def recover(store: Store, clock: Clock) -> None:
-    """Nothing stays in the hand of a run that is over: claimed goes back, started is unknown."""
-    recovered = await store.writer.write(settling.recover, settling.Recovery(clock.now()))
+async def recover(store: Store, clock: Clock, settings: EngineSettings) -> None:
+    """Nothing stays in the hand of a run that is over: claimed goes back, started is unknown, or goes back as well where
+    the platform drops a repeat."""
+    safe = {name: channel.able.repeats_safely_for_s for name, channel in settings.channels.items()}
+    recovery = settling.Recovery(clock.now(), repeats_safely_for_s=safe)
+    recovered = await store.writer.write(settling.recover, recovery)
     if recovered.planned or recovered.unknown:
         figures = {"planned": recovered.planned, "unknown": recovered.unknown}
         log.warning("deliveries of an ended run were settled", extra=figures)

@@ -146,7 +146,7 @@ class Engine:
 
     async def _run(self) -> None:
         await guard_long_silence(self._store, self._moves, self._clock)
-        await recover(self._store, self._clock)
+        await recover(self._store, self._clock, self._settings)
         run_id = await self._store.runs.begin(self._clock.now())
         async with asyncio.TaskGroup() as tasks:
             await self._channels.open(run_id, self, tasks)
@@ -168,7 +168,7 @@ class Engine:
                 for work in self._work.values():
                     if work.planning is not None:
                         work.planning.cancel()
-        await recover(self._store, self._clock)
+        await recover(self._store, self._clock, self._settings)
         await self._store.runs.end(run_id, self._clock.now())
 
     async def _end_answers(self) -> None:
