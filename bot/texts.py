@@ -154,6 +154,7 @@ STATUSES: Final = {
 }
 
 REASONS: Final = {
+    # the address
     "blocked": _("blocked us"),
     "gone": _("gone from the messenger"),
     "unsubscribed": _("unsubscribed"),
@@ -162,12 +163,50 @@ REASONS: Final = {
     "not_found": _("address not found"),
     "deactivated": _("account deleted"),
     "never_subscribed": _("never wrote to us"),
-    "rejected": _("rejected by the messenger"),
-    "too_long": _("too long"),
-    "outside_window": _("outside the messenger's reply window"),
-    "unavailable": _("messenger not available"),
-    "template": _("a value for the text was missing"),
+    "is_bot": _("a bot"),
+    "kicked": _("we were taken out of the chat"),
+    "own_number": _("our own number"),
+    "unreachable": _("not reachable on this messenger"),
+    "old_app": _("their app is too old"),
     "erased": _("erased on request"),
+    # the client, just now
+    "outside_window": _("outside the messenger's reply window"),
+    "capped": _("the messenger sends this client no more now"),
+    "other_app": _("another app holds the conversation"),
+    "deleted": _("the conversation was deleted"),
+    "phone_needed": _("shows no phone, and the message needs one"),
+    "not_allowed_in_country": _("not allowed in their country"),
+    "no_rights": _("we may not write there"),
+    "forbidden": _("the messenger forbids it"),
+    # the message
+    "rejected": _("rejected by the messenger"),
+    "empty": _("the message is empty"),
+    "too_long": _("too long"),
+    "too_big": _("a file is too big"),
+    "media": _("a file was not taken"),
+    "buttons": _("the buttons were not taken"),
+    "carousel": _("the cards were not taken"),
+    "bad_link": _("a link is no address"),
+    "template": _("a value was missing, or the template does not fit"),
+    "template_paused": _("the template is paused"),
+    "template_limit": _("the template may not be sent so often"),
+    "spam": _("filtered as spam"),
+    # the account
+    "country": _("our account may not write to their country"),
+    "region": _("messages to their country are switched off"),
+    "not_allowed": _("not on the list of a test number"),
+    "not_verified": _("a trial account may not write to them"),
+    "limit": _("the account's limit is used up"),
+    "channel": _("the channel is broken"),
+    # the way there
+    "unavailable": _("messenger not available"),
+    "throttled": _("the messenger asked us to wait"),
+    "expired": _("waited for too long at the provider"),
+    "incomplete": _("only a part of it arrived"),
+    "no_answer": _("the messenger did not answer"),
+    "interrupted_run": _("it may have gone out when Carillon stopped"),
+    "failed_later": _("the messenger says that it failed"),
+    "cancelled": _("cancelled"),
 }
 
 

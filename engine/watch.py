@@ -13,14 +13,22 @@ RATE_EVERY_S = 1.0
 NORMAL_FAILURES = frozenset(
     {
         "blocked",
-        "not_found",
+        "capped",
         "deactivated",
-        "never_subscribed",
+        "deleted",
         "gone",
-        "unsubscribed",
-        "outside_window",
-        "bot",
+        "is_bot",
         "kicked",
+        "never_subscribed",
+        "not_allowed_in_country",
+        "not_found",
+        "old_app",
+        "other_app",
+        "outside_window",
+        "own_number",
+        "phone_needed",
+        "unreachable",
+        "unsubscribed",
     }
 )
 
