@@ -14,8 +14,8 @@ log = logging.getLogger(__name__)
 
 
 async def recover(store: Store, clock: Clock, settings: EngineSettings) -> None:
-    """Nothing stays in the hand of a run that is over: claimed goes back, started is unknown, or goes back as well where
-    the platform drops a repeat."""
+    """Nothing stays in the hand of a run that is over: claimed goes back, and started is unknown; it goes back as well
+    where the platform drops a repeat."""
     safe = {name: channel.able.repeats_safely_for_s for name, channel in settings.channels.items()}
     recovery = settling.Recovery(clock.now(), repeats_safely_for_s=safe)
     recovered = await store.writer.write(settling.recover, recovery)
