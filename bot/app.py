@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from bot.config import Config, secret_of
-from bot.config_models import ConsoleBot, TelegramBot
+from bot.config_models import ConsoleBot, SlackBot, TelegramBot
 from bot.conversation import Conversation
 from bot.desk import Desk, desk_on, engine_settings, gateway_of, house_of, people_of
 from bot.dialogs.talk import House
@@ -32,6 +32,7 @@ from storage.store import Store, open_store
 if TYPE_CHECKING:
     from bot.surfaces.console.phones import Phones
     from bot.surfaces.console.surface import ConsoleSurface
+    from bot.surfaces.slack.surface import SlackSurface
     from bot.surfaces.telegram.surface import TelegramSurface
 
 log = logging.getLogger(__name__)
@@ -81,6 +82,7 @@ class Service:
     surfaces: dict[str, Surface] = field(default_factory=dict)
     console: "ConsoleSurface | None" = None
     telegram: "TelegramSurface | None" = None
+    slack: "SlackSurface | None" = None
     port: int = 0
 
     async def started(self) -> None:
@@ -111,7 +113,7 @@ class Service:
             },
             stopped=self.engine.stopped,
             channels=states,
-            bots={"telegram": self.telegram.problem or "ok"} if self.telegram is not None else {},
+            bots={bot.name: bot.problem or "ok" for bot in (self.telegram, self.slack) if bot is not None},
         )
 
     def _state(self, channel: str) -> str:
@@ -197,6 +199,9 @@ def _build_bots(service: Service, people: People, house: House, demo: Demo | Non
             case TelegramBot():
                 service.telegram = _build_telegram(service, bot, people, house)
                 service.surfaces["telegram"] = service.telegram
+            case SlackBot():
+                service.slack = _build_slack(service, bot, people, house)
+                service.surfaces["slack"] = service.slack
 
 
 def _build_console(service: Service, people: People, house: House, demo: Demo | None) -> "ConsoleSurface":
@@ -229,6 +234,8 @@ async def _import_readers(config: Config, parts: frozenset[str]) -> None:
         await asyncio.to_thread(import_module, "gateways.telegram.updates")
     if "bot" in parts and any(isinstance(bot, TelegramBot) for bot in config.bots):
         await asyncio.to_thread(import_module, "bot.surfaces.telegram.surface")
+    if "bot" in parts and any(isinstance(bot, SlackBot) for bot in config.bots):
+        await asyncio.to_thread(import_module, "bot.surfaces.slack.surface")
 
 
 def _build_telegram(service: Service, bot: TelegramBot, people: People, house: House) -> "TelegramSurface":
@@ -244,6 +251,21 @@ def _build_telegram(service: Service, bot: TelegramBot, people: People, house: H
         clock=desk.clock,
         secret=desk.secret,
         public_url=desk.config.app.public_url,
+        locale=house.locale,
+    )
+
+
+def _build_slack(service: Service, bot: SlackBot, people: People, house: House) -> "SlackSurface":
+    from bot.surfaces.slack.surface import SlackSurface
+
+    desk = service.desk
+    return SlackSurface.from_settings(
+        bot,
+        conversation=service.conversation,
+        people=people,
+        store=desk.store,
+        media=desk.media,
+        clock=desk.clock,
         locale=house.locale,
     )
 
@@ -279,6 +301,9 @@ async def _listen(service: Service) -> None:
             if service.telegram is not None:
                 name = "the admin bot on Telegram"
                 tasks.create_task(_keep_up(name, service.telegram.run), name=name)
+            if service.slack is not None:
+                name = "the admin bot on Slack"
+                tasks.create_task(_keep_up(name, service.slack.run), name=name)
         if "web" in service.parts:
             for channel, gateway in polled(service.gateways).items():
                 tasks.create_task(poll(channel, gateway, service.engine.inbox.take), name=f"poll {channel}")
@@ -312,7 +337,7 @@ def _live_cards(service: Service) -> LiveCards:
     desk = service.desk
     team_chats: dict[str, str] = {}
     for bot in desk.config.bots:
-        if isinstance(bot, TelegramBot) and bot.team_chat:
+        if isinstance(bot, TelegramBot | SlackBot) and bot.team_chat:
             team_chats[bot.kind] = bot.team_chat
     return LiveCards(
         operations=desk.operations,

@@ -3,29 +3,19 @@
 import asyncio
 import errno
 import socket
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 
+from bot.channel_check import ASK_WITHIN_S, account_words, check_channel
 from bot.config import Config
-from bot.config_models import Bot, ConsoleBot
-from bot.desk import Desk, open_bot, open_desk, open_gateway
-from gateways.base import Account, Gateway, GatewayError
+from bot.config_models import Bot, ConsoleBot, SlackBot
+from bot.desk import Desk, open_bot, open_desk
+from bot.findings import Finding, refused
+from gateways.base import Account, GatewayError
 from storage.database import UnusableStorage
 
-ASK_WITHIN_S = 30.0
 
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at. Secrets and passwords stand in none."""
-
-    what: str
-    ok: bool
-    words: str
-
-
-async def check_all(config: Config) -> Sequence[Finding]:
-    """Everything that was found, good and bad."""
+async def check_all(config: Config, *, fix: bool = False) -> Sequence[Finding]:
+    """Everything that was found, good and bad; with `fix`, webhooks are pointed at us."""
     findings = [
         Finding(
             "configuration",
@@ -39,7 +29,7 @@ async def check_all(config: Config) -> Sequence[Finding]:
     try:
         async with open_desk(config) as desk:
             findings.append(Finding("storage", ok=True, words=f"{desk.store.database.dialect} answers"))
-            findings += await asyncio.gather(*(_check_channel(desk, channel.id) for channel in config.channels))
+            findings += await asyncio.gather(*(check_channel(desk, channel.id, fix=fix) for channel in config.channels))
             findings += await asyncio.gather(*(_check_bot(desk, bot) for bot in config.bots))
     except* UnusableStorage as group:
         findings.append(Finding("storage", ok=False, words=str(group.exceptions[0])))
@@ -79,38 +69,27 @@ def _check_port(config: Config) -> Finding:
     return Finding("port", ok=True, words=f"{what} is free")
 
 
-async def _check_channel(desk: Desk, channel: str) -> Finding:
-    async with open_gateway(desk, channel) as gateway:
-        return await _ask(f"channel {channel}", gateway)
-
-
 async def _check_bot(desk: Desk, bot: Bot) -> Finding:
     what = f"bot {bot.kind}"
     if isinstance(bot, ConsoleBot):
         return Finding(what, ok=True, words="the page is at / of the web part")
+    if isinstance(bot, SlackBot):
+        from bot.surfaces.slack.checking import check
+
+        return await _ask(what, lambda: check(bot))
     async with open_bot(desk, bot) as gateway:
-        return await _ask(what, gateway)
+        return await _ask(what, gateway.check)
 
 
-async def _ask(what: str, gateway: Gateway) -> Finding:
+async def _ask(what: str, check: Callable[[], Awaitable[Account]]) -> Finding:
     try:
         async with asyncio.timeout(ASK_WITHIN_S):
-            account = await gateway.check()
+            account = await check()
     except GatewayError as error:
-        return Finding(what, ok=False, words=_refused(error))
+        return Finding(what, ok=False, words=refused(error))
     except TimeoutError:
         return Finding(what, ok=False, words=f"no answer within {ASK_WITHIN_S:g} s")
-    return Finding(what, ok=True, words=_account(account))
-
-
-def _account(account: Account) -> str:
-    webhook = f"webhook {account.webhook}" if account.webhook else "no webhook"
-    return "; ".join([f"{account.name} ({account.external_id})", webhook, *account.warnings])
-
-
-def _refused(error: GatewayError) -> str:
-    words = error.words or type(error).__name__
-    return f"{words} ({error.code})" if error.code and error.code not in words else words
+    return Finding(what, ok=True, words=account_words(account), warnings=account.warnings)
 
 
 def _os_words(error: BaseException) -> str:

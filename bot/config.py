@@ -150,8 +150,6 @@ class _Reader:
 
     def _bot_model(self, table: Any, number: int) -> type[BaseModel]:
         kind = self._kind(table, ("bots", number), tuple(BOT_MODELS))
-        if kind == "slack":
-            raise self._error(("bots", number, "kind"), "an admin bot on Slack is planned and not built yet")
         if kind not in BOT_MODELS:
             raise self._error(("bots", number, "kind"), _no_such_kind("admin bot", kind, tuple(BOT_MODELS)))
         return BOT_MODELS[kind]
@@ -265,7 +263,7 @@ def _named(problem: Mapping[str, Any], place: Place, table: Mapping[str, Any]) -
 
 
 def _places(data: Any, path: Sequence[str], place: Place = ()) -> Sequence[Place]:
-    """Every place in the data that a path such as ("people", "slack") names, whichever entry of a list."""
+    """Every place in the data that a path such as ("sending", "cap") names, whichever entry of a list."""
     if isinstance(data, list):
         return [found for number, entry in enumerate(data) for found in _places(entry, path, (*place, number))]
     if not path:

@@ -101,6 +101,7 @@ class Person(Section):
     name: str = Field(min_length=1, max_length=64)
     role: Literal["owner", "operator", "approver", "manager"]
     telegram: Id | None = None
+    slack: Id | None = None
 
     @field_validator("name")
     @classmethod
@@ -133,12 +134,48 @@ class TelegramBot(Section):
         return value
 
 
+class SlackBot(Section):
+    """With an `app_token` it hears by Socket Mode, else by HTTP, which the `signing_secret` proves."""
+
+    kind: Literal["slack"]
+    token: Token
+    app_token: Token | None = None
+    signing_secret: Token | None = Field(default=None, validate_default=True)
+    api_base: Url = "https://slack.com/api"
+    team_chat: Id | None = None
+
+    @field_validator("token")
+    @classmethod
+    def _of_the_bot(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value().startswith("xapp-"):
+            raise ValueError("that is the app-level token, which is app_token here; the bot's begins with xoxb-")
+        return value
+
+    @field_validator("app_token")
+    @classmethod
+    def _of_the_app(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and value.get_secret_value().startswith("xoxb-"):
+            raise ValueError("that is the bot's token, which is token here; the app's begins with xapp-")
+        return value
+
+    @field_validator("signing_secret")
+    @classmethod
+    def _hears_somehow(cls, value: SecretStr | None, told: ValidationInfo) -> SecretStr | None:
+        if value is None and told.data.get("app_token") is None:
+            raise ValueError("a bot on Slack needs app_token (Socket Mode) or signing_secret (HTTP)")
+        return value
+
+
 class ConsoleBot(Section):
     kind: Literal["console"]
 
 
-Bot = TelegramBot | ConsoleBot
-BOT_MODELS: Mapping[str, type[TelegramBot] | type[ConsoleBot]] = {"telegram": TelegramBot, "console": ConsoleBot}
+Bot = TelegramBot | SlackBot | ConsoleBot
+BOT_MODELS: Mapping[str, type[TelegramBot] | type[SlackBot] | type[ConsoleBot]] = {
+    "telegram": TelegramBot,
+    "slack": SlackBot,
+    "console": ConsoleBot,
+}
 
 
 class Tables(Section):
@@ -152,10 +189,11 @@ class Tables(Section):
 
     @model_validator(mode="after")
     def _each_account_once(self) -> Self:
-        accounts = [person.telegram for person in self.people if person.telegram]
-        for account in accounts:
-            if accounts.count(account) > 1:
-                raise ValueError(f"two of [[people]] have the Telegram id {account}")
+        for title in ("Telegram", "Slack"):
+            accounts = [getattr(person, title.lower()) for person in self.people]
+            for account in filter(None, accounts):
+                if accounts.count(account) > 1:
+                    raise ValueError(f"two of [[people]] have the {title} id {account}")
         names = [person.name for person in self.people]
         for name in names:
             if names.count(name) > 1:

@@ -12,7 +12,6 @@ NOT_BUILT: Mapping[tuple[str, ...], str] = {
     ("sending", "cap"): "cap in [sending] is planned and not built yet; take it out",
     ("approval",): "[approval] is planned and not built yet; take it out",
     ("prices",): "[prices] is planned and not built yet; take it out",
-    ("people", "slack"): "slack in [[people]] is planned and not built yet; take it out",
 }
 
 _TYPES = {

@@ -123,10 +123,11 @@ def people_of(config: Config) -> People:
     """Who may use an admin bot, by surface and account. On the console a person's account is the name."""
     people: dict[tuple[str, str], Person] = {}
     for each in config.people:
-        person = Person(each.name, Role(each.role), accounts={"telegram": each.telegram} if each.telegram else {})
+        accounts = {kind: account for kind, account in (("telegram", each.telegram), ("slack", each.slack)) if account}
+        person = Person(each.name, Role(each.role), accounts=accounts)
         people["console", each.name] = person
-        if each.telegram:
-            people["telegram", each.telegram] = person
+        for kind, account in accounts.items():
+            people[kind, account] = person
     return people
 
 

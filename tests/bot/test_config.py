@@ -182,6 +182,26 @@ WRONG: list[tuple[str, int | None, str]] = [
         7,
         "the channel “tg-shop” has the same token as the admin bot (telegram); each needs its own.",
     ),
+    (
+        f'{OWNER}slack = "U1"\n{OWNER.replace("O", "P")}slack = "U1"',
+        None,
+        "two of [[people]] have the Slack id U1.",
+    ),
+    (
+        '[[bots]]\nkind = "slack"\ntoken = "xoxb-1"',
+        1,
+        "signing_secret in [[bots]] “slack”: a bot on Slack needs app_token (Socket Mode) or signing_secret (HTTP).",
+    ),
+    (
+        '[[bots]]\nkind = "slack"\ntoken = "xapp-1"\nsigning_secret = "s"',
+        3,
+        "token in [[bots]] “slack”: that is the app-level token, which is app_token here; the bot's begins with xoxb-.",
+    ),
+    (
+        '[[bots]]\nkind = "slack"\ntoken = "xoxb-1"\napp_token = "xoxb-1"',
+        4,
+        "app_token in [[bots]] “slack”: that is the bot's token, which is token here; the app's begins with xapp-.",
+    ),
     (f"{CONSOLE}{CONSOLE}", 3, "there is a bot of the kind “console” already; one of each."),
     (
         f"{OWNER}telegram = 1\n{OWNER.replace('O', 'P')}telegram = 1",
@@ -195,8 +215,6 @@ WRONG: list[tuple[str, int | None, str]] = [
     ("[sending]\ncap = { messages = 3, days = 7 }", 2, f"cap in [sending] {NOT_YET}"),
     ("[approval]\nabove = 5", 1, f"[approval] {NOT_YET}"),
     ('[prices]\n"whatsapp.marketing" = "0.06 EUR"', 1, f"[prices] {NOT_YET}"),
-    (f'{OWNER}slack = "U1"', 4, f"slack in [[people]] {NOT_YET}"),
-    ('[[bots]]\nkind = "slack"\ntoken = "x"', 2, "an admin bot on Slack is planned and not built yet."),
     ('[app]\nlocale = "uk"', 2, 'locale in [app]: only "en" is built yet.'),
     (
         '[[channels]]\nid = "mail"\nkind = "email"',
