@@ -3,14 +3,14 @@
 import asyncio
 import errno
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
 from bot.channel_check import ASK_WITHIN_S, account_words, check_channel
 from bot.config import Config
-from bot.config_models import Bot, ConsoleBot, SlackBot
+from bot.config_models import Bot, ConsoleBot
 from bot.desk import Desk, open_bot, open_desk
 from bot.findings import Finding, refused
-from gateways.base import Account, GatewayError
+from gateways.base import Gateway, GatewayError
 from storage.database import UnusableStorage
 
 
@@ -73,18 +73,14 @@ async def _check_bot(desk: Desk, bot: Bot) -> Finding:
     what = f"bot {bot.kind}"
     if isinstance(bot, ConsoleBot):
         return Finding(what, ok=True, words="the page is at / of the web part")
-    if isinstance(bot, SlackBot):
-        from bot.surfaces.slack.checking import check
-
-        return await _ask(what, lambda: check(bot))
     async with open_bot(desk, bot) as gateway:
-        return await _ask(what, gateway.check)
+        return await _ask(what, gateway)
 
 
-async def _ask(what: str, check: Callable[[], Awaitable[Account]]) -> Finding:
+async def _ask(what: str, gateway: Gateway) -> Finding:
     try:
         async with asyncio.timeout(ASK_WITHIN_S):
-            account = await check()
+            account = await gateway.check()
     except GatewayError as error:
         return Finding(what, ok=False, words=refused(error))
     except TimeoutError:

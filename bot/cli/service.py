@@ -51,10 +51,14 @@ def run_all(
     run_until_signal(lambda ended: serve_all(config, parts, ended, _tell))
 
 
-def check(context: typer.Context) -> None:
+def check(
+    context: typer.Context,
+    fix: Annotated[bool, typer.Option("--fix", help="Point webhooks at us where they are not.")] = False,
+) -> None:
     """Check configuration, storage and every token.
 
     Each platform is asked who its token belongs to and which webhook is set; exit 1 if anything is wrong.
+    --fix works while `carillon run` answers at public_url: most platforms ask there at once.
 
     Example: `carillon check --json`"""
     options = Options.of(context)
@@ -62,8 +66,8 @@ def check(context: typer.Context) -> None:
 
     from bot.check import check_all
 
-    findings = run(check_all(config))
-    cells = [(each.what, "ok" if each.ok else "wrong", each.words) for each in findings]
+    findings = run(check_all(config, fix=fix))
+    cells = [(each.what, each.state, each.said()) for each in findings]
     wrong = sum(not each.ok for each in findings)
     document = {"ok": not wrong, "checks": list(findings)}
     options.emit(document, lambda out: out.print(table("what", "state", "found", rows=cells)))
