@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from bot.surfaces.console import wire
 from bot.surfaces.console.phones import Phone, PhoneEvent, Picture, picture_type
+from gateways.markup import RichText, Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from gateways.simulator.platform import Platform
 
 _PLACE = re.compile(r"(-?\d+(?:\.\d+)?), ?(-?\d+(?:\.\d+)?)")
+_URL = re.compile(r"https?://[^\s<>]*[^\s<>.,;:!?)]")
 _KEYBOARD_BELOW = frozenset({"viber"})  # where buttons stand under the chat and not under their message
 
 
@@ -117,7 +119,7 @@ class PlatformPhones:
             "id": str(place),
             "side": "bot" if message.from_us else "me",
             "at": datetime.fromtimestamp(message.at, UTC).isoformat(),
-            "text": wire.tree(message.text),
+            "text": wire.tree(_with_links(message.text)),
             "media": [self._media(item, f"{kept}.{message.media.index(item)}") for item in shown],
             "rows": [] if below else rows,
             "keyboard": rows if below else [],
@@ -151,6 +153,14 @@ class PlatformPhones:
 def _button(button: "ChatButton") -> wire.Json:
     action = button.action.removeprefix("loud ")
     return {"label": button.label, "kind": action, **(wire.opened(button.value) if action == "link" else {})}
+
+
+def _with_links(rich: RichText) -> RichText:
+    """A bare address can be opened, as on every phone."""
+    words = [span for span in rich.spans if span.tag == "a"]
+    found = [Span("a", link.start(), link.end(), link[0]) for link in _URL.finditer(rich.text)]
+    bare = [link for link in found if not any(one.start < link.end and link.start < one.end for one in words)]
+    return RichText(rich.text, (*rich.spans, *bare))
 
 
 def _location(item: "ChatMedia") -> list[float] | None:

@@ -12,7 +12,7 @@ from bot.screens import Button, Screen
 from gateways.base import Outgoing, PartKind
 from gateways.markup import InvalidMarkup, RichText, Span, read_html
 from gateways.message import Button as MessageButton
-from gateways.message import Buy, Link, Reply
+from gateways.message import Buy, Card, Link, Reply
 
 log = logging.getLogger(__name__)
 
@@ -55,11 +55,18 @@ def message(outgoing: Outgoing) -> Json:
         "media": [media_address(source) for source in part.media],
         "rows": [[message_button(one) for one in row] for row in outgoing.buttons],
     }
+    if outgoing.cards:
+        made["cards"] = [_message_card(card) for card in outgoing.cards]
     if part.kind is PartKind.LOCATION:
         made["location"] = [part.latitude, part.longitude]
     if part.kind is PartKind.FILE:
         made["name"] = part.name or _last_name(part.media)
     return made
+
+
+def _message_card(card: Card) -> Json:
+    made: Json = {"title": card.title, "text": card.text, "buttons": [message_button(one) for one in card.buttons]}
+    return made | ({"picture": media_address(card.picture)} if card.picture else {})
 
 
 def message_button(button: MessageButton) -> Json:

@@ -4,7 +4,7 @@ from bot.screens import Button, Screen, Style
 from bot.surfaces.console import wire
 from gateways.base import Outgoing, Part, PartKind
 from gateways.markup import RichText, Span, read_html
-from gateways.message import Buy, Link, Reply
+from gateways.message import Buy, Card, Link, Reply
 
 TREES = [
     ("Hello", ["Hello"]),
@@ -76,3 +76,17 @@ def test_a_preview_of_a_place_and_of_a_file_say_which() -> None:
     assert wire.message(place)["location"] == [50.45, 30.52]
     file = Outgoing("7", Part(PartKind.FILE, media=("media:ab.pdf",), name="prices.pdf"), RichText(), (), (), "r")
     assert wire.message(file)["name"] == "prices.pdf"
+
+
+def test_a_preview_of_cards_shows_each_with_its_buttons() -> None:
+    cards = (Card("Fern", "12 €", "media:ab.png", (Reply("More", "More"),)), Card("Pot"))
+    shown = wire.message(Outgoing("7", Part(PartKind.CAROUSEL), RichText(), (), ("",), "r", cards=cards))
+    assert shown["cards"] == [
+        {
+            "title": "Fern",
+            "text": "12 €",
+            "buttons": [{"label": "More", "kind": "message"}],
+            "picture": "/console/media/ab.png",
+        },
+        {"title": "Pot", "text": "", "buttons": []},
+    ]

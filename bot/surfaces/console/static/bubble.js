@@ -7,15 +7,46 @@ import { rich } from "./rich.js";
 export function bubble(message, press = null) {
   const media = (message.media ?? []).map((item) => (typeof item === "object" && item !== null ? item : { kind: message.kind, url: item, name: message.name }));
   const text = rich(message.text ?? []);
+  const rows = message.rows ?? [];
+  const side = message.side === "me" ? "mine" : "theirs";
   const body = h(
     "div",
-    { class: `bubble ${message.side === "me" ? "mine" : "theirs"}` },
+    { class: `bubble ${side}` },
     album(media),
     message.location && place(message.location),
     text.length ? h("p", { class: "text" }, text) : null,
-    message.at && h("span", { class: "stamp" }, message.edited ? `${w("edited")} ` : "", timeOf(message.at)),
+    message.at && h("span", { class: "stamp" }, message.edited ? `${w("edited")} ` : "", timeOf(message.at), ticks(message.state)),
   );
-  return h("div", { class: `said ${message.side === "me" ? "mine" : "theirs"}` }, body, keyboard(message.rows ?? [], press));
+  const cards = message.cards?.length ? carousel(message.cards, rows.flat().length + (message.keyboard ?? []).flat().length, press) : null;
+  return h("div", { class: `said ${side}` }, cards && !text.length && !media.length ? null : body, cards, rows[0]?.[0]?.kind === "row" ? list(rows, press) : keyboard(rows, press));
+}
+
+// What the sender is told of a message: sent, delivered, read.
+function ticks(state) {
+  if (!state) return null;
+  return h("span", { class: `ticks ${state}`, role: "img", "aria-label": w(state) }, icon("tick"), icon("ticks"));
+}
+
+function carousel(cards, number, press) {
+  return h(
+    "div",
+    { class: "cards", tabindex: "0", role: "group", "aria-label": w("cards") },
+    cards.map((card) =>
+      h(
+        "div",
+        { class: "one-card" },
+        "picture" in card && album([{ kind: "picture", url: card.picture, name: card.title }]),
+        h("p", { class: "about" }, h("strong", {}, card.title), card.text && h("span", {}, card.text)),
+        card.buttons.map((button) => key(button, number++, press)),
+      ),
+    ),
+  );
+}
+
+function list(rows, press) {
+  let number = 0;
+  const open = h("summary", { class: "key" }, icon("list"), w("choose"));
+  return h("details", { class: "keyboard list" }, open, rows.flat().map((button) => key(button, number++, press)));
 }
 
 export function album(media) {
@@ -51,7 +82,7 @@ function keyboard(rows, press) {
   return h(
     "div",
     { class: "keyboard" },
-    rows.map((row) => h("div", { class: "keys" }, row.map((button) => key(button, number++, press)))),
+    rows.map((row) => h("div", { class: row[0]?.kind === "chip" ? "keys chips" : "keys" }, row.map((button) => key(button, number++, press)))),
   );
 }
 

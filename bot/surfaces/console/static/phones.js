@@ -1,12 +1,14 @@
 // The simulated clients' phones, in the demo: what arrives, and what the client does.
 import { bubble, key } from "./bubble.js";
 import { byId, h, isAtEnd, w } from "./dom.js";
-import { iconButton } from "./icons.js";
+import { icon, iconButton } from "./icons.js";
 
 const NOTE_MS = 4000;
+const SIGNS = { telegram: "send" };
 
 export class Phones {
   #row = byId("phone-row");
+  #jumps = byId("phone-jumps");
   #phones = new Map();
   #touch;
   #arrived;
@@ -22,6 +24,16 @@ export class Phones {
     shown.forEach((phone) => this.#phones.set(phone.id, phone));
     this.#row.replaceChildren(...shown.map((phone) => phone.element));
     shown.forEach((phone) => phone.toEnd());
+    this.#showJumps(phones);
+  }
+
+  // One button a messenger, which brings its first phone into sight.
+  #showJumps(phones) {
+    const first = new Map(phones.toReversed().map((phone) => [phone.kind, phone]));
+    const names = [...new Set(phones.map((phone) => phone.kind))];
+    const jump = ({ kind, messenger, id }) =>
+      h("button", { type: "button", class: "jump", "data-kind": kind, onclick: () => this.#phones.get(id).element.scrollIntoView({ inline: "start", block: "nearest" }) }, icon(SIGNS[kind] ?? kind), messenger);
+    this.#jumps.replaceChildren(...(names.length > 1 ? names.map((kind) => jump(first.get(kind))) : []));
   }
 
   hear(what) {
@@ -32,11 +44,13 @@ export class Phones {
 class Phone {
   #messages = new Map();
   #name;
+  #kind;
   #touch;
 
   constructor(phone, touch) {
     this.id = phone.id;
     this.#name = phone.name;
+    this.#kind = phone.kind;
     this.#touch = touch;
     this.screen = h("div", { class: "screen", role: "log", "aria-live": "polite", "aria-label": phone.name, tabindex: "0" });
     this.empty = h("p", { class: "empty" }, w("nothing_yet"));
@@ -47,7 +61,7 @@ class Phone {
     this.input = h("input", { type: "text", maxlength: 4000, "aria-label": w("say_here", { name: phone.name }), placeholder: w("say_here", { name: phone.name.split(" ", 1)[0] }), enterkeyhint: "send" });
     this.element = h(
       "article",
-      { class: "phone", "aria-label": phone.name, "data-phone": phone.id },
+      { class: "phone", "aria-label": phone.name, "data-phone": phone.id, "data-kind": phone.kind },
       h("header", {}, avatar(phone), h("div", {}, h("h3", {}, phone.name), h("p", {}, `${phone.messenger} · ${phone.bot}`))),
       this.screen,
       this.note,
@@ -102,7 +116,7 @@ class Phone {
     else if (!this.#joinsAlbum(message, element)) this.screen.append(element);
     this.#messages.set(message.id, element);
     if (focused !== undefined) element.querySelector(`[data-number="${focused}"]`)?.focus();
-    if (message.keyboard?.length) this.#showKeyboard(message);
+    if (!before && message.side === "bot") this.#showKeyboard(message);
     if (stay || message.side === "me") requestAnimationFrame(() => this.toEnd());
   }
 
@@ -117,11 +131,16 @@ class Phone {
     return true;
   }
 
+  // Below the chat; Telegram's stays until another comes, Viber's goes with its message.
   #showKeyboard(message) {
-    const inline = (message.rows ?? []).flat().length;
-    let number = inline;
+    const rows = message.keyboard ?? [];
+    if (!rows.length) {
+      this.keyboard.hidden ||= this.#kind === "viber";
+      return;
+    }
+    let number = (message.rows ?? []).flat().length;
     const press = (place) => this.#touch({ do: "press", message: message.id, number: place });
-    this.keyboard.replaceChildren(...message.keyboard.map((row) => h("div", { class: "keys" }, row.map((button) => key(button, number++, press)))));
+    this.keyboard.replaceChildren(...rows.map((row) => h("div", { class: "keys" }, row.map((button) => key(button, number++, press)))));
     this.keyboard.hidden = false;
   }
 
@@ -157,5 +176,5 @@ class Phone {
 function avatar(phone) {
   const letters = phone.name.split(/\s+/).map((part) => [...part][0]).slice(0, 2).join("");
   const tone = [...phone.id].reduce((sum, sign) => sum + sign.codePointAt(0), 0) % 5;
-  return h("span", { class: `avatar tone-${tone}`, "aria-hidden": "true" }, letters.toUpperCase());
+  return h("span", { class: `avatar tone-${tone}`, "aria-hidden": "true" }, letters.toUpperCase(), h("span", { class: "badge" }, icon(SIGNS[phone.kind] ?? phone.kind)));
 }
