@@ -4,12 +4,13 @@ import asyncio
 import math
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 
 from engine.lane.ending import Ending
 from engine.lane.state import Job, LaneState, LaneStep
 from engine.pacing import Pacer
 from engine.personalise import Personaliser, TemplateFailed
-from gateways.base import Gateway, HoldsMedia, MessageRejected, Outgoing
+from gateways.base import Gateway, HoldsMedia, MessageRejected, Outgoing, SendsTogether
 from storage import claims
 from storage.outcomes import finish
 from storage.quotas import DayQuota, PackageQuota
@@ -42,6 +43,7 @@ class Feeder:
         window_s = gateway.capabilities.window_s
         self._window = None if window_s is None else timedelta(seconds=window_s)
         self._most_together = gateway.capabilities.batch
+        self._together = gateway.together if isinstance(gateway, SendsTogether) else None
 
     async def release(self, jobs: Iterable[Job]) -> None:
         """Give back what has not gone out."""
@@ -140,43 +142,46 @@ class Feeder:
         taken: list[tuple[LaneStep, Job]] = []
         if not self._state.may_start():
             return taken
-        until = self._state.clock.monotonic() + START_AHEAD_S
-        lane_queue = self._lane_queue()
+        now = self._state.clock.monotonic()
         steps = sorted(self._ready_steps(), key=lambda step: step.served_at)
-        queues = {
-            step.step_id: _Queue(step.pacer, lane_queue.now, len(step.started), self._most_together) for step in steps
-        }
+        queues = {step.step_id: self._queues(step, now) for step in steps}
         while steps and len(taken) < MAX_CLAIM:
             for step in list(steps):
-                queue = queues[step.step_id]
-                if not step.claimed or max(lane_queue.next_at(), queue.next_at()) > until:
+                if not step.claimed or _next_at(queues[step.step_id]) > now + START_AHEAD_S:
                     steps.remove(step)
                     continue
                 if self._media is not None and await self._needs_upload(step):
                     step.priming = True
                     steps.remove(step)
                 taken.append((step, step.claimed.popleft()))
-                lane_queue.before += 1
-                queue.before += 1
+                queues[step.step_id][1].before += 1
+                for lane_queue, _ in queues.values():
+                    lane_queue.before += 1
         return taken
 
     def _until_next_due(self) -> float:
         if not self._state.may_start():
             return LOOK_AGAIN_S
-        lane_queue = self._lane_queue()
-        waits = [LOOK_AGAIN_S]
-        for step in self._ready_steps():
-            queue = _Queue(step.pacer, lane_queue.now, len(step.started), self._most_together)
-            due_in = max(lane_queue.next_at(), queue.next_at()) - lane_queue.now
-            waits.append(max(due_in - START_AHEAD_S, 0.001))
-        return min(waits)
+        now = self._state.clock.monotonic()
+        due_in = (_next_at(self._queues(step, now)) - now for step in self._ready_steps())
+        return min((max(each - START_AHEAD_S, 0.001) for each in due_in), default=LOOK_AGAIN_S)
 
     def _ready_steps(self) -> list[LaneStep]:
         return [step for step in self._state.steps.values() if step.claimed and not step.priming]
 
-    def _lane_queue(self) -> "_Queue":
-        before = sum(len(step.started) for step in self._state.steps.values())
-        return _Queue(self._state.pacer, self._state.clock.monotonic(), before, self._most_together)
+    def _queues(self, step: LaneStep, now: float) -> "_Queues":
+        before = sum(len(each.started) for each in self._state.steps.values())
+        # What travels alone has a slot of its own: waiting for those of a whole call would lose most of them.
+        most = 1 if self._is_alone(step) else self._most_together
+        return _Queue(self._state.pacer, now, before, most), _Queue(step.pacer, now, len(step.started), most)
+
+    def _is_alone(self, step: LaneStep) -> bool:
+        """Whether the next one to be started shares its call with none of its neighbours."""
+        if self._together is None:
+            return True
+        near = [*islice(step.claimed, 2), *islice(reversed(step.started), 1)]
+        first, *others = (self._together(job.outgoing[0]) for job in near)
+        return first is None or first not in others
 
     async def _needs_upload(self, step: LaneStep) -> bool:
         for part in step.parts:
@@ -221,3 +226,10 @@ class _Queue:
 
     def next_at(self) -> float:
         return self._first_at + self.before // self._together * self._together * self._interval_s
+
+
+_Queues = tuple[_Queue, _Queue]  # the channel's and the step's own
+
+
+def _next_at(queues: _Queues) -> float:
+    return max(queue.next_at() for queue in queues)

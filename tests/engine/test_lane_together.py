@@ -96,6 +96,16 @@ async def test_a_message_that_travels_alone_costs_one_slot(batching: World) -> N
     assert [count for _, count in batching.gateway.calls] == [1] * 6
 
 
+@pytest.mark.parametrize("text", ["alone", "Hi {{ client.first_name }}"])
+async def test_messages_that_travel_alone_keep_the_pace(batching: World, text: str) -> None:
+    step = await batching.step(100, [Part(PartKind.TEXT, text)])
+    await batching.advance(4.3)
+    assert await batching.states(step) == {"sent": 100}
+    gaps = [later - earlier for (earlier, _), (later, _) in pairwise(batching.gateway.calls)]
+    assert min(gaps) >= 0.04 - 1e-6
+    assert max(gaps) <= 0.045
+
+
 async def test_each_message_of_a_call_has_its_own_outcome(batching: World) -> None:
     batching.gateway.script = {"a2": [Rejected("no", code="7")], "a4": [OutcomeUnknown("late")]}
     step = await batching.step(5)
