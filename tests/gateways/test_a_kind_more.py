@@ -78,7 +78,7 @@ async def test_a_mailing_goes_by_a_kind_that_nobody_else_has_heard_of(
     async with running(config) as service:
         (tmp_path / "clients.csv").write_text("id,first_name,loft\n1,Ann,17\n2,Bea,18\n")
         desk = service.desk
-        result = await import_clients(desk.store, tmp_path / "clients.csv", channels=["loft"])
+        result = await import_clients(desk.store, tmp_path / "clients.csv", channels=desk.settings.channels)
         assert (result.added, result.rejected) == (2, [])
         mailing = await desk.operations.create(Draft("By air", Message((Text("Hi {{ client.first_name }}"),))), OWNER)
         await desk.operations.launch(mailing, OWNER)
