@@ -64,12 +64,18 @@ class ViberGateway:
     - `tracking_data` on mailings: it comes back with a client's next words only, never in a receipt, and would make
       equal messages differ. Our own welcome uses it.
     - `replace_me_with_…` in broadcasts: a name of Viber's own instead of the one on our card.
-    - Contacts, stickers, `url` messages, `share-phone` and `location-picker`: no message of ours has them. A contact
-      that a client sends may be anybody's, so it is heard as words and not as the client's phone.
-    - Thumbnails and a video's duration: optional, and nothing of ours knows them.
+    - Contacts, stickers, `url` messages, `share-phone` and `location-picker`: no message of ours has them,
+      nor keyboards alone. A contact that a client sends may be anybody's, so it is heard as words and not as the
+      client's phone.
+    - Thumbnails and a video's duration: optional, and nothing of ours knows them. What stands behind a picture's URL is
+      not measured: a kept picture was when it was added.
     - Counting 100 messages an hour and client by ourselves: Viber counts, and its status 12 is heeded.
     - `get_user_details` (twice in 12 h for a client) and `get_online`: events bring name and language.
-    - Giving receipts of unknown tokens to an open attempt, and parking early ones: the engine's, for every platform.
+    - Giving a receipt of an unknown token to an open attempt: `delivered` comes for tokens of clients' own messages as
+      well, so it would prove sends that never were. What may have gone out stays unknown, for `on_unknown` to decide.
+    - A try as plain text (13) for anything but a carousel: nothing else of ours needs more than version 1.
+    - Files that clients send: their URLs live an hour, and nothing of ours keeps them.
+    - Pauses of 5, 30 and 120 s between tries: the lane's own serve every platform.
     - Going on inside sessions, which are free, when the month's messages or the balance are used up (23, 24): a lane
       of mailings has none to send there, and a person has to top it up anyway.
     - A log line for events that are not known: they say nothing that anybody could act on.
