@@ -8,7 +8,7 @@ from sqlalchemy import Text, and_, cast, func, select
 
 from storage.database import Database
 from storage.records import DeliveryState
-from storage.schema import attempts, clients, counters, deliveries
+from storage.schema import attempts, clients, counters, deliveries, events
 
 WAITING = (DeliveryState.PLANNED, DeliveryState.SENDING)
 
@@ -35,6 +35,14 @@ _NAME = func.coalesce(
     func.nullif(func.trim(func.coalesce(clients.c.first_name, "") + " " + func.coalesce(clients.c.last_name, "")), ""),
     clients.c.external_id,
     "#" + cast(clients.c.id, Text),
+)
+_FAILED = DeliveryState.FAILED.value
+_TOLD = (  # what a receipt said of it
+    select(events.c.details)
+    .where(events.c.delivery_id == deliveries.c.id, events.c.type == _FAILED, events.c.channel == deliveries.c.channel)
+    .order_by(events.c.id.desc())
+    .limit(1)
+    .scalar_subquery()
 )
 
 
@@ -96,14 +104,15 @@ class Deliveries:
         after_id: int = 0,
         limit: int = 100,
     ) -> list[DeliveryRow]:
-        """Deliveries of a step in the order of their ids, with the last attempt's words."""
+        """Deliveries of a step in the order of their ids, with the last attempt's words, or with those of the receipt
+        that said it failed."""
         wanted = [deliveries.c.step_id == step_id, deliveries.c.id > after_id]
         if states:
             wanted.append(deliveries.c.state.in_([state.value for state in states]))
         if client_id is not None:
             wanted.append(deliveries.c.client_id == client_id)
         statement = (
-            select(deliveries, attempts.c.words, attempts.c.code, _NAME.label("client_name"))
+            select(deliveries, attempts.c.words, attempts.c.code, _NAME.label("client_name"), _TOLD.label("told"))
             .join(clients, clients.c.id == deliveries.c.client_id)
             .outerjoin(
                 attempts,
@@ -114,6 +123,9 @@ class Deliveries:
             .limit(limit)
         )
         async with self._database.read() as connection:
+            found = [
+                (row, (row.told or {}) if row.state == _FAILED else {}) for row in await connection.execute(statement)
+            ]
             return [
                 DeliveryRow(
                     id=row.id,
@@ -122,13 +134,13 @@ class Deliveries:
                     channel=row.channel,
                     state=DeliveryState(row.state),
                     reason=row.reason,
-                    words=row.words,
-                    code=row.code,
+                    words=told.get("words") or row.words,
+                    code=told.get("code") or row.code,
                     tries=row.tries,
                     started_at=row.started_at,
                     finished_at=row.finished_at,
                 )
-                for row in await connection.execute(statement)
+                for row, told in found
             ]
 
     async def counters(self, step_ids: Sequence[int]) -> Mapping[int, Mapping[tuple[str, str], int]]:

@@ -343,6 +343,14 @@ async def test_receipts_move_forward_only(
     assert await world.counted() == moved
 
 
+async def test_people_see_the_words_of_the_receipt_that_said_it_failed(world: World) -> None:
+    await world.hear(world.start())
+    delivery = await world.mailed()
+    await world.hear(world.receipt(F, code="131026", words="not on WhatsApp", reason="not_found"))
+    (row,) = await world.store.deliveries.rows(delivery >> 32)
+    assert (row.reason, row.code, row.words) == ("not_found", "131026", "not on WhatsApp")
+
+
 async def test_a_repeated_receipt_is_kept_once(world: World) -> None:
     await world.hear(world.start())
     await world.mailed()
