@@ -48,13 +48,6 @@ OUTSIDE = {
     "parameters": ["{{ client.first_name | default('friend') }}"],
     "buttons": [{"message": "Tell me more"}],
 }
-RECEIPTS: Mapping[str, Mapping[str, float]] = {  # after so many seconds, and up to four times that; others tell nothing
-    "viber": {"delivered": 0.2, "read": 0.9},
-    "facebook": {"delivered": 0.2, "read": 1.1},
-    "vk": {"read": 1.0},
-    "whatsapp": {"sent": 0.05, "delivered": 0.3, "read": 1.0},
-}
-NEVER_READ = 0.3  # of messages
 # What the person does: a command, words (and a picture), or the beginning of a button's label.
 SCRIPT: Sequence[tuple[str, str]] = (
     ("command", "new"),
@@ -160,7 +153,7 @@ class Overheard:
 
 async def _prepare(service: Service, folder: Path, out: Console, messengers: Sequence[Simulated], crowd: Crowd) -> None:
     """The clients into the storage; some of them have written before, STOP among other things."""
-    channels = [messenger.channel for messenger in messengers]
+    channels = service.desk.settings.channels
     outcome = await import_clients(service.desk.store, folder / "clients.csv", channels=channels)
     async with asyncio.timeout(READY_WITHIN_S):
         while not service.webhooks.tried:  # noqa: ASYNC110  # it says so in no other way
@@ -170,9 +163,7 @@ async def _prepare(service: Service, folder: Path, out: Console, messengers: Seq
         while await _unsubscribed(service) < leaving:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
     for messenger in messengers:
-        if (receipts := RECEIPTS.get(messenger.kind)) is not None:
-            account = messenger.platform.accounts[messenger.account]
-            account.receipts, account.receipts_vary, account.read_share = dict(receipts), 4.0, 1 - NEVER_READ
+        messenger.report()
     out.print(f"{outcome.added:,} sample clients on five messengers; {leaving} of them have written STOP.")
 
 

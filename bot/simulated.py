@@ -18,6 +18,16 @@ META_TOKEN = "meta-simulated"  # noqa: S105
 PAGE, NUMBER, GROUP = "1001", "3001", "190000017"
 SMS_SENDER = "+447700900001"
 
+RECEIPTS: Mapping[str, Mapping[str, float]] = {  # after so many seconds, and up to so many times that
+    "viber": {"delivered": 0.2, "read": 0.9},
+    "facebook": {"delivered": 0.2, "read": 1.1},
+    "vk": {"read": 1.0},
+    "whatsapp": {"sent": 0.05, "delivered": 0.3, "read": 1.0},
+    "sms": {"sent": 0.05, "delivered": 0.4},
+}
+RECEIPTS_VARY = 4.0
+READ_SHARE = 0.7  # of messages
+
 
 @dataclass(frozen=True, slots=True)
 class Simulated:
@@ -36,6 +46,13 @@ class Simulated:
         """The channel as [[channels]] of a configuration; it names the address, so start the server first."""
         values = {"id": self.channel, "kind": self.kind, **self.keys, "api_base": self.server.url + self.path}
         return "[[channels]]\n" + "".join(f'{name} = "{value}"\n' for name, value in values.items())
+
+    def report(self) -> None:
+        """Let phones tell us of delivery and reading, as far as this messenger does."""
+        if self.kind in RECEIPTS:
+            account = self.platform.accounts[self.account]
+            account.receipts = dict(RECEIPTS[self.kind])
+            account.receipts_vary, account.read_share = RECEIPTS_VARY, READ_SHARE
 
     @property
     def platform(self) -> "Platform":

@@ -115,10 +115,12 @@ def init(
 
 def sandbox(
     context: typer.Context,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8081,
+    port: Annotated[
+        int, typer.Option(min=0, max=65530, help="Of the first; the others follow. 0 takes free ones.")
+    ] = 8081,
     clients: Annotated[int, typer.Option(min=0, help="Telegram ids 1 to N are clients who started the bot.")] = 1000,
 ) -> None:
-    """The simulated messengers alone, to try things with.
+    """The simulated messengers alone, and a configuration for them, to try things with.
 
     Example: `carillon sandbox --port 8081`"""
     options = Options.of(context)
