@@ -25,7 +25,8 @@ from engine.binding import StartPayloads
 from engine.clock import Clock, SystemClock
 from engine.links import LinkDesk
 from engine.runner import Engine
-from gateways.base import Gateway
+from gateways.base import Account, Gateway
+from storage.channel_states import told_of
 from storage.migrate import upgrade
 from storage.store import Store, open_store
 
@@ -184,7 +185,11 @@ async def _build(
     conversation = Conversation(
         operations=desk.operations, store=store, people=people, settings=desk.settings, house=house, clock=clock
     )
-    service = Service(desk, gateways, engine, conversation, Webhooks(gateways, config.app.public_url), parts)
+
+    async def keep(channel: str, account: Account) -> None:
+        await store.channel_states.set(channel, told_of(account, clock.now()))
+
+    service = Service(desk, gateways, engine, conversation, Webhooks(gateways, config.app.public_url, keep), parts)
     if "bot" in parts:
         _build_bots(service, people, house, demo)
     return service

@@ -6,10 +6,11 @@ from typing import Any
 
 from bot.desk import Desk, open_gateway
 from bot.findings import Finding, refused
-from gateways.base import Account, Gateway, GatewayError, PollsUpdates, SetsWebhook, SyncsTemplates
+from gateways.base import Account, Gateway, GatewayError, PollsUpdates, SetsWebhook, SyncsTemplates, Throttled
 from storage.channel_states import told_of
 
 ASK_WITHIN_S = 30.0
+MOST_PATIENCE_S = 10.0
 NOT_HEARD = "without public_url neither receipts nor clients' messages come"
 
 
@@ -19,11 +20,11 @@ async def check_channel(desk: Desk, channel: str, *, fix: bool) -> Finding:
     async with open_gateway(desk, channel) as gateway:
         try:
             async with asyncio.timeout(ASK_WITHIN_S):
-                account = await gateway.check()
+                account = await _ask(gateway)
                 should_be = wanted_webhook(gateway, desk.config.app.public_url, channel)
                 done = await _fix(gateway, account, should_be) if fix else ""
                 if done:
-                    account = await gateway.check()
+                    account = await _ask(gateway)
                 templates, unread = await _templates(desk, channel, gateway)
         except GatewayError as error:
             return Finding(what, ok=False, words=refused(error))
@@ -38,6 +39,15 @@ async def check_channel(desk: Desk, channel: str, *, fix: bool) -> Finding:
         warnings=tuple(dict.fromkeys(warnings)),
         details=_details(account, should_be, is_fixed=bool(done)),
     )
+
+
+async def _ask(gateway: Gateway) -> Account:
+    """Once more where the platform wants us to wait a little. Raises GatewayError."""
+    try:
+        return await gateway.check()
+    except Throttled as error:
+        await asyncio.sleep(min(error.retry_after_s, MOST_PATIENCE_S))
+        return await gateway.check()
 
 
 def account_words(account: Account) -> str:

@@ -3,8 +3,10 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 
-from gateways.base import ChannelBroken, Gateway, GatewayError, Heard, PollsUpdates, SetsWebhook, Throttled
+from bot.channel_check import wanted_webhook
+from gateways.base import Account, ChannelBroken, Gateway, GatewayError, Heard, PollsUpdates, SetsWebhook, Throttled
 
 log = logging.getLogger(__name__)
 
@@ -13,6 +15,7 @@ MOST_PATIENCE_S = 30.0
 BROKEN_PAUSE_S = 60.0  # until a refused token is tried again
 
 Take = Callable[[str, Heard], Awaitable[None]]
+Keep = Callable[[str, Account], Awaitable[None]]
 
 
 async def poll(channel: str, gateway: PollsUpdates, take: Take) -> None:
@@ -43,37 +46,42 @@ def polled(gateways: Mapping[str, Gateway]) -> dict[str, PollsUpdates]:
 
 
 class Webhooks:
-    """Sets every channel's webhook once our server is up, and again whenever somebody has taken it away."""
+    """Sets every channel's webhook once our server is up, and again whenever somebody has taken it away or the platform
+    has stopped sending us what we need. `keep` is told what each platform tells of its account at every look."""
 
-    def __init__(self, gateways: Mapping[str, Gateway], public_url: str | None) -> None:
+    def __init__(self, gateways: Mapping[str, Gateway], public_url: str | None, keep: Keep | None = None) -> None:
         self.tried = public_url is None
         self.problems: dict[str, str] = {}
-        polling = polled(gateways)
-        self._urls = (
-            {}
-            if public_url is None
-            else {
-                name: f"{public_url.rstrip('/')}/hooks/{name}"
-                for name, gateway in gateways.items()
-                if isinstance(gateway, SetsWebhook) and name not in polling
-            }
-        )
+        wanted = {name: wanted_webhook(gateway, public_url, name) for name, gateway in gateways.items()}
+        self._urls = {name: url for name, url in wanted.items() if url is not None}
         self._gateways = gateways
+        self._keep = keep
+        self._warned: dict[str, tuple[str, ...]] = {}
 
     async def set_all(self) -> None:
         await asyncio.gather(*(self._set(channel, url) for channel, url in self._urls.items()))
         self.tried = True
 
     async def watch(self) -> None:
-        """Look once whether each still points here, and mend it."""
-        for channel, url in self._urls.items():
+        """Look once at every account, and mend a webhook that does not point here any more."""
+        for channel, gateway in self._gateways.items():
             try:
-                account = await self._gateways[channel].check()
+                account = await gateway.check()
             except GatewayError as error:
-                log.info("a webhook could not be looked at", extra={"channel": channel, "code": error.code})
+                log.info("a channel could not be looked at", extra={"channel": channel, "code": error.code})
                 continue
-            if account.webhook != url or channel in self.problems:
+            url = self._urls.get(channel)
+            if url is not None and (account.webhook != url or channel in self.problems):
                 await self._set(channel, url)
+                account = account if channel in self.problems else replace(account, webhook=url)
+            self._warn(channel, account.warnings)
+            if self._keep is not None:
+                await self._keep(channel, account)
+
+    def _warn(self, channel: str, warnings: tuple[str, ...]) -> None:
+        if warnings and warnings != self._warned.get(channel):
+            log.warning("a platform has something to say", extra={"channel": channel, "said": "; ".join(warnings)})
+        self._warned[channel] = warnings
 
     async def _set(self, channel: str, url: str) -> None:
         gateway = self._gateways[channel]

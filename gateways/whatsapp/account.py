@@ -40,7 +40,7 @@ def account_of(values: Json, phone_number_id: str, apps: Sequence[Json] | None) 
     return Account(
         external_id=id_of(values.get("id")) or phone_number_id,
         name=" ".join(filter(None, (text_of(values.get("verified_name")), f"({display})"))),
-        webhook=webhook,
+        webhook=webhook if apps != [] else None,  # nothing comes there unless an app is subscribed
         warnings=tuple(_warnings(values, webhook, apps)),
         link=f"https://wa.me/{digits}" if digits else None,
         quota_left=TIERS.get(tier),
