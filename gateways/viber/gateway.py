@@ -68,7 +68,7 @@ class ViberGateway:
       nor keyboards alone. A contact that a client sends may be anybody's, so it is heard as words and not as the
       client's phone.
     - Thumbnails and a video's duration: optional, and nothing of ours knows them. What stands behind a picture's URL is
-      not measured: a kept picture was when it was added.
+      not measured: a kept picture is, before launch.
     - Counting 100 messages an hour and client by ourselves: Viber counts, and its status 12 is heeded.
     - `get_user_details` (twice in 12 h for a client) and `get_online`: events bring name and language.
     - Giving a receipt of an unknown token to an open attempt: `delivered` comes for tokens of clients' own messages as
