@@ -19,7 +19,8 @@ from aiohttp import hdrs, web
 from bot.desk import Desk
 from bot.dialogs.talk import House
 from bot.http import Mount
-from bot.texts import Texts, locale_for
+from bot.languages import locale_for
+from bot.texts import Texts
 from engine.clock import Clock
 from engine.errors import NotFound
 from engine.links import LINK_ROUTE, UNSUBSCRIBE_ROUTE, Tokens

@@ -4,25 +4,14 @@ Sentences are English message ids with {names}. A value is escaped for the card 
 so a client's or an operator's text can't break a card.
 """
 
-import gettext
 import html
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
-from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from bot.languages import retold, translations_of
 from engine.errors import Invalid
-
-LOCALE_FOLDER: Final = Path(__file__).parent / "locale"
-DOMAIN: Final = "carillon"
-
-
-def locale_for(language: str | None, otherwise: str) -> str:
-    """The locale that speaks this language, if there is one; English is what sentences are written in."""
-    name = (language or "").replace("_", "-").partition("-")[0].lower()
-    return name if name == "en" or (name and gettext.find(DOMAIN, LOCALE_FOLDER, [name])) else otherwise
 
 
 class Html(str):
@@ -43,7 +32,7 @@ class Texts:
         self.locale = locale
         self.timezone = timezone
         self._zone = ZoneInfo(timezone)
-        self._catalogue = _catalogue(locale)
+        self._catalogue = translations_of(locale)
 
     def __call__(self, words: str, /, **values: object) -> Html:
         """The sentence in this language, filled with values."""
@@ -64,7 +53,30 @@ class Texts:
 
     def error(self, error: Invalid) -> Html:
         """The sentence of a refusal, for a card; it is plain text, whatever signs stand in it."""
-        return self._fill(html.escape(self._catalogue.gettext(error.words), quote=False), error.values)
+        return self._fill(html.escape(self._catalogue.gettext(error.words), quote=False), self._ours(error.values))
+
+    def plain_error(self, error: Invalid) -> str:
+        """The same where nothing is markup."""
+        return self.plain(error.words, **self._ours(error.values))
+
+    def told(self, words: str) -> Html:
+        """A sentence that was kept in English, for a card; `bot.languages.retold` says how far it is translated."""
+        return Html(html.escape(retold(words, self.locale), quote=False))
+
+    def _ours(self, values: Mapping[str, object]) -> dict[str, object]:
+        """The values of a refusal; some are words of ours themselves, such as a status."""
+        return {
+            name: self._word(value) if name in _WORDS_OF_OURS and isinstance(value, str) else self._sentence(value)
+            for name, value in values.items()
+        }
+
+    def _sentence(self, value: object) -> object:
+        """A refusal may give another one as its reason."""
+        return self.plain_error(value) if isinstance(value, Invalid) else value
+
+    def _word(self, word: str) -> str:
+        named = STATUSES.get(word) or REASONS.get(word)
+        return self._catalogue.gettext(named) if named else retold(word, self.locale)
 
     def number(self, value: float) -> str:
         from babel.numbers import format_decimal
@@ -104,14 +116,10 @@ class Texts:
         days, rest = divmod(whole, 86400)
         hours, rest = divmod(rest, 3600)
         minutes, left = divmod(rest, 60)
-        units = [
-            (days, self("{n} d", n=days)),
-            (hours, self("{n} h", n=hours)),
-            (minutes, self("{n} min", n=minutes)),
-            (left, self("{n} s", n=left)),
-        ]
-        first = next((place for place, (amount, _words) in enumerate(units) if amount), len(units) - 1)
-        return " ".join(words for amount, words in units[first : first + 2] if amount or first == len(units) - 1)
+        units = list(zip((days, hours, minutes, left), _UNITS, strict=True))
+        first = next((place for place, (amount, _unit) in enumerate(units) if amount), len(units) - 1)
+        shown = [one for one in units[first : first + 2] if one[0] or first == len(units) - 1]
+        return " ".join(self(unit, n=amount) for amount, unit in shown)
 
     def listed(self, words: Sequence[str]) -> Html:
         """The words one after another, escaped."""
@@ -133,14 +141,19 @@ class Texts:
         """How long ago it was, or the day where that says more."""
         passed = now - at
         if passed < timedelta(minutes=1):
-            return self("just now")
+            return self(_JUST_NOW)
         if passed < timedelta(days=2):
-            return self("{span} ago", span=self.span(passed.total_seconds() // 60 * 60))
+            return self(_AGO, span=self.span(passed.total_seconds() // 60 * 60))
         return Html(self.day(at))
 
     def _fill(self, words: str, values: Mapping[str, object]) -> Html:
         return Html(words.format(**{name: _escaped(value) for name, value in values.items()}) if values else words)
 
+
+_UNITS = (_("{n} d"), _("{n} h"), _("{n} min"), _("{n} s"))
+_JUST_NOW = _("just now")
+_AGO = _("{span} ago")
+_WORDS_OF_OURS = frozenset({"what", "status", "role", "reason", "problem"})  # values that are no name and no text
 
 STATUSES: Final = {
     "draft": _("draft"),
@@ -208,11 +221,6 @@ REASONS: Final = {
     "failed_later": _("the messenger says that it failed"),
     "cancelled": _("cancelled"),
 }
-
-
-@lru_cache(maxsize=16)
-def _catalogue(locale: str) -> gettext.NullTranslations:
-    return gettext.translation(DOMAIN, LOCALE_FOLDER, languages=[locale], fallback=True)
 
 
 def _escaped(value: object) -> object:

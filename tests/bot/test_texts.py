@@ -56,7 +56,7 @@ def test_how_long_ago() -> None:
 
 
 def test_an_unknown_language_speaks_english() -> None:
-    assert Texts("uk", "UTC")("Menu") == "Menu"
+    assert Texts("de", "UTC")("Menu") == "Menu"
 
 
 def test_the_list_for_translators_holds_every_kind_of_sentence() -> None:
@@ -64,7 +64,7 @@ def test_the_list_for_translators_holds_every_kind_of_sentence() -> None:
     assert ("{count} client found:", "{count} clients found:") in found  # a card's
     assert "blocked us" in found  # a table's
     assert "There is no mailing {id}." in found  # the engine's
-    assert b'msgid "There is no mailing {id}."' in template()
+    assert template().get("There is no mailing {id}.") is not None
 
 
 def _bare_sentences(file: Path) -> Iterator[str]:
