@@ -5,6 +5,7 @@ from typing import Any
 from bot.dialogs import compose
 from bot.dialogs.audience import said_audience
 from bot.dialogs.live import live_card, speed_of
+from bot.dialogs.loads import said_loads, said_ways
 from bot.dialogs.sending import max_rate, said_start
 from bot.dialogs.talk import (
     Rows,
@@ -52,6 +53,8 @@ async def _check_card(talk: Talk, mailing: Mailing) -> Screen:
             _planned(talk, check.count),
             _left_out(talk, check.count),
         ),
+        said_ways(talk, check),
+        said_loads(talk, check),
         lines(
             t("Start: {start}", start=said_start(talk, mailing)),
             t("⚠ {note}", note=check.start_note) if check.start_note else None,

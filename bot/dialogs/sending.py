@@ -47,7 +47,7 @@ async def _card(talk: Talk, mailing: Mailing, note: str = "") -> Screen:
         lines(
             t("Start: {start}", start=said_start(talk, mailing)),
             t("Speed: {speed} messages a second on each channel", speed=t.number(speed)),
-            await _lasts(talk, mailing, speed),
+            await _lasts(talk, mailing),
         ),
     )
     speeds = [
@@ -90,25 +90,17 @@ def said_start(talk: Talk, mailing: Mailing) -> str:
     return t("{local} ({zone})", local=local, zone=zone)
 
 
-async def _lasts(talk: Talk, mailing: Mailing, speed: float) -> str | None:
+async def _lasts(talk: Talk, mailing: Mailing) -> str | None:
     try:
-        count = await talk.operations.checker.count_audience(
-            mailing.draft.audience, mailing.draft.routing, mailing.draft.channels
-        )
+        count, most = await talk.operations.checker.duration(mailing.draft)
     except Invalid as error:
         return talk.t("⚠ {why}", why=talk.t.error(error))
-    most = max((n / min(speed, _rate(talk, channel)) for channel, n in count.by_channel.items()), default=0.0)
     return talk.t.plural(
         "For about {count} client that takes about {span}.",
         "For about {count} clients that takes about {span}.",
         count.planned,
         span=talk.t.span(most),
     )
-
-
-def _rate(talk: Talk, channel: str) -> float:
-    found = talk.settings.channels.get(channel)
-    return found.rate if found else 25.0
 
 
 def max_rate(talk: Talk) -> float:

@@ -13,6 +13,7 @@ from bot.dialogs.talk import (
 )
 from bot.screens import Said
 from bot.texts import Html, _
+from engine.addresses import read_address
 from engine.errors import Invalid
 from storage.records import Mailing
 
@@ -67,7 +68,8 @@ async def hear_address(talk: Talk, said: Said, mailing_id: str, revision: str) -
             _("Type a channel and an address. The channels are: {channels}."),
             channels=", ".join(talk.settings.channels),
         )
-    return await _send_test(talk, mailing, channel, address.strip())
+    address = read_address(channel, address.strip(), talk.settings.channels[channel].able)
+    return await _send_test(talk, mailing, channel, address)
 
 
 def _own_accounts(talk: Talk) -> list[tuple[str, str]]:
