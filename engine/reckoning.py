@@ -8,12 +8,13 @@ from engine.fits import Fit
 from engine.personalise import Personaliser, TemplateFailed
 from engine.settings import EngineSettings
 from engine.statistics import seconds_for
-from gateways.base import Capabilities, Part, ReceiptState
+from gateways.base import Capabilities, Part, PartKind, ReceiptState
 from storage.audiences import AudienceCount
 from storage.records import Draft, Routing
 from storage.store import Store
 
 SECONDS_IN_DAY = 86_400.0
+_ANY = Part(PartKind.TEXT, "")  # stands for a message that can't be fitted yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +76,20 @@ class Reckoner:
         loads = []
         for channel, planned in sorted(count.by_channel.items()):
             fit = fits.get(channel)
-            if fit is None or fit.fitted is None:
+            if fit is None:
                 continue
-            able, fitted = fit.able, fit.fitted
+            able = fit.able
+            parts, for_outside = (fit.fitted.parts, fit.fitted.outside) if fit.fitted is not None else ((_ANY,), ())
             outside = planned - count.inside.get(channel, 0) if able.window_s is not None else None
-            each, each_outside = units(fitted.parts, able), units(fitted.outside, able)
+            each, each_outside = units(parts, able), units(for_outside, able)
             in_all = each * (planned - (outside or 0)) + each_outside * (outside or 0)
             loads.append(
                 Load(
                     channel=channel,
                     planned=planned,
                     outside=outside,
-                    by_template=bool(fitted.outside),
-                    messages=len(fitted.parts),
+                    by_template=bool(for_outside),
+                    messages=len(parts),
                     unit=able.unit,
                     units_each=each,
                     units=in_all,

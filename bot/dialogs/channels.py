@@ -1,6 +1,6 @@
 """Channels: what works, what does not and why, what is left of a package."""
 
-from typing import Any
+import asyncio
 from zoneinfo import ZoneInfo
 
 from bot.dialogs.talk import (
@@ -21,17 +21,38 @@ from bot.screens import Said
 from bot.texts import _
 from engine.errors import Invalid
 from engine.settings import ChannelSettings, QuotaPer
+from storage.channel_states import ChannelState
 
 _MAX_TOPUP = 1_000_000_000
 
 
 async def open_channels(talk: Talk, *_args: str) -> Screens:
+    return await _show(talk)
+
+
+async def ask_all(talk: Talk) -> Screens:
+    """Ask every messenger now; what a broken channel answers is told, and one that is mended goes on."""
+    t = talk.t
+
+    async def ask(channel: str) -> str | None:
+        try:
+            await talk.operations.ask_channel(channel, talk.actor)
+        except Invalid as error:
+            return t("⚠ {why}", why=t.error(error))
+        return None
+
+    told = await asyncio.gather(*map(ask, talk.settings.channels))
+    return await _show(talk, lines(*told) or t("✓ Every messenger answered."))
+
+
+async def _show(talk: Talk, note: str | None = None) -> Screens:
     t = talk.t
     states = await talk.store.channel_states.all()
-    told = [_line(talk, channel, states.get(channel.id)) for channel in talk.settings.channels.values()]
+    told = [await _lines(talk, channel, states.get(channel.id)) for channel in talk.settings.channels.values()]
     stopped = await talk.operations.stopped()
     text = paragraphs(
         t("<b>Channels</b>"),
+        note,
         t("⛔ Sending is stopped by {name}. An owner lifts it with /go.", name=stopped.name) if stopped else None,
         paragraphs(*told) or t("No channel is set up: [[channels]] in config.toml names them."),
     )
@@ -40,10 +61,13 @@ async def open_channels(talk: Talk, *_args: str) -> Screens:
         for channel in talk.settings.channels.values()
         if channel.quota is not None and channel.quota.per == QuotaPer.PACKAGE and talk.may("topup")
     ]
-    return [card(text, [*rows, (button(t("Refresh"), "ch"),), footer(talk)])]
+    below = [button(t("Refresh"), "ch")]
+    if talk.may("resume") and talk.settings.channels:
+        below.append(button(t("Ask the messengers"), "ch:ask"))
+    return [card(text, [*rows, tuple(below), footer(talk)])]
 
 
-def _line(talk: Talk, channel: ChannelSettings, state: Any) -> str:
+async def _lines(talk: Talk, channel: ChannelSettings, state: ChannelState | None) -> str:
     t = talk.t
     title = channel.able.title
     head = t("<b>{id}</b> · {kind}", id=channel.id, kind=title)
@@ -54,10 +78,40 @@ def _line(talk: Talk, channel: ChannelSettings, state: Any) -> str:
         _works(talk, state),
         t("{rate} messages a second at most", rate=t.number(channel.rate)),
         _quota(talk, channel, state),
+        await _templates(talk, channel),
+        *_told(talk, state),
     )
 
 
-def _works(talk: Talk, state: Any) -> str:
+def _told(talk: Talk, state: ChannelState | None) -> list[str]:
+    """What the messenger told of the account when it was asked last."""
+    t = talk.t
+    if state is None or state.checked_at is None:
+        return [t("The messenger was not asked yet.")]
+    limit = state.may_begin
+    return [
+        *([t("Link: {link}", link=state.link)] if state.link else []),
+        t("Webhook: {url}", url=state.webhook) if state.webhook else t("No webhook is set."),
+        *([t("{count} new conversations a day at most", count=t.number(limit))] if limit is not None else []),
+        *(t("⚠ {warning}", warning=warning) for warning in state.warnings),
+        t("Asked {ago}.", ago=t.ago(state.checked_at, talk.clock.now())),
+    ]
+
+
+async def _templates(talk: Talk, channel: ChannelSettings) -> str | None:
+    if not channel.able.takes_templates:
+        return None
+    listed = await talk.store.templates.of_channel(channel.id)
+    approved = sum(one.status == "approved" for one in listed)
+    return talk.t.plural(
+        "{count} template, {approved} approved",
+        "{count} templates, {approved} approved",
+        len(listed),
+        approved=talk.t.number(approved),
+    )
+
+
+def _works(talk: Talk, state: ChannelState | None) -> str:
     t = talk.t
     if state is not None and state.broken_at is not None:
         reason = state.reason or t("the messenger refuses us")
@@ -73,7 +127,7 @@ def _works(talk: Talk, state: Any) -> str:
     return t("✓ Works")
 
 
-def _quota(talk: Talk, channel: ChannelSettings, state: Any) -> str | None:
+def _quota(talk: Talk, channel: ChannelSettings, state: ChannelState | None) -> str | None:
     t = talk.t
     if channel.quota is None:
         return None

@@ -111,6 +111,7 @@ PRESSES: Mapping[str, Route] = {
     "k:why!": Route("clients", clients.why, "nn"),
     "ch": Route("look", channels.open_channels),
     "ch:top": Route("topup", channels.ask_top_up, "w"),
+    "ch:ask": Route("resume", channels.ask_all),
 }
 
 COMMANDS: Mapping[str, Route] = {
