@@ -2,6 +2,7 @@
 
 import re
 import stat
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from gateways import registry
 
 EXAMPLE = Path(__file__).parent.parent.parent / "config.example.toml"
 TOKENS = {"ADMIN_BOT_TOKEN": "1:ADMIN", "TG_TOKEN": "2:SHOP", "CARILLON_SECRET": "s3cret", "ORDERS_HOOK_SECRET": "h00k"}
+VARIABLE = re.compile(r"\$\{([A-Z_]+)\}")
+CHANNELS = [(kind, by) for kind in registry.KINDS for by in registry.providers_of(kind) or (None,)]
 SHOP = '[[channels]]\nid = "tg-shop"\nkind = "telegram"\ntoken = "2:SHOP"\n'
 
 
@@ -39,19 +42,36 @@ def test_the_example_loads_and_shows_defaults() -> None:
     assert [bot.kind for bot in config.bots] == ["telegram", "console"]
 
 
-def test_the_example_loads_with_every_commented_key_too() -> None:
-    source = re.sub(r"^#(?=[a-z_]+ = )", "", EXAMPLE.read_text(), flags=re.MULTILINE)
-    config = read(source, EXAMPLE, TOKENS)
+def example_with_everything() -> str:
+    return re.sub(r"^#(?=[a-z_]+ = |\[\[)", "", EXAMPLE.read_text(), flags=re.MULTILINE)
+
+
+def test_the_example_loads_with_every_commented_key_and_table_too() -> None:
+    source = example_with_everything()
+    variables = {name: f"{number}:secret" for number, name in enumerate(VARIABLE.findall(source))}
+    config = read(source, EXAMPLE, variables)
 
     assert config.app.public_url == "https://m.acme.test"
     assert config.channels[0].quota.messages == 5000
     assert config.bots[0].kind == "telegram"
 
 
+def test_the_example_has_a_channel_of_each_kind_and_provider_with_every_key_and_its_default() -> None:
+    channels = tomllib.loads(example_with_everything())["channels"]
+    tables = {(table["kind"], table.get("provider")): table for table in channels}
+
+    assert set(tables) == set(CHANNELS)
+    for (kind, by), table in tables.items():
+        fields = registry.config_model(kind, by).model_fields
+        assert set(fields) - set(table) <= {"rate", "allow_faster", "quota"}, kind
+        defaults = {name: field.default for name, field in fields.items() if name in table and not field.is_required()}
+        shown = {name: default for name, default in defaults.items() if default is not None}
+        assert {name: table[name] for name in shown} == shown, kind
+
+
 def test_the_example_names_every_key_that_a_model_knows() -> None:
     keys = set(re.findall(r"([a-z_]+) = ", EXAMPLE.read_text()))
-    channels = [(kind, by) for kind in registry.KINDS for by in registry.providers_of(kind) or (None,)]
-    models = [Tables, *BOT_MODELS.values(), *(registry.config_model(kind, by) for kind, by in channels)]
+    models = [Tables, *BOT_MODELS.values(), *(registry.config_model(kind, by) for kind, by in CHANNELS)]
 
     assert {name for model in models for name in key_names(model)} <= keys | {
         "app",
