@@ -13,11 +13,16 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from hypothesis import settings
 
 from storage.database import Database
 from storage.migrate import upgrade
 from storage.schema import metadata
 from storage.store import Store, open_store
+
+# Fewer examples than hypothesis takes by itself, in each of many tests; HYPOTHESIS_EXAMPLES=1000 looks longer.
+settings.register_profile("carillon", max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "40")), deadline=None)
+settings.load_profile("carillon")
 
 
 @pytest.fixture(scope="session")
