@@ -20,6 +20,7 @@ from viberbot.api.messages.data_types.location import Location  # type: ignore[i
 from gateways.base import Outgoing
 from gateways.dialects import VIBER as MARKS
 from gateways.dialects import render_marked
+from gateways.markup import RichText
 from gateways.message import Button, Card, Link, Rows
 from gateways.viber.capabilities import GRID_COLUMNS, GRID_ROWS
 from gateways.viber.presses import Presses
@@ -73,7 +74,8 @@ def carousel_as_text(out: Outgoing, presses: Presses) -> Json:
     rows = list(out.buttons)
     for card in out.cards:
         links = [f"{button.label}: {button.link}" for button in card.buttons if isinstance(button, Link)]
-        words.append("\n".join(filter(None, (card.title, card.text, *links))))
+        # In a card nothing is a mark; in a text it would be one.
+        words.append(render_marked(RichText("\n".join(filter(None, (card.title, card.text, *links)))), MARKS))
     data = list(out.button_data[: sum(map(len, rows))])
     at = len(data)
     for card in out.cards:

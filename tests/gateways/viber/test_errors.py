@@ -1,6 +1,7 @@
 """What each refusal of Viber means for a message to one client."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -211,6 +212,14 @@ async def test_an_app_that_is_too_old_for_a_carousel_gets_a_text_in_the_next_slo
     assert shown["text"] == "Look\n\nBoots\nWarm\nOpen: https://acme.test/1\n\nHats"
     pressed = [gateway._presses.find(ANNA, button["ActionBody"]) for button in shown["keyboard"]["Buttons"]]
     assert pressed == ["c7.0", "c7.2"]
+
+
+async def test_what_would_be_a_mark_in_the_text_of_an_old_app_is_none(gateway: ViberGateway, stub: AnyStub) -> None:
+    stub.replies = [refused(13), taken()]
+    offer = replace(carousel(), text=RichText(""), cards=(Card("*Boots*", "Warm"),), buttons=(), button_data=())
+    await gateway.send([offer])
+    await gateway.send([offer])
+    assert stub.sent[1].values["text"] == "*\u200bBoots\u200b*\nWarm"
 
 
 async def test_an_app_that_takes_not_even_the_text_is_too_old(gateway: ViberGateway, stub: AnyStub) -> None:
