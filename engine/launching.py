@@ -268,12 +268,12 @@ class Launching:
             if state is None or state.broken_at is None:
                 continue
             try:
-                await self._ask(channel, by)
+                await self._ask(channel, by, "mend")
             except Refused as error:
                 still.append(error)
         return still
 
-    async def _ask(self, channel: str, by: Actor) -> Account:
+    async def _ask(self, channel: str, by: Actor, verb: str) -> Account:
         """Ask the platform who we are and keep what it tells; a channel that was broken goes on. Raises Refused."""
         try:
             account = await self._check_channel(channel)
@@ -285,7 +285,7 @@ class Launching:
                 sentence = _("{channel} does not answer just now: {words}. Try again soon.")
             raise Refused(sentence, channel=channel, words=words) from error
         values = {**told_of(account, self._clock.now()), **MENDED}
-        await self.store.channel_states.set(channel, values, self._audited(by, "mend", subject=channel))
+        await self.store.channel_states.set(channel, values, self._audited(by, verb, subject=channel))
         return account
 
     async def _channels_to_go(self, mailing: Mailing) -> Collection[str]:

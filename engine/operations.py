@@ -177,7 +177,7 @@ class Operations(Launching):
         """Ask the platform now who we are and what it lets us do; a channel that was broken goes on."""
         require(by, "resume")
         self.checker.channel(channel)
-        return await self._ask(channel, by)
+        return await self._ask(channel, by, "ask")
 
     async def topup(self, channel: str, amount: int, by: Actor) -> int:
         """Add to a channel's package; returns its balance."""

@@ -40,6 +40,7 @@ class Preview:
     outside: tuple[Outgoing, ...] = ()
     is_outside: bool = False
     shown: tuple[Outgoing, ...] = ()
+    shown_outside: tuple[Outgoing, ...] = ()  # what goes while the window is closed, in the same way
 
 
 class Previews:
@@ -71,7 +72,8 @@ class Previews:
             losses=fitted.losses,
             outside=outside,
             is_outside=is_outside,
-            shown=tuple(part for outgoing in shown for part in written_out(outgoing, templates)),
+            shown=_all_written_out(shown, templates),
+            shown_outside=_all_written_out(outside, templates),
         )
 
     async def _client(self, audience: Audience, client: str | None) -> ClientCard | None:
@@ -103,6 +105,10 @@ def _rendered(personaliser: Personaliser, values: Mapping[str, Any]) -> tuple[Ou
         return tuple(personaliser.render(values, address="", delivery_id=0, attempt=0, details={}))
     except TemplateFailed as error:
         raise Invalid(_("For this client the message can't be made: {words}"), words=str(error)) from error
+
+
+def _all_written_out(parts: Sequence[Outgoing], templates: Sequence[Template]) -> tuple[Outgoing, ...]:
+    return tuple(part for outgoing in parts for part in written_out(outgoing, templates))
 
 
 def written_out(outgoing: Outgoing, templates: Sequence[Template]) -> tuple[Outgoing, ...]:

@@ -133,6 +133,8 @@ async def draft_of(talk: Talk, words: str) -> Mailing:
 
 
 def message_card(talk: Talk, mailing: Mailing, note: str = "", seen: str = "") -> Screen:
+    from bot.dialogs import templates
+
     t = talk.t
     talk.ask("c.more", *at(mailing))
     under = buttons_of(mailing.draft.message)
@@ -141,6 +143,8 @@ def message_card(talk: Talk, mailing: Mailing, note: str = "", seen: str = "") -
         t("<b>{name}</b> · draft #{id}", name=mailing.draft.name, id=mailing.id),
         lines(note, seen),
         t("Buttons: {labels}", labels=t.listed(labels)) if labels else None,
+        templates.template_line(talk, mailing),
+        _only_for(talk, mailing),
         t("Next: who gets it. Or change the message first."),
     )
     return card(text, _message_rows(talk, mailing, bool(labels)), ask=t.plain("Another message, to replace or add"))
@@ -157,8 +161,29 @@ def _message_rows(talk: Talk, mailing: Mailing, has_buttons: bool) -> Rows:
         ),
         (button(t("Preview"), "c:see", *here), button(t("Another client"), "c:who", *here)),
         (button(t("Test to myself"), "l:test", *here), button(t("Rename"), "c:name", *here)),
+        *_by_messenger(talk, mailing),
         footer(talk, button(t("◀ Back"), "m:list", 0), leave=mailing.id),
     ]
+
+
+def _by_messenger(talk: Talk, mailing: Mailing) -> Rows:
+    """What differs from messenger to messenger, where there is more than one, or one with templates."""
+    from bot.dialogs import kinds, templates
+
+    t = talk.t
+    here = at(mailing)
+    row = []
+    if len(kinds.titles(talk)) > 1:
+        row.append(button(t("Messengers"), "c:kinds", *here))
+    if templates.kinds_with_templates(talk):
+        row.append(button(t("Template"), "t", *here))
+    return [tuple(row)] if row else []
+
+
+def _only_for(talk: Talk, mailing: Mailing) -> str | None:
+    kinds = mailing.draft.message.kinds
+    messengers = talk.t.listed(talk.operations.checker.titles(kinds))
+    return talk.t("Only for {messengers}", messengers=messengers) if kinds else None
 
 
 async def show(talk: Talk, mailing: Mailing, note: str = "", *, client: str | None = None) -> Screens:

@@ -9,11 +9,13 @@ from bot.dialogs import (
     clients,
     compose,
     home,
+    kinds,
     launch,
     mailings,
     sending,
     stats,
     steering,
+    templates,
     trial,
 )
 from bot.dialogs.talk import Answer, Route, Screens, Talk
@@ -27,6 +29,10 @@ async def _fresh(talk: Talk, *args: str) -> Screens:
 async def _fresh_audience(talk: Talk, *args: str) -> Screens:
     """The same for cards whose tokens end with a page."""
     return await compose.open_fresh(talk, args[-3])
+
+
+async def _fresh_list(talk: Talk, _kind: str, mailing_id: str, *_rest: str) -> Screens:
+    return await compose.open_fresh(talk, mailing_id)
 
 
 async def _fresh_check(talk: Talk, *args: str) -> Screens:
@@ -48,6 +54,16 @@ PRESSES: Mapping[str, Route] = {
     "c:see": Route("compose", compose.see, "nn", _fresh),
     "c:who": Route("compose", compose.open_who, "nn", _fresh),
     "c:leave": Route("compose", compose.leave, "n?"),
+    "c:kinds": Route("compose", kinds.open_kinds, "nn", _fresh),
+    "c:only": Route("compose", kinds.only_for, "wnn", _fresh),
+    "c:all": Route("compose", kinds.export_to_all, "nn", _fresh),
+    "t": Route("compose", templates.open_templates, "nn", _fresh),
+    "t:list": Route("compose", templates.open_list, "wnnn?", _fresh_list),
+    "t:use": Route("compose", templates.use, "wwnn", _fresh),
+    "t:field": Route("compose", templates.take_field, "wnn", _fresh),
+    "t:bare": Route("compose", templates.without_default, "nn", _fresh),
+    "t:back": Route("compose", templates.ask_again, "nn", _fresh),
+    "t:drop": Route("compose", templates.drop, "wnn", _fresh),
     "b": Route("compose", buttons.open_buttons, "nn", _fresh),
     "b:label": Route("compose", buttons.ask_label, "wnn", _fresh),
     "b:cut": Route("compose", buttons.cut, "nnn", _fresh),
@@ -166,8 +182,10 @@ ANSWERS: Mapping[str, Answer] = {
     "k.find": Answer("clients", clients.hear_find),
     "k.tag": Answer("clients", clients.hear_tag),
     "k.why": Answer("clients", clients.hear_why),
+    "t.value": Answer("compose", templates.hear_value, _fresh),
+    "t.default": Answer("compose", templates.hear_default, _fresh),
     "ch.top": Answer("topup", channels.hear_top_up),
 }
 
 # The card to go back to from a question, by the first letter of the question's name.
-BACK: Mapping[str, str] = {"c": "c:m", "b": "b", "a": "a", "l": "l"}
+BACK: Mapping[str, str] = {"c": "c:m", "b": "b", "a": "a", "l": "l", "t": "t"}
