@@ -4,12 +4,14 @@ Bolt sorts requests and says what an acknowledgement looks like. Its own tasks e
 takes longer runs in ours."""
 
 import json
+import logging
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext, AsyncBoltRequest
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.authorization.async_authorize import AsyncAuthorize
 from slack_bolt.response import BoltResponse
 
 from bot.surfaces.slack.api import Json, SlackApi
@@ -17,6 +19,8 @@ from bot.surfaces.slack.cards import WORDS
 from bot.surfaces.slack.events import FilledForm, Read, read
 from bot.surfaces.slack.quiet import QUIET
 from gateways.base import Answer, Unreadable
+
+log = logging.getLogger(__name__)
 
 _ANY = re.compile(".*")
 _READ = "carillon_read"
@@ -44,11 +48,12 @@ class Bolt:
             name="carillon",
             logger=QUIET,
             client=api.client,
-            authorize=self._authorize,
+            authorize=_Authorize(self),
             signing_secret="verified before",  # noqa: S106  # and on the raw bytes, which bolt no longer has
             request_verification_enabled=False,
         )
         self._app.use(self._keep)
+        self._app.error(self._log)
         for every in (self._app.command, self._app.shortcut, self._app.action, self._app.event, self._app.view_closed):
             every(_ANY)(self._acknowledge)
         self._app.view(_ANY)(self._submit)
@@ -79,20 +84,15 @@ class Bolt:
             return None
         return _payload(response)
 
-    async def _authorize(self, enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
-        return AuthorizeResult(
-            enterprise_id=enterprise_id,
-            team_id=team_id,
-            bot_user_id=self.us.get("user_id"),
-            bot_id=self.us.get("bot_id"),
-        )
-
     async def _keep(self, body: dict[str, Any], context: AsyncBoltContext, next_: Callable[[], Awaitable[Any]]) -> None:
         found = read(body)
         context[_READ] = found
         if found is not None:
             await self._takes.keep(found)
         await next_()
+
+    async def _log(self, error: Exception) -> None:
+        log.error("a request of Slack's could not be taken", exc_info=error)
 
     async def _acknowledge(self, ack: AsyncAck, context: AsyncBoltContext) -> None:
         await ack()
@@ -108,6 +108,21 @@ class Bolt:
         await ack()
         if found is not None:
             self._takes.begin(found)
+
+
+class _Authorize(AsyncAuthorize):
+    """Who we are, without asking Slack: an object, because bolt fills in every name of a method, `self` too."""
+
+    def __init__(self, bolt: Bolt) -> None:
+        self._bolt = bolt
+
+    async def __call__(
+        self, *, enterprise_id: str | None, team_id: str | None, **_more: Any
+    ) -> AuthorizeResult:
+        us = self._bolt.us
+        return AuthorizeResult(
+            enterprise_id=enterprise_id, team_id=team_id, bot_user_id=us.get("user_id"), bot_id=us.get("bot_id")
+        )
 
 
 def _payload(response: BoltResponse) -> Json:

@@ -144,7 +144,7 @@ class SlackSimulator(Platform):
             "name": file.name,
             "title": file.title,
             "mimetype": file.content_type,
-            "size": len(file.content),
+            "size": len(file.content) if file.claimed_size is None else file.claimed_size,
             "mode": "hosted",
             "url_private_download": f"{self.url}/files/{file.id}/{file.name}",
         }
@@ -313,9 +313,7 @@ class SlackSimulator(Platform):
     def cut(self, app: SlackApp) -> None:
         """Break every connection without a word."""
         for socket in app.sockets:
-            transport = socket.get_extra_info("socket") and socket._req and socket._req.transport
-            if transport is not None:
-                transport.abort()
+            self._transports[socket].abort()
 
 
 def _values(call: Call) -> Json:

@@ -33,6 +33,7 @@ class StoredFile:
     content_type: str = "application/octet-stream"
     channels: set[str] = field(default_factory=set)  # where it is seen
     complete: bool = False
+    claimed_size: int | None = None  # what Slack says that it has, where that is to differ
 
 
 @dataclass
