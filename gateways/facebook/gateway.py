@@ -69,7 +69,7 @@ class FacebookGateway:
       message, which is what watermarks are compared with.
     - That links are https, and that a bot says that it is one where law asks: the operator's words. Meta refuses the
       first http link, and the mailing stops with Meta's words.
-    - Pauses of 5, 30 and 120 s between tries: the lane's own serve every platform.
+    - Pauses of 5, 30 and 120 s between tries, and half the pace after a throttle: the lane has its own for all kinds.
     - Counting 200 calls a client and day: Meta counts, and its headers are heeded.
     - A policy warning that is no block: it is logged.
     - Echoes of what a person or another tool answered, and inbound words while another app holds the conversation

@@ -75,7 +75,7 @@ class ViberGateway:
       well, so it would prove sends that never were. What may have gone out stays unknown, for `on_unknown` to decide.
     - A try as plain text (13) for anything but a carousel: nothing else of ours needs more than version 1.
     - Files that clients send: their URLs live an hour, and nothing of ours keeps them.
-    - Pauses of 5, 30 and 120 s between tries: the lane's own serve every platform.
+    - Pauses of 5, 30 and 120 s between tries, and half the pace after a throttle: the lane has its own for all kinds.
     - Going on inside sessions, which are free, when the month's messages or the balance are used up (23, 24): a lane
       of mailings has none to send there, and a person has to top it up anyway.
     - A log line for events that are not known: they say nothing that anybody could act on.
