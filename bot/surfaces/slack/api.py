@@ -101,6 +101,10 @@ class SlackApi:
         """Ask with a JSON body; the answer."""
         return await self._ask(lambda: self.client.api_call(method, json=given))
 
+    async def call_by_form(self, method: str, **given: Any) -> Json:
+        """The same for methods that only read, which take no JSON."""
+        return await self._ask(lambda: self.client.api_call(method, params=given))
+
     async def who_am_i(self) -> tuple[Json, frozenset[str]]:
         """auth.test, and the scopes that were granted."""
         headers: Mapping[str, Any] = {}
@@ -145,12 +149,10 @@ class SlackApi:
             async with self.session.get(
                 url, headers=headers, timeout=_within(FETCH_S), allow_redirects=False
             ) as answer:
-                if answer.status in (301, 302, 303, 307, 308) or "x-slack-login" in answer.headers:
+                if answer.status // 100 == 3 or (answer.content_type == "text/html" and not is_page):
                     raise Refused("missing_scope", "files:read")
                 if answer.status != 200:
-                    raise (Passing if answer.status >= 500 or answer.status == 429 else Refused)(
-                        f"http_{answer.status}"
-                    )
+                    raise Passing(f"http_{answer.status}")
                 content = bytearray()
                 async for piece in answer.content.iter_chunked(1 << 16):
                     content += piece

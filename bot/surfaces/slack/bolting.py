@@ -116,9 +116,7 @@ class _Authorize(AsyncAuthorize):
     def __init__(self, bolt: Bolt) -> None:
         self._bolt = bolt
 
-    async def __call__(
-        self, *, enterprise_id: str | None, team_id: str | None, **_more: Any
-    ) -> AuthorizeResult:
+    async def __call__(self, *, enterprise_id: str | None, team_id: str | None, **_more: Any) -> AuthorizeResult:
         us = self._bolt.us
         return AuthorizeResult(
             enterprise_id=enterprise_id, team_id=team_id, bot_user_id=us.get("user_id"), bot_id=us.get("bot_id")

@@ -51,8 +51,9 @@ def posts_of(screen: Screen, t: Texts) -> list[Post]:
     pieces = split(rich, MAX_TEXT)
     posts = [Post(_fallback(piece), (block_of(piece),)) for piece in pieces[:-1]]
     last = ([block_of(pieces[-1])] if pieces[-1].text.strip() else []) + rows
-    fallback = _fallback(pieces[-1]) or "…"
-    posts += [Post(fallback, tuple(last[at : at + MAX_BLOCKS])) for at in range(0, len(last), MAX_BLOCKS)]
+    for at in range(0, len(last), MAX_BLOCKS):
+        fallback = _fallback(pieces[-1]) if at == 0 else ""
+        posts.append(Post(fallback or "…", tuple(last[at : at + MAX_BLOCKS])))
     return [_numbered(post) for post in posts]
 
 

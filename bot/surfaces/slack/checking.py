@@ -10,7 +10,16 @@ if TYPE_CHECKING:
     from bot.config_models import SlackBot
 
 # docs.slack.dev/reference/scopes, November 2026
-SCOPES = ("commands", "chat:write", "im:write", "im:history", "files:write", "files:read", "app_mentions:read")
+SCOPES = (
+    "commands",
+    "chat:write",
+    "im:write",
+    "im:history",
+    "files:write",
+    "files:read",
+    "app_mentions:read",
+    "users:read",
+)
 
 
 async def check(bot: "SlackBot") -> Account:

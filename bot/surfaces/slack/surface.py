@@ -84,6 +84,7 @@ class SlackSurface:
         self._order: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._problems: dict[str, str] = {}  # by what does not work
         self._look = asyncio.Event()
+        self._languages: dict[str, str] = {}  # by account
 
     @classmethod
     def from_settings(
@@ -255,8 +256,10 @@ class SlackSurface:
     async def _answer(self, heard: Heard) -> None:
         t = self._texts(heard.account)
         what = await self._files.said(heard.what, t) if isinstance(heard.what, Sent) else heard.what
-        event = Event(SURFACE, heard.account, heard.chat, heard.key, what, heard.private)
+        language = await self._language_of(heard.account)
+        event = Event(SURFACE, heard.account, heard.chat, heard.key, what, heard.private, language)
         screens = await self._conversation.handle(event)
+        t = self._texts(heard.account)  # it may be another language now
         if (SURFACE, heard.account) not in self._people:
             await self._turn_away(heard, screens, t)
             return
@@ -268,6 +271,17 @@ class SlackSurface:
                 await self._conversation.shown(event, screen, shown)
         if heard.response_url and shown and not shown.startswith(f"{heard.where}:"):
             await self._respond(heard, t("I have answered you in our own chat."))
+
+    async def _language_of(self, account: str) -> str:
+        """The language in which the person uses Slack, asked for once in the life of the process; "" if unknown."""
+        if account not in self._languages:
+            self._languages[account] = ""
+            try:
+                told = await self._api.call_by_form("users.info", user=account, include_locale=True)
+                self._languages[account] = str((told.get("user") or {}).get("locale") or "")
+            except (Busy, Unreachable, SlackError) as error:  # such as a missing scope users:read: a comfort only
+                log.info("a language is not known", extra={"surface": SURFACE, "error": type(error).__name__})
+        return self._languages[account]
 
     def _place(self, chat: str, screen: Screen, pressed: str, t: Texts) -> Callable[[], Awaitable[str]]:
         if pressed and screen.edit and not screen.preview:

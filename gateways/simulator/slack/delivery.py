@@ -41,7 +41,7 @@ class SlackApp:
     id: str = "A0BELLS"
     user: str = "UBOT"
     bot: str = "B0BOT"
-    scopes: str = "commands,chat:write,im:write,im:history,files:write,files:read,app_mentions:read"
+    scopes: str = "commands,chat:write,im:write,im:history,files:write,files:read,app_mentions:read,users:read"
     revoked: str = ""  # Slack's word for why its token is dead
     socket_mode: bool = False
     ack_s: float = 3.0

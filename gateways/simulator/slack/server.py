@@ -208,6 +208,7 @@ class SlackSimulator(Platform):
             return _throttled(max(round(wait_s + 0.499), 1))
         if not self._methods.knows(name):
             return json_response({"ok": False, "error": "unknown_method", "req_method": name})
+        self.changed()
         headers = {"x-oauth-scopes": app.scopes} if name == "auth.test" else {}
         return json_response(self._methods.call(app, name, values), headers=headers)
 

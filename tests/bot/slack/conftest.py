@@ -11,6 +11,7 @@ import pytest
 from bot.conversation import Conversation
 from bot.dialogs.talk import House
 from bot.http import Doors, Readiness, create_app, serve
+from bot.people import Everybody
 from bot.screens import Person
 from bot.surfaces.slack.surface import SlackSurface
 from engine.clock import SystemClock
@@ -50,10 +51,11 @@ def olha(slack: SlackSimulator, app: SlackApp) -> SlackPerson:
 
 
 def surface_on(desk: Desk, slack: SlackSimulator, folder: Path, **more: Any) -> SlackSurface:
+    people = Everybody(PEOPLE, desk.store.preferences)
     conversation = Conversation(
         operations=desk.operations,
         store=desk.store,
-        people=PEOPLE,
+        people=people,
         settings=desk.settings,
         house=House(name="Acme", support="ops@acme.test"),
         clock=desk.clock,
@@ -61,7 +63,7 @@ def surface_on(desk: Desk, slack: SlackSimulator, folder: Path, **more: Any) -> 
     terms: dict[str, Any] = {"signing_secret": SECRET, "clock": SystemClock(), "media": Media(folder), **more}
     return SlackSurface(
         conversation=conversation,
-        people=PEOPLE,
+        people=people,
         places=desk.store.conversations,
         token=TOKEN,
         api_base=f"{slack.url}/api",
@@ -107,7 +109,9 @@ async def surface(shop: Desk, slack: SlackSimulator, app: SlackApp, tmp_path: Pa
 
 async def pressing(person: SlackPerson, label: str, then: str) -> SlackMessage:
     """Press the newest button with this label, and wait until the card (or a new message) says `then`."""
-    message = next(one for one in reversed(person.messages) if any(label in name for name in one.labels))
+    fitting = [one for one in person.messages if any(label in name for name in one.labels)]
+    assert fitting, f"no button {label!r} in {[one.labels for one in person.messages]}"
+    message = fitting[-1]
     ack = await person.presses(message, label)
     assert (ack.status, ack.body) == (200, "")
     return (await person.receives(then))[-1]

@@ -43,14 +43,18 @@ async def test_live_cards_together_keep_within_slacks_tier(
     surface: SlackSurface, slack: SlackSimulator, olha: SlackPerson
 ) -> None:
     shown = await surface.show("U01OLHA", Screen("0"))
-    updated = 0
-    with pytest.raises(Busy) as busy:
-        for number in range(100):
-            await surface.edit("U01OLHA", shown, Screen(str(number)))
-            updated += 1
+    updated, busy = 0, None
+    while busy is None and updated < 100:
+        updated += 1
+        try:
+            await surface.edit("U01OLHA", shown, Screen(str(updated)))
+        except Busy as told:
+            busy = told
+    assert busy is not None
     assert updated <= 50 // 2
-    assert 0 < busy.value.retry_after_s <= 60 / 45
+    assert 0 < busy.retry_after_s <= 60 / 45
     await olha.commands()  # people go first
+    await olha.receives("Hello, Olha!")
     await pressing(olha, "Help", "What I understand")
 
 
@@ -90,11 +94,11 @@ async def test_a_long_card_comes_in_pieces_with_its_buttons_under_the_last(
     surface: SlackSurface, olha: SlackPerson
 ) -> None:
     rows = tuple(tuple(Button(f"{row}.{number}", f"t:{row}") for number in range(30)) for row in range(40))
-    text = "\n".join(f"<b>line {number}</b> of a long card" for number in range(300))
+    text = "\n".join(f"<b>row {number}</b> of a long card" for number in range(300))
     await surface.show("U01OLHA", Screen(text, rows=rows))
     texts = [one for one in olha.messages if not one.buttons]
     assert len(texts) >= 2
-    assert "\n".join(one.shown for one in olha.messages if "line" in one.shown).count("line") == 300
+    assert "\n".join(one.shown for one in olha.messages if one.shown != "…").count("row") == 300
     assert sum(len(one.buttons) for one in olha.messages) == 40 * 30
 
 
