@@ -163,7 +163,8 @@ async def _question(talk: Talk, mailing: Mailing, template: Template, slot: Slot
     t = talk.t
     here = compose.at(mailing)
     talk.ask("t.value", *here)
-    so_far = template_text(field_of(template, values), template)
+    given = {one.name: values[str(one)] for one in slots_of(template) if one.place is Place.BODY and str(one) in values}
+    so_far = template_text({"parameters": given}, template)
     fields = await _fields(talk) if slot.place in (Place.BODY, Place.HEAD, Place.BUTTON) else []
     text = paragraphs(
         t("<b>{name}</b> ({language})", name=template.name, language=template.language),
