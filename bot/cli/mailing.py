@@ -149,6 +149,44 @@ def delete(context: typer.Context, mailing_id: Id) -> None:
     options.emit(document, lambda out: out.print(f"Mailing {mailing_id} is deleted."))
 
 
+@app.command("for")
+def for_(
+    context: typer.Context,
+    mailing_id: Id,
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="A kind of messenger, such as viber; or all.")],
+) -> None:
+    """Make a draft's message one messenger's alone, or everybody's again.
+
+    What each messenger then changes of it is told at once.
+
+    Example: `carillon mailing for 7 viber`"""
+    options = Options.of(context)
+
+    async def work(desk: "Desk") -> dict[str, Any]:
+        if kind == "all":
+            changed = await desk.operations.export_to_all(mailing_id, me())
+        else:
+            changed = await desk.operations.only_for(mailing_id, kind, me())
+        fits = (await desk.operations.checker.fits(changed.draft)).items()
+        return {
+            "id": mailing_id,
+            "for": sorted(changed.draft.message.kinds),
+            "losses": {channel: [str(loss) for loss in fit.losses] for channel, fit in fits},
+            "problems": {channel: str(fit.problem) for channel, fit in fits if fit.problem is not None},
+        }
+
+    document = _with_desk(options, work)
+
+    def show(out: Any) -> None:
+        whom = ", ".join(document["for"]) or "every messenger"
+        out.print(f"The message of mailing {mailing_id} is for {whom}.", markup=False)
+        told = [(channel, words) for channel, losses in document["losses"].items() for words in losses]
+        for channel, words in [*told, *document["problems"].items()]:
+            out.print(f"{channel}: {words}", style="yellow", markup=False)
+
+    options.emit(document, show)
+
+
 @app.command()
 def preview(
     context: typer.Context,

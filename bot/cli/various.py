@@ -198,5 +198,8 @@ def _channel_document(channel: Any, config: Any, state: Any, left: int | None) -
         "quota": quota,
         "left": left,  # of today, or of the package
         "account": state.account_name if state else None,
+        "link": state.link if state else None,
+        "webhook": state.webhook if state else None,
+        "may_begin": state.may_begin if state else None,  # conversations in 24 hours, as its platform told last
         "reason": state.reason if state else None,
     }

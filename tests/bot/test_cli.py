@@ -487,3 +487,26 @@ def test_a_test_alert_that_can_reach_nobody_ends_with_1(config: str, words: str,
     done = carillon("people", "test-alert", folder=tmp_path)
 
     assert (done.returncode, done.stderr) == (1, words)
+
+
+def test_a_message_is_made_one_messengers_alone_and_everybodys_again(shop: Path) -> None:
+    (shop / "config.toml").write_text(
+        PEOPLE + CHANNEL + '[[channels]]\nid = "paper"\nkind = "log"\npath = "sent.log"\n'
+    )
+    number = str(json.loads(carillon("mailing", "create", "sale.toml", "--json", folder=shop).stdout)["id"])
+
+    alone = json.loads(carillon("mailing", "for", number, "log", "--json", folder=shop).stdout)
+    everybodys = carillon("mailing", "for", number, "all", folder=shop).stdout
+
+    assert alone == {"id": int(number), "for": ["log"], "losses": {"paper": []}, "problems": {}}
+    assert everybodys == f"The message of mailing {number} is for every messenger.\n"
+    said = refusal(carillon("mailing", "for", number, "viber", folder=shop), 1)
+    assert said == "There is no channel of the kind “viber”; there is log, telegram.\n"
+
+
+def test_an_address_that_can_be_none_rejects_its_row(shop: Path) -> None:
+    (shop / "clients.csv").write_text("id,tg-shop\nc-1,7001\nc-2,@bob\n")
+
+    done = json.loads(carillon("clients", "import", "clients.csv", "--json", folder=shop).stdout)
+
+    assert done["rejected"] == [{"row": 3, "reason": "“@bob” is no address on tg-shop (Telegram)"}]
