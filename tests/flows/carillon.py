@@ -164,15 +164,18 @@ class Carillon:
         *,
         launch: bool = True,
         text: str = "Hi {{ client.first_name }}!",
+        more: str = "",
         **fields: Any,
     ) -> int:
-        made = await self.cli("mailing", "create", self.mailing_file(name, text, **fields), *_launch(launch))
+        """`more` is TOML that follows the message's text."""
+        file = self.mailing_file(name, text, more, **fields)
+        made = await self.cli("mailing", "create", file, *_launch(launch))
         return int(made["id"])
 
-    def mailing_file(self, name: str, text: str, **fields: Any) -> str:
+    def mailing_file(self, name: str, text: str, more: str = "", **fields: Any) -> str:
         lines = [f"name = {json.dumps(name)}", *(f"{key} = {json.dumps(value)}" for key, value in fields.items())]
         file = self.folder / f"{name}.toml"
-        file.write_text("\n".join([*lines, "[message]", f"text = {json.dumps(text)}"]))
+        file.write_text("\n".join([*lines, "[message]", f"text = {json.dumps(text)}", more]))
         return str(file)
 
 
@@ -228,7 +231,9 @@ def _config(
     channel_more: str = "",
     sending_more: str = "",
     bots: str = "",
+    channels: str = "",
 ) -> str:
+    """`channels` stand in the place of the shop's; {api_base} in them is the simulated Telegram's."""
     return f"""
 [app]
 timezone = "Europe/Kyiv"
@@ -257,14 +262,20 @@ telegram = 1002
 
 {bots.format(api_base=api_base)}
 
+{(channels or shop_channel(rate, channel_more)).replace("{api_base}", api_base)}
+"""
+
+
+def shop_channel(rate: float = 25.0, more: str = "") -> str:
+    return f"""
 [[channels]]
 id = "tg-shop"
 kind = "telegram"
 token = "{TOKEN}"
-api_base = "{api_base}"
+api_base = "{{api_base}}"
 rate = {rate}
 {"allow_faster = true" if rate > 25 else ""}
-{channel_more}
+{more}
 """
 
 
