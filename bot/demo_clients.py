@@ -70,7 +70,10 @@ def write_clients(file: Path, messengers: Sequence[Simulated], *, count: int, se
             shares = [_SHARES[messenger.kind] for messenger in messengers]
             main = messengers[number % len(messengers)] if is_first else chance.choices(messengers, shares)[0]
             language = chance.choices(list(_FIRST_NAMES), (5, 3, 2, 2))[0]
-            first_name, last_name = chance.choice(_FIRST_NAMES[language]), chance.choice(_LAST_NAMES[language])
+            firsts, lasts = _FIRST_NAMES[language], _LAST_NAMES[language]
+            first_name, last_name = chance.choice(firsts), chance.choice(lasts)
+            if is_first:  # of those who are shown, no two have the same name
+                first_name, last_name = firsts[number % len(firsts)], lasts[number % len(lasts)]
             name = f"{first_name} {last_name}"
             luck = 100.0 if is_first else chance.uniform(0, 100)
             addresses: dict[str, str] = {}

@@ -14,8 +14,8 @@ from playwright.async_api import Page, expect
 from tests.browser import find_chromium, open_browser
 from tests.demo import running_demo
 
-WIDTH, HEIGHT, SHARP = 1440, 900, 2
-FROM_PERCENT = 40
+WIDTH, HEIGHT, SHARP = 1920, 960, 1.5
+FROM_PERCENT = 50
 
 
 async def draw(target: Path, *, dark: bool) -> None:
@@ -41,9 +41,10 @@ async def _play(page: Page) -> None:
     more = phones.get_by_role("button", name="Tell me more")
     await expect(more).to_have_count(await phones.count(), timeout=60_000)
     await more.first.click()
-    await phones.nth(1).get_by_role("textbox").fill("Is it open on Sunday, too?")
+    await more.nth(1).click()
+    await phones.nth(2).get_by_role("textbox").fill("Is it open on Sunday, too?")
     await page.keyboard.press("Enter")
-    await phones.nth(2).get_by_role("button", name="Say STOP").click()
+    await phones.nth(3).get_by_role("button", name="Say STOP").click()
     bar = page.get_by_role("progressbar").last
     while int(await bar.get_attribute("aria-valuenow") or 0) < FROM_PERCENT:
         await page.wait_for_timeout(200)
