@@ -5,6 +5,7 @@ import json
 import logging
 import time
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
@@ -193,13 +194,17 @@ async def test_a_command_given_elsewhere_is_answered_in_the_own_chat(
 async def test_what_is_no_word_of_a_person_is_left_alone(
     surface: SlackSurface, slack: SlackSimulator, olha: SlackPerson, app: SlackApp
 ) -> None:
-    for more in (
-        {"subtype": "message_changed"},
-        {"bot_id": "B0OTHER"},
-        {"user": "UBOT"},
-        {"channel_type": "x", "user": ""},
-    ):
-        assert (await olha.says("Hello", **more)).status == 200
+    others: list[Any] = [{"subtype": "message_changed"}, {"bot_id": "B0OTHER"}, {"user": "UBOT"}, {"user": 7}]
+    for number, more in enumerate(others):
+        event = {
+            "type": "message",
+            "channel": olha.dm.id,
+            "user": olha.id,
+            "text": "Hello",
+            "ts": f"1.{number}",
+            **more,
+        }
+        assert (await slack.delivery.event(app, slack.event_of(app, event))).status == 200
     for event in ({"type": "app_home_opened", "user": "U01OLHA", "tab": "home"}, {"type": "reaction_added"}):
         assert (await slack.delivery.event(app, slack.event_of(app, event))).status == 200
     await asyncio.sleep(0.2)
