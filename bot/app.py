@@ -18,6 +18,7 @@ from bot.links import public_pages, settle_clicks
 from bot.listening import Webhooks, poll, polled
 from bot.metrics import Metrics
 from bot.orders import order_hook_of
+from bot.people import Everybody
 from bot.ports import TakenPort
 from bot.progress import LiveCards
 from bot.screens import Event, People, Screen, Surface
@@ -78,6 +79,7 @@ class Service:
     gateways: Mapping[str, Gateway]
     engine: Engine
     conversation: Conversation
+    people: Everybody
     webhooks: Webhooks
     parts: frozenset[str]
     surfaces: dict[str, Surface] = field(default_factory=dict)
@@ -181,7 +183,8 @@ async def _build(
     payloads = StartPayloads(secret)
     engine = Engine(store, gateways, engine_settings(config), clock, links=links, payloads=payloads)
     desk = desk_on(store, config, secret, clock, engine if "engine" in parts else None)
-    people, house = people_of(config), house_of(config)
+    people, house = Everybody(people_of(config), store.preferences), house_of(config)
+    await people.load()
     conversation = Conversation(
         operations=desk.operations, store=store, people=people, settings=desk.settings, house=house, clock=clock
     )
@@ -189,7 +192,8 @@ async def _build(
     async def keep(channel: str, account: Account) -> None:
         await store.channel_states.set(channel, told_of(account, clock.now()))
 
-    service = Service(desk, gateways, engine, conversation, Webhooks(gateways, config.app.public_url, keep), parts)
+    webhooks = Webhooks(gateways, config.app.public_url, keep)
+    service = Service(desk, gateways, engine, conversation, people, webhooks, parts)
     if "bot" in parts:
         _build_bots(service, people, house, demo)
     return service
@@ -348,7 +352,7 @@ def _live_cards(service: Service) -> LiveCards:
         operations=desk.operations,
         store=desk.store,
         surfaces=service.surfaces,
-        people=people_of(desk.config),
+        people=service.people,
         settings=desk.settings,
         house=house_of(desk.config),
         clock=desk.clock,

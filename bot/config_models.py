@@ -35,7 +35,7 @@ class Section(BaseModel):
 
 class App(Section):
     name: str = Field(default="Carillon", min_length=1)
-    locale: Literal["en"] = "en"
+    locale: Literal["en", "ru", "uk"] = "en"
     timezone: str = "UTC"
     support: str | None = None
     inbox: bool = False

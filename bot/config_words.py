@@ -25,9 +25,6 @@ _TYPES = {
     "model_attributes_type": "a table",
     "dict_type": "a table",
 }
-_PLANNED_VALUES = {
-    ("app", "locale"): 'locale in [app]: only "en" is built yet',
-}
 
 
 def sentence_of(problem: Mapping[str, Any], place: Place, data: Mapping[str, Any], known: Sequence[str]) -> str:
@@ -42,8 +39,6 @@ def sentence_of(problem: Mapping[str, Any], place: Place, data: Mapping[str, Any
             return f"there is no key “{key}” in {where}; {hint}" + ("?" if near else "")
         case "missing":
             return f"{where} needs {key}"
-        case "literal_error" if place in _PLANNED_VALUES:
-            return _PLANNED_VALUES[place]
         case "literal_error":
             return f"{key} in {where} must be {limits['expected'].replace(chr(39), chr(34))}"
         case "greater_than":

@@ -13,7 +13,9 @@ from weakref import WeakValueDictionary
 from bot.dialogs import compose, home, stats
 from bot.dialogs.routes import ANSWERS, BACK, COMMANDS, PRESSES
 from bot.dialogs.talk import House, Opens, Rows, Screens, Talk, button, card, in_rows, paragraphs, plain_words
-from bot.screens import Command, Event, People, Person, Press, Said, Screen, actor_of, shown_hash, with_note
+from bot.languages import locale_for
+from bot.people import Everybody
+from bot.screens import Command, Event, Person, Press, Said, Screen, actor_of, shown_hash, with_note
 from bot.texts import Html, Texts, _
 from engine.access import may
 from engine.clock import Clock
@@ -45,7 +47,7 @@ class Conversation:
         *,
         operations: "Operations",
         store: "Store",
-        people: People,
+        people: Everybody,
         settings: EngineSettings,
         house: House,
         clock: Clock,
@@ -90,13 +92,22 @@ class Conversation:
         place = await self._store.conversations.find_place(event.surface, event.account, event.chat)
         if self._is_repeated(event, place):
             return []
-        person = self._people.get((event.surface, event.account))
+        person = await self._meet(event)
         if person is None:
             return await self._turn_away(event, place)
         state = {name: value for name, value in place.state.items() if name not in ("seen", "refused")}
         screens = await self._answered(event, person, state)
         await self._keep(event, place, person.name, state)
         return screens
+
+    async def _meet(self, event: Event) -> Person | None:
+        """Who it is, with the language that they chose, or that the messenger told when it was the first time."""
+        await self._people.load()
+        person = self._people.get((event.surface, event.account))
+        if person is not None and event.language:
+            await self._people.meet(person.name, event.language)
+            person = self._people[event.surface, event.account]
+        return person
 
     def _is_repeated(self, event: Event, place: Place) -> bool:
         return (event.surface, event.key) in self._seen or event.key in place.state.get("seen", ())
@@ -115,7 +126,7 @@ class Conversation:
         if place.state.get("refused"):
             return []
         await self._keep(event, place, "", {"refused": True})
-        t = Texts(self._house.locale, self._settings.timezone)
+        t = Texts(locale_for(event.language, self._house.locale), self._settings.timezone)
         log.info("a stranger was turned away", extra={"surface": event.surface})
         return [
             Screen(
@@ -154,6 +165,7 @@ class Conversation:
             settings=self._settings,
             house=self._house,
             may=lambda verb: may(person.role, verb),
+            speak=lambda language: self._people.speak(person.name, language),
         )
 
     async def _answer(self, talk: Talk) -> Screens:

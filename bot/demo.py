@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
-from re import sub
+from re import fullmatch, sub
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -48,20 +48,20 @@ OUTSIDE = {
     "parameters": ["{{ client.first_name | default('friend') }}"],
     "buttons": [{"message": "Tell me more"}],
 }
-# What the person does: a command, words (and a picture), or the beginning of a button's label.
+# What the person does: a command, words (and a picture), or where a button leads, whose label may be in any language.
 SCRIPT: Sequence[tuple[str, str]] = (
     ("command", "new"),
     ("picture", MESSAGE),
-    ("press", "Rename"),
+    ("press", "c:name"),
     ("say", "Spring sale"),
-    ("press", "Add buttons"),
+    ("press", "b"),
     ("say", BUTTONS),
     ("template", ""),
     ("command", "preview"),
-    ("press", "Next: audience"),
-    ("press", "Next: when and how fast"),
-    ("press", "Next: check"),
-    ("press", "🚀 Send to"),
+    ("press", "a"),
+    ("press", "l"),
+    ("press", "l:check"),
+    ("press", "l:go"),
 )
 
 
@@ -134,7 +134,7 @@ def _phones_on(messenger: Simulated, addresses: Sequence[str], own_url: str) -> 
 
 
 class Overheard:
-    """The screens of the console's last answer: whose buttons the demo presses by their labels."""
+    """The screens of the console's last answer: whose buttons the demo presses."""
 
     def __init__(self) -> None:
         self.screens: Sequence[Screen] = ()
@@ -142,13 +142,13 @@ class Overheard:
     def hear(self, _event: Event, screens: Sequence[Screen]) -> None:
         self.screens = screens or self.screens
 
-    def press(self, label: str) -> tuple[Press, str]:
-        """A press of the button whose label begins so, and the whole label. Raises LookupError."""
+    def press(self, name: str) -> tuple[Press, str]:
+        """A press of the button that leads there with a draft, and its label. Raises LookupError."""
         for screen in reversed(self.screens):
             for button in (button for row in screen.rows for button in row):
-                if button.label.startswith(label):
+                if fullmatch(rf"{name}:\d+:\d+", button.token):
                     return Press(button.token), button.label
-        raise LookupError(f"no button begins with {label!r}")
+        raise LookupError(f"no button leads to {name!r}")
 
 
 async def _prepare(service: Service, folder: Path, out: Console, messengers: Sequence[Simulated], crowd: Crowd) -> None:

@@ -81,7 +81,8 @@ class Said:
 class Event:
     """Something a person did. `key` is the same for every repeat of the same event, unique within the surface.
 
-    In a private chat `chat` equals `account`: announcements find a person there."""
+    In a private chat `chat` equals `account`: announcements find a person there. `language` is the person's own there,
+    where the messenger tells it."""
 
     surface: str  # telegram, slack, console
     account: str  # the person's id on that surface
@@ -89,6 +90,7 @@ class Event:
     key: str
     what: Command | Press | Said
     private: bool = True  # False in a group: only presses and commands are meant for us there
+    language: str = ""
 
 
 class Style(StrEnum):

@@ -18,6 +18,7 @@ from storage.mailings import Mailings
 from storage.order_hooks import OrderHooks
 from storage.orders import Orders
 from storage.own_events import OwnEvents
+from storage.preferences import Preferences
 from storage.runs import Runs
 from storage.segments import Segments
 from storage.templates import Templates
@@ -40,6 +41,7 @@ class Store:
     deliveries: Deliveries
     runs: Runs
     conversations: Conversations
+    preferences: Preferences
     uploads: Uploads
     templates: Templates
     links: Links
@@ -68,6 +70,7 @@ async def open_store(url: str, *, data_dir: Path, secret: bytes) -> AsyncIterato
         deliveries=Deliveries(database),
         runs=Runs(database, writer),
         conversations=Conversations(database, writer),
+        preferences=Preferences(database, writer),
         uploads=Uploads(database, writer, data_dir / "media"),
         templates=Templates(database, writer),
         links=Links(database, writer),

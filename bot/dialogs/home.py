@@ -15,6 +15,7 @@ COMMANDS = (
     ("channels", _("channels: what works, what does not"), "channels"),
     ("stop", _("stop all sending at once"), "stop"),
     ("go", _("let sending go on after /stop"), "go"),
+    ("language", _("the language in which I speak with you"), "statistics"),
     ("help", _("what I understand"), "statistics"),
 )
 
@@ -82,7 +83,15 @@ async def did_not_understand(talk: Talk, _said: Said) -> Screens:
 
 def _manager_rows(talk: Talk) -> Rows:
     t = talk.t
-    return [(primary(t("Statistics"), "s"),), (button(t("This week"), "s:since", "week"), button(t("Help"), "h:help"))]
+    return [
+        (primary(t("Statistics"), "s"),),
+        (button(t("This week"), "s:since", "week"), button(t("Help"), "h:help")),
+        (_language(talk),),
+    ]
+
+
+def _language(talk: Talk) -> Button:
+    return button(talk.t("🌐 Language"), "lang")
 
 
 def _rows(talk: Talk) -> Rows:
@@ -94,6 +103,7 @@ def _rows(talk: Talk) -> Rows:
         button(t("Clients"), "k"),
         button(t("Channels"), "ch"),
         button(t("Help"), "h:help"),
+        _language(talk),
     ]
     return [(primary(t("New mailing"), "c:new"),), *in_rows(buttons, 2), (danger(t("Stop everything"), "stop"),)]
 

@@ -48,6 +48,7 @@ class Talk:
     settings: EngineSettings
     house: House
     may: Callable[[str], bool]
+    speak: Callable[[str], Awaitable[None]]  # from now on, this language
 
     def ask(self, name: str, *args: object) -> None:
         """What the person says next is the answer to this; it holds until the next card."""

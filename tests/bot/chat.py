@@ -6,6 +6,7 @@ from itertools import count
 
 from bot.conversation import Conversation
 from bot.dialogs.talk import House
+from bot.people import Everybody
 from bot.screens import Button, Command, Event, Person, Press, Said, Screen
 from engine.clock import Clock
 from engine.operations import Operations
@@ -146,7 +147,7 @@ def conversation_on(store: Store, operations: Operations, settings: EngineSettin
     return Conversation(
         operations=operations,
         store=store,
-        people=PEOPLE,
+        people=Everybody(PEOPLE, store.preferences),
         settings=settings,
         house=House(name="Acme", support="ops@acme.test"),
         clock=clock,

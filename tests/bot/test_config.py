@@ -235,7 +235,7 @@ WRONG: list[tuple[str, int | None, str]] = [
     ("[sending]\ncap = { messages = 3, days = 7 }", 2, f"cap in [sending] {NOT_YET}"),
     ("[approval]\nabove = 5", 1, f"[approval] {NOT_YET}"),
     ('[prices]\n"whatsapp.marketing" = "0.06 EUR"', 1, f"[prices] {NOT_YET}"),
-    ('[app]\nlocale = "uk"', 2, 'locale in [app]: only "en" is built yet.'),
+    ('[app]\nlocale = "de"', 2, 'locale in [app] must be "en", "ru" or "uk".'),
     (
         '[[channels]]\nid = "mail"\nkind = "email"',
         3,

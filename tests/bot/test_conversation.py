@@ -377,7 +377,7 @@ async def test_a_manager_gets_statistics_and_nothing_else(shop: Desk) -> None:
     await launched(shop)
     maria = shop.chat("Maria")
     await maria.say("/start")
-    assert maria.labels() == ["Statistics", "This week", "Help"]
+    assert maria.labels() == ["Statistics", "This week", "Help", "🌐 Language"]
     await maria.press("Statistics")
     await maria.press("#1")
     maria.sees("Planned")

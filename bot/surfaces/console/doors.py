@@ -80,6 +80,11 @@ class Doorman:
         return session.account
 
 
+def spoken_by(request: web.BaseRequest) -> str:
+    """The language that a person set first in their browser, or ""."""
+    return request.headers.get("Accept-Language", "").partition(",")[0].partition(";")[0].strip()
+
+
 def is_local(request: web.BaseRequest) -> bool:
     """From this very machine, by a loopback name, and through no proxy.
 

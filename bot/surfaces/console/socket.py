@@ -9,6 +9,7 @@ from aiohttp import WSMsgType, web
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from bot.screens import Attachment, Command, Press, Said
+from bot.surfaces.console.doors import spoken_by
 from bot.surfaces.console.phones import Does, Phone, Phones
 from bot.surfaces.console.wire import Json
 from engine.clock import Clock
@@ -130,9 +131,10 @@ class Socket:
                     self._tell({"type": "refused"})
 
     async def _act(self) -> None:
-        await self._surface.greet(self._account)
+        language = spoken_by(self._request)
+        await self._surface.greet(self._account, language)
         while (frame := await self._acts.get()) is not None:
-            await self._surface.act(self._account, self._meant(frame), frame.key)
+            await self._surface.act(self._account, self._meant(frame), frame.key, language)
             self._tell({"type": "done", "key": frame.key})
 
     def _meant(self, frame: SayFrame | PressFrame) -> Command | Press | Said:

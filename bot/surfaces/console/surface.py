@@ -9,6 +9,8 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from bot.dialogs.home import COMMANDS
+from bot.languages import locale_for
+from bot.people import OnSurface
 from bot.screens import Attachment, Command, Event, People, Person, Press, Said, Screen, Unreachable
 from bot.surfaces.console import wire
 from bot.surfaces.console.chat import Chat
@@ -57,9 +59,7 @@ class ConsoleSurface:
         demo: bool = False,
         phones: Phones | None = None,
     ) -> None:
-        self.people: Mapping[str, Person] = {
-            account: person for (surface, account), person in people.items() if surface == NAME
-        }
+        self.people: Mapping[str, Person] = OnSurface(people, NAME)
         self.media = media
         self.clock = clock
         self.title = name
@@ -90,7 +90,9 @@ class ConsoleSurface:
 
     # --- what a person does
 
-    async def act(self, account: str, what: Command | Press | Said, key: str | None = None) -> list[str]:
+    async def act(
+        self, account: str, what: Command | Press | Said, key: str | None = None, language: str = ""
+    ) -> list[str]:
         """Let a person do something, as if on the page; returns the ids of what the bot shows then.
 
         A press that names no message is of the newest card with that button. A repeat with the same key does nothing.
@@ -98,7 +100,7 @@ class ConsoleSurface:
         chat = self._chat(account)
         if isinstance(what, Press) and not what.message_id:
             what = Press(what.token, chat.newest_with(what.token))
-        event = Event(NAME, account, account, f"{account}:{key or secrets.token_hex(8)}", what)
+        event = Event(NAME, account, account, f"{account}:{key or secrets.token_hex(8)}", what, language=language)
         async with chat.order:
             if not chat.first_time(event.key):
                 return []
@@ -106,19 +108,20 @@ class ConsoleSurface:
             with chat.at_work():
                 return await self._answer(chat, event)
 
-    async def greet(self, account: str) -> None:
+    async def greet(self, account: str, language: str = "") -> None:
         """Open a chat that is still empty with the menu."""
         chat = self._chat(account)
         if not chat.entries and not chat.typing:
-            await self.act(account, Command("start"))
+            await self.act(account, Command("start"), language=language)
 
     def chat(self, account: str) -> Chat:
         return self._chats[account]
 
-    def texts(self, account: str | None) -> Texts:
-        """The language of a person; of the house for nobody."""
+    def texts(self, account: str | None, language: str = "") -> Texts:
+        """The language of a person; of the browser, else of the house, for nobody and for somebody new."""
         person = self.people.get(account or "")
-        return Texts((person and person.locale) or self._locale, (person and person.timezone) or self._timezone)
+        locale = (person and person.locale) or locale_for(language, self._locale)
+        return Texts(locale, (person and person.timezone) or self._timezone)
 
     def commands(self, account: str) -> list[tuple[str, str]]:
         """The names of the commands that the person may use, and what they do."""
@@ -176,7 +179,11 @@ class ConsoleSurface:
     async def _answer(self, chat: Chat, event: Event) -> list[str]:
         shown = []
         pressed = event.what.message_id if isinstance(event.what, Press) else ""
-        for screen in await self._conversation.handle(event):
+        language = self.texts(chat.account).locale
+        screens = await self._conversation.handle(event)
+        if self.texts(chat.account).locale != language:
+            chat.tell({"type": "language"})  # the page's own words are written anew
+        for screen in screens:
             if screen.toast:
                 chat.tell({"type": "toast", "text": screen.toast})
             if not (screen.text or screen.preview):

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from bot.screens import Attachment
 from bot.surfaces.console import words
-from bot.surfaces.console.doors import COOKIE, is_local, same_origin
+from bot.surfaces.console.doors import COOKIE, is_local, same_origin, spoken_by
 from bot.surfaces.console.socket import MAX_FRAME_BYTES, MAX_TEXT, Socket
 from engine.errors import Invalid
 from engine.media import file_name
@@ -107,8 +107,8 @@ class _Pages:
         if account is None and (account := self._doorman.guest(local=local)) is not None:
             cookie = self._doorman.open_session(account)
         if account is None:
-            return self._render("closed.html", None, status=403)
-        response = self._render("index.html", account)
+            return self._render("closed.html", None, spoken_by(request), status=403)
+        response = self._render("index.html", account, spoken_by(request))
         if cookie is not None:
             secure = request.secure or request.headers.get("X-Forwarded-Proto") == "https"
             response.set_cookie(COOKIE, cookie, httponly=True, samesite="Strict", secure=secure, path="/")
@@ -205,7 +205,7 @@ class _Pages:
     def _person(self, request: web.Request) -> str:
         account = self._doorman.whose(request)
         if account is None:
-            raise web.HTTPForbidden(text=self._surface.texts(None).plain(words.NEEDS_LINK))
+            raise web.HTTPForbidden(text=self._surface.texts(None, spoken_by(request)).plain(words.NEEDS_LINK))
         return account
 
     def _require_origin(self, request: web.Request) -> None:
@@ -214,8 +214,8 @@ class _Pages:
 
     # --- templates
 
-    def _render(self, template: str, account: str | None, *, status: int = 200) -> web.Response:
-        t = self._surface.texts(account)
+    def _render(self, template: str, account: str | None, language: str, *, status: int = 200) -> web.Response:
+        t = self._surface.texts(account, language)
         page_words = words.page_words(t)
         settings = {"words": page_words, "maxText": MAX_TEXT, "maxFileMb": MAX_UPLOAD_MB}
         body = self._templates[template].render(

@@ -75,6 +75,7 @@ class Heard:
     what: Command | Press | Sent
     press_id: str = ""
     message_id: int = 0
+    language: str = ""
 
 
 def read_update(data: dict[str, Any], username: str = "") -> Heard | None:
@@ -90,7 +91,8 @@ def read_update(data: dict[str, Any], username: str = "") -> Heard | None:
         message_id = query.message.message_id if query.message else 0
         press = Press(query.data or "", str(message_id) if message_id else "")
         private = chat is None or chat.type == "private"
-        return Heard(str(query.from_user.id), chat_id, private, f"q{query.id}", press, query.id, message_id)
+        language = query.from_user.language_code or ""
+        return Heard(str(query.from_user.id), chat_id, private, f"q{query.id}", press, query.id, message_id, language)
     message = update.message
     if message is None or message.from_user is None or message.from_user.is_bot:
         return None
@@ -104,6 +106,7 @@ def read_update(data: dict[str, Any], username: str = "") -> Heard | None:
         key=f"m{message.chat.id}.{message.message_id}",
         what=what,
         message_id=message.message_id,
+        language=message.from_user.language_code or "",
     )
 
 

@@ -111,7 +111,7 @@ class TelegramSurface:
         self._albums = Albums(places, clock, self._handle, self._in_order)
         self._username = ""
         self._order: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._greeted: set[str] = set()
+        self._greeted: dict[str, str] = {}  # the language of the menu that each has
 
     @classmethod
     def from_settings(
@@ -303,7 +303,7 @@ class TelegramSurface:
 
     async def _handle(self, heard: Heard) -> None:
         what = await self._files.said(heard.what) if isinstance(heard.what, Sent) else heard.what
-        event = Event(SURFACE, heard.account, heard.chat, heard.key, what, heard.private)
+        event = Event(SURFACE, heard.account, heard.chat, heard.key, what, heard.private, heard.language)
         screens = await self._conversation.handle(event)
         await self._menu_for(event)
         pressed = what.message_id if isinstance(what, Press) else ""
@@ -334,11 +334,12 @@ class TelegramSurface:
         return ""
 
     async def _menu_for(self, event: Event) -> None:
-        """The commands of a person's role, in the menu of the private chat, once in the life of the process."""
+        """The commands of a person's role, in the menu of the private chat, once for each language that they choose."""
         person = self._people.get((SURFACE, event.account))
-        if person is None or not event.private or event.account in self._greeted:
+        language = (person and person.locale) or self._locale
+        if person is None or not event.private or self._greeted.get(event.account) == language:
             return
-        self._greeted.add(event.account)
+        self._greeted[event.account] = language
         try:
             scope = BotCommandScopeChat(chat_id=int(event.chat))
             await self._bot.set_my_commands(self._commands(person), scope=scope)

@@ -50,6 +50,9 @@ function hear(what) {
     case "refused":
       toast(w("not_taken"));
       return;
+    case "language":
+      location.reload();
+      return;
     case "phone":
       phones?.hear(what);
   }
