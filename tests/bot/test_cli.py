@@ -316,7 +316,7 @@ def test_a_mailing_is_created_shown_previewed_copied_and_deleted(shop: Path) -> 
         ('name = "Sale"\nchannels = ["tg-shpo"]\nrouting = "chosen"\n[message]\ntext = "Hi"\n', "tg-shop"),
         ('name = "Sale"\nstart = "2020-01-01T10:00"\n[message]\ntext = "Hi"\n', "2020"),
         ('name = "Sale"\n[message]\npictures = ["none.jpg"]\n', "none.jpg"),
-        ('name = "Sale"\nrouting = "cascade"\n[message]\ntext = "Hi"\n', "isn't built yet"),
+        ('name = "Sale"\nrouting = "cascade"\n[message]\ntext = "Hi"\n', "needs channels"),
         ('name = "Sale', "sale.toml"),
     ],
 )
