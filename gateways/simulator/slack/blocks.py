@@ -77,6 +77,14 @@ def check_view(view: object) -> Json:
         raise Invalid("invalid_arguments", "unsupported type [json-pointer:/view/type]")
     if len(json.dumps(view, ensure_ascii=False).encode()) > MAX_VIEW_BYTES:
         raise Invalid("view_too_large")
+    try:
+        _check_parts(view)
+    except Invalid as error:
+        raise Invalid("invalid_arguments", error.words) from error
+    return view
+
+
+def _check_parts(view: Json) -> None:
     blocks = read_list(view.get("blocks")) or []
     if view["type"] == "modal":
         _plain(view.get("title"), 24, "/view/title")
@@ -84,14 +92,10 @@ def check_view(view: object) -> Json:
             if name in view:
                 _plain(view[name], 24, f"/view/{name}")
         if any(block.get("type") == "input" for block in blocks) and "submit" not in view:
-            raise Invalid("invalid_arguments", "missing submit [json-pointer:/view]")
+            raise _bad("missing submit", "/view")
     _text(view.get("private_metadata", ""), 3000, "/view/private_metadata", least=0)
     _text(view.get("callback_id", ""), _MAX_ID, "/view/callback_id", least=0)
-    try:
-        check_blocks(blocks, MAX_IN_VIEW)
-    except Invalid as error:
-        raise Invalid("invalid_arguments", error.words) from error
-    return view
+    check_blocks(blocks, MAX_IN_VIEW)
 
 
 def _check_block(block: Json, where: str, shared: set[str]) -> None:
