@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from engine.errors import _
 from engine.lane.state import Job, LaneReport, LaneState, LaneStep
 from engine.retry import pause_before_probe, pause_before_try
 from gateways.base import (
@@ -40,16 +41,23 @@ Spawn = Callable[[Coroutine[Any, Any, None], str], None]
 
 @dataclass(slots=True)
 class _Streaks:
-    """What came in a row, with no success between; keys are clients."""
+    """What came in a row, with no success between; keys are clients. A message at fault is its own step's: another
+    mailing's successes say nothing of it, and its failures are not another's."""
 
     away: dict[int, int] = field(default_factory=dict)  # deliveries
-    rejected: dict[int, str] = field(default_factory=dict)  # words
+    rejected: dict[int, dict[int, str]] = field(default_factory=dict)  # words, by step
     no_such_address: dict[int, int] = field(default_factory=dict)  # deliveries
 
     def clear(self) -> None:
         self.away.clear()
         self.rejected.clear()
         self.no_such_address.clear()
+
+    def end(self, step_id: int) -> None:
+        """One of this step went through."""
+        self.away.clear()
+        self.no_such_address.clear()
+        self.rejected.pop(step_id, None)
 
 
 class Ending:
@@ -83,7 +91,7 @@ class Ending:
         """Commit what became of a delivery; None: the platform took every part."""
         match error:
             case None:
-                self._streaks.clear()
+                self._streaks.end(step.step_id)
                 await self._finish(step, job, DeliveryState.SENT, None, None)
             case OutcomeUnknown() if job.accepted:
                 await self._finish(step, job, DeliveryState.UNKNOWN, error, "incomplete")
@@ -268,10 +276,10 @@ class Ending:
     # --- the message or the token is at fault ---
 
     async def _count_rejection(self, step: LaneStep, job: Job, error: Rejected) -> None:
-        rejected = self._streaks.rejected
         if not isinstance(error, MessageRejected):
-            rejected.clear()
+            self._streaks.rejected.pop(step.step_id, None)
             return
+        rejected = self._streaks.rejected.setdefault(step.step_id, {})
         rejected[job.delivery.client_id] = error.words
         last = list(rejected.values())[-SAME_REJECTION:]
         if len(last) == SAME_REJECTION and len(set(last)) == 1:
@@ -286,9 +294,8 @@ class Ending:
         unknown[job.delivery.client_id] = job.delivery.id
         if len(unknown) >= NO_SUCH_ADDRESS and not self._wrong_account:
             self._wrong_account = True
-            await self.break_channel(
-                f"the platform knows none of the last {len(unknown)} addresses: this looks like another account's token"
-            )
+            words = _("the platform knows none of the last {n} addresses: this looks like another account's token")
+            await self.break_channel(words.format(n=len(unknown)))
         if self._wrong_account:  # those that were in flight come back after the lane has stopped
             undo = settling.Undo(tuple(unknown.values()), error.reason, self._state.clock.now())
             unknown.clear()

@@ -126,6 +126,24 @@ async def test_three_equal_rejections_of_the_message_interrupt(lane_world: World
     assert lane_world.reports.refused[0] == (step, "can't parse entities")
 
 
+async def test_a_message_at_fault_is_found_beside_a_mailing_that_goes_well(lane_world: World) -> None:
+    lane_world.gateway.always = lambda out: MessageRejected("can't parse") if out.part.text == "Bad" else None
+    good = await lane_world.step(15)
+    bad = await lane_world.step(15, parts=[Part(PartKind.TEXT, "Bad")])
+    await lane_world.advance(0.5)
+    assert lane_world.reports.refused[0] == (bad, "can't parse")
+    assert "failed" not in await lane_world.states(good)
+
+
+async def test_what_one_mailing_failed_by_is_not_counted_against_the_next(lane_world: World) -> None:
+    lane_world.gateway.always = lambda _: MessageRejected("can't parse")
+    await lane_world.step(2)
+    await lane_world.advance(1)
+    await lane_world.step(2)
+    await lane_world.advance(1)
+    assert lane_world.reports.refused == []
+
+
 async def test_a_blocked_address_fails_and_is_not_written_to_again(lane_world: World) -> None:
     lane_world.gateway.script["a1"] = [AddressGone("blocked", status=AddressStatus.BLOCKED)]
     step = await lane_world.step(2)
