@@ -25,7 +25,7 @@ class Language:
 LANGUAGES: Mapping[str, Language] = {
     "en": Language(
         ("stop", "stopall", "stop all", "unsubscribe", "end", "quit", "cancel", "optout", "opt-out", "opt out",
-         "revoke", "remove"),
+         "revoke", "remove", "stop promotions"),  # the last: the button of WhatsApp's marketing templates
         ("start", "unstop", "yes"),
         "You are unsubscribed: no more mailings come here. Write START to get them again.",
         "You are subscribed again. Write STOP to leave.",

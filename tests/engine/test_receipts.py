@@ -207,6 +207,7 @@ WISHES: list[tuple[str, Wish | None]] = [
     ("No más", Wish.STOP),
     ("ARRÊT", Wish.STOP),
     ("opt-out", Wish.STOP),
+    ("Stop promotions", Wish.STOP),
     ("ＳＴＯＰ", Wish.STOP),
     ("start", Wish.START),
     ("Підписатися", Wish.START),
