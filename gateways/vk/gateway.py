@@ -60,6 +60,10 @@ class VkGateway:
     - the address beside a link's words, for clients that can't show formatting: everybody would see it twice;
     - `message_reply`, `message_edit`, `message_typing_state`, `message_reaction_event` and joining or leaving: they say
       nothing that a mailing uses, and one `message_reply` a message would double the traffic;
+    - edits, typing signs, stickers, replies, forwards and voice messages: a mailing has none;
+    - stopping all where flood control (9), closed windows (950, 943, 944) or one right's refusals (15) grow frequent:
+      each client waits or fails by itself, equal refusals interrupt the mailing, `interrupt_at` the rest;
+    - an answer that asks VK to come later at an HTTP date: whatever is not answered `ok` is repeated anyway;
     - names by `users.get` and reachability by `can_write`: reading an event asks nothing, and a refusal says the same;
     - an upload shared by all for documents, and `video.save`: the first is not proven, the second needs a person's key,
       so a document or a video goes to each client by itself, and an existing one (doc-1_2, video-1_2) as it stands;
