@@ -169,11 +169,13 @@ def _inbound(form: Form, now: datetime, *, on_whatsapp: bool) -> tuple[Inbound, 
         replied = form.get("OriginalRepliedMessageSid") or None
         pressed = Pressed(address, now, key, data, external_id=replied, profile=profile)
         # What the button says stands in the chat as the client's own words, a stop among them.
-        return (pressed, Wrote(address, now, f"{key}:words", said, "button", profile)) if said else (pressed,)
+        words = Wrote(address, now, f"{key}:words", said, "button", profile, begins=True)
+        return (pressed, words) if said else (pressed,)
     what = _what(form)
     if what == "location":
         text = text or form.get("Label", "") or form.get("Address", "")
-    return (Wrote(address, now, key, text, what, profile),)
+    # On WhatsApp writing opens the chat, as it does at Meta's own API; an SMS to a number subscribes to nothing.
+    return (Wrote(address, now, key, text, what, profile, begins=on_whatsapp),)
 
 
 def _wish(form: Form, *, on_whatsapp: bool) -> str:

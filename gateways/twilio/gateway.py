@@ -55,6 +55,8 @@ class TwilioGateway:
       Content templates bring their buttons. Creating contents and asking for approval: done in Twilio's Console.
     - Looking a lost send up in the list of messages: its StatusCallback names the part. Waiting before a repeat of what
       failed later (30003, 30008, 63049 …): a delivery that failed by a receipt has failed.
+    - A warning for each country that the Console leaves out (21408) or a sender does not reach (21612): the statistics
+      count them under a reason of their own. A bound on requests at once: Twilio names none; 20429 slows the lane down.
     - Tier and quality of a WhatsApp sender: Twilio has no reliable field for either.
     - Fetching clients' files: they stay with Twilio; `what` names their kind. Ads, flows, forwarded marks: not used.
     - SMPP: a protocol of other aggregators.

@@ -61,6 +61,11 @@ def wrote(text: str, what: str = "text", profile: Profile = SMS_PROFILE, **rest:
     return Wrote(occurred_at=NOW, text=text, what=what, profile=profile, **(known | rest))
 
 
+def began(text: str, what: str = "text", profile: Profile = SMS_PROFILE, **rest: Any) -> Wrote:
+    """On WhatsApp, where whoever writes becomes a client and ends a block."""
+    return wrote(text, what, profile, begins=True, **rest)
+
+
 SMS_CASES: Sequence[InCase] = [
     about("queued", receipt(ReceiptState.SENT)),
     about("accepted", receipt(ReceiptState.SENT)),
@@ -124,27 +129,27 @@ WHATSAPP_CASES: Sequence[InCase] = [
     about("no_whatsapp", failed("63024", "not_found", "the number has no WhatsApp",
                                 address_status=AddressStatus.GONE)),
     about("code_of_tomorrow", failed("63999", "rejected", "error 63999")),
-    said("whatsapp", wrote("Hello", profile=ANN)),
-    said("whatsapp_stop", wrote("STOP", profile=ANN)),  # Twilio does not act on it, so we do
+    said("whatsapp", began("Hello", profile=ANN)),
+    said("whatsapp_stop", began("STOP", profile=ANN)),  # Twilio does not act on it, so we do
     said("whatsapp_advanced_stop", Unsubscribed(PHONE, NOW, KEY, AddressStatus.UNSUBSCRIBED)),
-    said("whatsapp_without_phone", wrote("Hi", address=HIDDEN, profile=Profile(first_name="Ann"))),
-    said("whatsapp_with_both_ids", wrote("Hi", profile=replace(ANN, other_ids=(HIDDEN,)))),
-    said("whatsapp_without_prefix", wrote("Msg", address="14133881111", profile=Profile(phone="+14133881111"),
+    said("whatsapp_without_phone", began("Hi", address=HIDDEN, profile=Profile(first_name="Ann"))),
+    said("whatsapp_with_both_ids", began("Hi", profile=replace(ANN, other_ids=(HIDDEN,)))),
+    said("whatsapp_without_prefix", began("Msg", address="14133881111", profile=Profile(phone="+14133881111"),
                                           key="twilio:SM681a1f26d9ec591431ce406e8f399525")),
     said("whatsapp_button",
          Pressed(PHONE, NOW, KEY, "m7:yes", external_id="MM0f1e2d3c4b5a69788796a5b4c3d2e1f0", profile=ANN),
-         wrote("Yes", "button", ANN, key=f"{KEY}:words")),
+         began("Yes", "button", ANN, key=f"{KEY}:words")),
     said("whatsapp_button_without_payload",
          Pressed(PHONE, NOW, KEY, "Stop promotions", profile=ANN),
-         wrote("Stop promotions", "button", ANN, key=f"{KEY}:words")),
+         began("Stop promotions", "button", ANN, key=f"{KEY}:words")),
     said("whatsapp_list",
          Pressed(PHONE, NOW, KEY, "m7:blue", external_id="MM0f1e2d3c4b5a69788796a5b4c3d2e1f0", profile=ANN),
-         wrote("Blue", "button", ANN, key=f"{KEY}:words")),
-    said("whatsapp_picture", wrote("", "image", ANN)),
-    said("whatsapp_voice", wrote("", "audio", ANN)),
-    said("whatsapp_document", wrote("order.pdf", "document", ANN)),
-    said("whatsapp_location", wrote("Shop", "location", ANN)),
-    said("whatsapp_contact", wrote("", "contacts", ANN)),
+         began("Blue", "button", ANN, key=f"{KEY}:words")),
+    said("whatsapp_picture", began("", "image", ANN)),
+    said("whatsapp_voice", began("", "audio", ANN)),
+    said("whatsapp_document", began("order.pdf", "document", ANN)),
+    said("whatsapp_location", began("Shop", "location", ANN)),
+    said("whatsapp_contact", began("", "contacts", ANN)),
 ]  # fmt: skip
 
 
