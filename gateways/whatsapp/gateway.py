@@ -60,9 +60,9 @@ class WhatsAppGateway:
     terms such as no marketing to US numbers (131049 tells them) and countries where the business is barred (130497):
     each client fails by itself. Spreading a mailing beyond the messaging limit over days: `check` reads the limit and a
     launch above it is refused. Events of quality, limit and alerts (`phone_number_quality_update`,
-    `business_capability_update`, `account_alerts`): `check` reads quality and limit anew. Repeats of what failed later (131049 after 24 h, 131053, 134101): a delivery that
-    failed by a receipt has failed. `x-fb-trace-id` and what else only helps Meta's support, proof of consent,
-    registration and PINs are the operator's.
+    `business_capability_update`, `account_alerts`): `check` reads quality and limit anew. Repeats of what failed later
+    (131049 after 24 h, 131053, 134101): a delivery that failed by a receipt has failed. `x-fb-trace-id` and what else
+    only helps Meta's support, proof of consent, registration and PINs are the operator's.
     """
 
     capabilities: Capabilities = WHATSAPP
