@@ -17,6 +17,7 @@ from bot.http import Doors, Mount, Readiness, TakesHooks, create_app, serve
 from bot.links import public_pages, settle_clicks
 from bot.listening import Webhooks, poll, polled
 from bot.metrics import Metrics
+from bot.minding import Bot, BotWatch
 from bot.orders import order_hook_of
 from bot.people import Everybody
 from bot.ports import TakenPort
@@ -88,6 +89,11 @@ class Service:
     slack: "SlackSurface | None" = None
     port: int = 0
 
+    @property
+    def bots(self) -> Mapping[str, Bot]:
+        """The admin bots on messengers, which may stop working by themselves."""
+        return {bot.name: bot for bot in (self.telegram, self.slack) if bot is not None}
+
     async def started(self) -> None:
         """Until the engine, where it belongs to this process, holds the storage."""
         while "engine" in self.parts and not self.engine.running:  # noqa: ASYNC110  # it says so in no other way
@@ -116,7 +122,7 @@ class Service:
             },
             stopped=self.engine.stopped,
             channels=states,
-            bots={bot.name: bot.problem or "ok" for bot in (self.telegram, self.slack) if bot is not None},
+            bots={name: bot.problem or "ok" for name, bot in self.bots.items()},
         )
 
     def _state(self, channel: str) -> str:
@@ -307,6 +313,10 @@ async def _listen(service: Service) -> None:
                 tasks.create_task(hook.run(), name="orders")
         if "bot" in service.parts:
             tasks.create_task(_keep_up("live cards", _live_cards(service).run), name="live cards")
+            watch = BotWatch(
+                service.bots, service.surfaces, service.people, house_of(service.desk.config), service.desk.clock
+            )
+            tasks.create_task(_keep_up("the watch on bots", watch.run), name="watch on bots")
             if service.telegram is not None:
                 name = "the admin bot on Telegram"
                 tasks.create_task(_keep_up(name, service.telegram.run), name=name)
@@ -367,7 +377,7 @@ async def _served(service: Service) -> AsyncIterator[int]:
     if not _needs_web(service):
         yield 0
         return
-    metrics = Metrics(service.desk.store, service.engine)
+    metrics = Metrics(service.desk.store, service.engine, service.bots)
 
     async def render_metrics() -> tuple[bytes, str]:
         return metrics.render()

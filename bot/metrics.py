@@ -1,6 +1,6 @@
 """What Prometheus reads: gathered from the lanes and the writer when it asks, kept nowhere else."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -8,6 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 if TYPE_CHECKING:
+    from bot.minding import Bot
     from engine.runner import Engine
     from storage.store import Store
 
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
 class Metrics:
     """A registry of its own: two in one process, as tests have them, do not meet."""
 
-    def __init__(self, store: "Store", engine: "Engine") -> None:
+    def __init__(self, store: "Store", engine: "Engine", bots: "Mapping[str, Bot] | None" = None) -> None:
         self._registry = CollectorRegistry()
-        self._registry.register(_Collector(store, engine))
+        self._registry.register(_Collector(store, engine, bots or {}))
 
     def render(self) -> tuple[bytes, str]:
         """The text and its content type."""
@@ -25,9 +26,10 @@ class Metrics:
 
 
 class _Collector:
-    def __init__(self, store: "Store", engine: "Engine") -> None:
+    def __init__(self, store: "Store", engine: "Engine", bots: "Mapping[str, Bot]") -> None:
         self._store = store
         self._engine = engine
+        self._bots = bots
 
     def describe(self) -> Iterator[Metric]:
         return iter(())  # nothing is collected before somebody asks
@@ -38,6 +40,10 @@ class _Collector:
         )
         yield GaugeMetricFamily("carillon_stopped", "1 while the kill switch is on", value=self._engine.stopped)
         yield from self._lanes()
+        broken = GaugeMetricFamily("carillon_bot_broken", "1 while an admin bot does not work", labels=["bot"])
+        for name, bot in self._bots.items():
+            broken.add_metric([name], float(bot.problem is not None))
+        yield broken
         figures = self._store.writer.figures
         yield CounterMetricFamily("carillon_writer_commits", "Transactions committed", value=figures.commits)
         yield CounterMetricFamily("carillon_writer_writes", "Writes in them", value=figures.members)

@@ -94,7 +94,8 @@ class LiveCards:
     async def _keep_cards(self, surface: str, cards: list[Card]) -> None:
         """One slow surface holds up no other."""
         newest = {(one.chat, one.mailing_id): one.id for one in cards}  # cards come in the order of their ids
-        for one in cards:
+        # Who waits longest goes first: a surface that takes few edits would serve the same ones again and again.
+        for one in sorted(cards, key=lambda card: self._changed.get(card.id, (None, float("-inf")))[1]):
             if self._is_paused(surface):
                 return
             if self._is_due(one):

@@ -224,3 +224,28 @@ async def test_what_a_client_writes_is_handed_over_to_the_team(shop: Desk) -> No
     await cards_on(shop, wall, team_chats={"telegram": "-100200"}).tick()
     assert [chat for chat, _text in wall.shown] == ["-100200"]
     assert "✉ Ann <b>, tg-shop:\n\nIs it <open>?" in wall.shown[0][1]
+
+
+@dataclass(slots=True)
+class Miser(Wall):
+    """A surface that takes one edit and asks to wait."""
+
+    async def edit(self, chat: str, message_id: str, screen: Screen) -> str:
+        if self.edited and self.edited[-1] != ("", ""):
+            self.edited.append(("", ""))
+            raise Busy(1.0)
+        self.edited.append((message_id, ""))
+        return message_id
+
+
+async def test_a_surface_that_takes_few_edits_serves_every_card_in_turn(shop: Desk) -> None:
+    first, wall = (await launched(shop)).card().id, Miser()
+    for name in ("a", "b"):
+        await shop.store.conversations.follow(1, "telegram", f"chat {name}", name, "1001")
+    cards = cards_on(shop, wall)
+    for number in range(1, 9):
+        await count(shop, sent=1, waiting=-1) if number < 8 else None
+        await shop.clock.advance(4)
+        await cards.tick()
+    served = [message_id for message_id, _text in wall.edited if message_id]
+    assert {served.count(message_id) for message_id in (first, "a", "b")} <= {2, 3}
