@@ -3,9 +3,9 @@
 `python -m bot.catalogue` writes bot/locale/carillon.pot from the code and brings the list of each language up to date:
 new sentences stand there untranslated, those that are gone are gone, and what was translated stays."""
 
+import ast
 import re
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,17 +16,21 @@ if TYPE_CHECKING:
 
 _PACKAGES = ("bot", "engine", "storage", "gateways")
 _SKIPPED = ("simulator", "migrations")
-# How a sentence stands in the code: Texts and its methods, `_`, and the errors that carry a sentence.
-KEYWORDS: dict[str, tuple[int, ...] | None] = {
-    "_": None,
-    "t": None,
-    "plain": None,
-    "plural": (1, 2),
-    "plain_plural": (1, 2),
-    "Invalid": None,
-    "Refused": None,
-    "NotFound": None,
-    "Stale": None,
+# How a sentence stands in the code: Texts and its methods, `_`, and the errors that carry a sentence; with the places
+# of the arguments that are sentences.
+KEYWORDS = {
+    "_": (0,),
+    "t": (0,),
+    "plain": (0,),
+    "plural": (0, 1),
+    "plain_plural": (0, 1),
+    "Invalid": (0,),
+    "Refused": (0,),
+    "NotFound": (0,),
+    "Stale": (0,),
+    "ChannelBroken": (0,),
+    "MessageRejected": (0,),
+    "_broken": (0,),
 }
 _CODE = re.compile(r"[a-z]+(_[a-z]+)+")  # what a program says to a program, by an error that has the same name
 TEMPLATE = LOCALE_FOLDER / f"{DOMAIN}.pot"
@@ -34,17 +38,32 @@ TEMPLATE = LOCALE_FOLDER / f"{DOMAIN}.pot"
 
 def sentences() -> Iterator[str | tuple[str, str]]:
     """Every sentence of the code, with its plural where it has one, each once, in order."""
-    from babel.messages.extract import extract
-
     root = Path(__file__).parent.parent
     found: dict[str | tuple[str, str], None] = {}
     for package in _PACKAGES:
         for file in sorted((root / package).rglob("*.py")):
             if not set(_SKIPPED) & set(file.parts):
-                for _line, words, _comments, _context in extract("python", BytesIO(file.read_bytes()), KEYWORDS):
-                    if not _CODE.fullmatch(str(words)):
-                        found[words if isinstance(words, str) else (words[0], words[1])] = None
+                found |= dict.fromkeys(_in_code(ast.parse(file.read_text(encoding="utf-8"))))
     yield from sorted(found, key=str)
+
+
+def _in_code(tree: ast.AST) -> Iterator[str | tuple[str, str]]:
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        places = KEYWORDS.get(getattr(call.func, "id", "") or getattr(call.func, "attr", ""), ())
+        words = [list(_written(call.args[place])) for place in places if place < len(call.args)]
+        if len(words) == 2 and words[0] and words[1]:
+            yield words[0][0], words[1][0]
+        elif words:
+            yield from (one for one in words[0] if not _CODE.fullmatch(one))
+
+
+def _written(argument: ast.expr) -> Iterator[str]:
+    """The sentence that stands there, or both of which one is chosen."""
+    match argument:
+        case ast.Constant(value=str(words)) if words:
+            yield words
+        case ast.IfExp(body=one, orelse=other):
+            yield from (*_written(one), *_written(other))
 
 
 def template() -> "Catalog":

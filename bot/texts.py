@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from bot.languages import retold, translations_of
 from engine.errors import Invalid
+from engine.schedule import Moment, describe_start
 
 
 class Html(str):
@@ -45,38 +46,41 @@ class Texts:
     def plain(self, words: str, /, **values: object) -> str:
         """The sentence for a button or an input field, where nothing is markup."""
         translated = self._catalogue.gettext(words)
-        return translated.format(**values) if values else translated
+        return translated.format(**self._ours(values)) if values else translated
 
     def plain_plural(self, one: str, many: str, count: int, /, **values: object) -> str:
         translated = self._catalogue.ngettext(one, many, count)
-        return translated.format(**{"count": self.number(count), **values})
+        return translated.format(**{"count": self.number(count), **self._ours(values)})
 
     def error(self, error: Invalid) -> Html:
         """The sentence of a refusal, for a card; it is plain text, whatever signs stand in it."""
-        return self._fill(html.escape(self._catalogue.gettext(error.words), quote=False), self._ours(error.values))
+        return self._fill(html.escape(self._catalogue.gettext(error.words), quote=False), error.values)
 
     def plain_error(self, error: Invalid) -> str:
         """The same where nothing is markup."""
-        return self.plain(error.words, **self._ours(error.values))
+        return self.plain(error.words, **error.values)
 
     def told(self, words: str) -> Html:
         """A sentence that was kept in English, for a card; `bot.languages.retold` says how far it is translated."""
         return Html(html.escape(retold(words, self.locale), quote=False))
 
     def _ours(self, values: Mapping[str, object]) -> dict[str, object]:
-        """The values of a refusal; some are words of ours themselves, such as a status."""
-        return {
-            name: self._word(value) if name in _WORDS_OF_OURS and isinstance(value, str) else self._sentence(value)
-            for name, value in values.items()
-        }
+        """The values in this language: some are words or sentences of ours themselves, by the name that they fill."""
+        return {name: self._value(name, value) for name, value in values.items()}
 
-    def _sentence(self, value: object) -> object:
-        """A refusal may give another one as its reason."""
-        return self.plain_error(value) if isinstance(value, Invalid) else value
-
-    def _word(self, word: str) -> str:
-        named = STATUSES.get(word) or REASONS.get(word)
-        return self._catalogue.gettext(named) if named else retold(word, self.locale)
+    def _value(self, name: str, value: object) -> object:
+        match value:
+            case Html():
+                return value
+            case Invalid():  # a refusal may give another one as its reason
+                return self.plain_error(value)
+            case Moment():
+                return describe_start(value.instant, value.timezone, self.locale)
+            case str() if name in _WORDS_OF_OURS:
+                named = STATUSES.get(value) or REASONS.get(value)
+                return self._catalogue.gettext(named) if named else retold(value, self.locale)
+            case _:
+                return value
 
     def number(self, value: float) -> str:
         from babel.numbers import format_decimal
@@ -147,13 +151,20 @@ class Texts:
         return Html(self.day(at))
 
     def _fill(self, words: str, values: Mapping[str, object]) -> Html:
-        return Html(words.format(**{name: _escaped(value) for name, value in values.items()}) if values else words)
+        filled = {name: _escaped(value) for name, value in self._ours(values).items()}
+        return Html(words.format(**filled) if values else words)
 
 
 _UNITS = (_("{n} d"), _("{n} h"), _("{n} min"), _("{n} s"))
 _JUST_NOW = _("just now")
 _AGO = _("{span} ago")
-_WORDS_OF_OURS = frozenset({"what", "status", "role", "reason", "problem"})  # values that are no name and no text
+# {names} that words of ours fill, no client's and no operator's: they may have been kept, or come, in English.
+_WORDS_OF_OURS = frozenset({"what", "status", "role", "reason", "why", "problem", "note", "example"})
+_NAMED = (  # words that enums of the floors below have
+    *(_("text"), _("picture"), _("album"), _("file"), _("video"), _("location"), _("carousel"), _("template")),
+    *(_("sent"), _("delivered"), _("read"), _("clicked"), _("failed")),
+    *(_("approved"), _("pending"), _("rejected"), _("disabled"), _("deleted")),
+)
 
 STATUSES: Final = {
     "draft": _("draft"),

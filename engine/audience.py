@@ -181,9 +181,11 @@ def describe(audience: AudienceFilter, translate: Callable[[str], str] = str) ->
 def _describe(term: Term, translate: Callable[[str], str]) -> str:
     match term:
         case AnyOf(conditions=inner):
-            return f"({translate(_(' or ')).join(_describe(one, translate) for one in inner)})"
+            either = translate(_(" or "))
+            return f"({either.join(_describe(one, translate) for one in inner)})"
         case AllOf(conditions=inner):
-            return f"({translate(_(' and ')).join(_describe(one, translate) for one in inner)})"
+            both = translate(_(" and "))
+            return f"({both.join(_describe(one, translate) for one in inner)})"
         case MailingOutcome():
             words = _("mailing {mailing} not {outcome}") if term.is_not else _("mailing {mailing} {outcome}")
             return translate(words).format(mailing=term.mailing, outcome=translate(str(term.outcome)))

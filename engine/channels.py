@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 
 from engine.clock import Clock
+from engine.errors import _
 from engine.lane.lane import Lane
 from engine.lane.state import LaneReport
 from engine.quota import quota_at
@@ -42,6 +43,7 @@ class Channels:
         self._clock = clock
         self._nudge = nudge
         self._fell_over = fell_over
+        self._kept_broken: set[str] = set()  # storage knows by now that these are
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = False
 
@@ -52,7 +54,9 @@ class Channels:
             lane = self._build(self._settings.channels[channel], gateway, run_id, report)
             state = states.get(channel)
             # It stays broken until the platform has said otherwise.
-            lane.state.broken = state.reason if state is not None and state.broken_at is not None else None
+            if state is not None and state.broken_at is not None:
+                lane.state.broken = state.reason
+                self._kept_broken.add(channel)
             self.lanes[channel] = lane
             self._tasks.append(tasks.create_task(self._keep(channel), name=f"lane {channel}"))
 
@@ -75,25 +79,28 @@ class Channels:
 
     async def notice_mended(self) -> None:
         """A person has mended a channel, in this process or another: its lane starts again."""
-        if not any(lane.state.broken for lane in self.lanes.values()):
+        # One that has just broken may not be in storage yet: that does not say that it is mended.
+        broken = frozenset(self._kept_broken)
+        if not broken:
             return
         states = await self._store.channel_states.all()
-        for channel, lane in self.lanes.items():
+        for channel in broken:
             state = states.get(channel)
-            if lane.state.broken is not None and (state is None or state.broken_at is None):
-                lane.mend()
+            if state is None or state.broken_at is None:
+                self._kept_broken.discard(channel)
+                self.lanes[channel].mend()
 
     def why_blocked(self, step_id: int, channel: str) -> tuple[str, str] | None:
         """Why a channel will not send what waits on it, once nothing of it is in flight; None while it will."""
         lane = self.lanes.get(channel)
         if lane is None:
-            return "channel_missing", f"{channel} stands in no configuration any more"
+            return "channel_missing", _("{channel} stands in no configuration any more").format(channel=channel)
         if lane.state.in_flight:
             return None
         if lane.state.broken is not None:
             return "channel_broken", f"{channel}: {lane.state.broken}"
         if lane.used_up(step_id) and not lane.in_hand(step_id):
-            return "quota", f"the quota of {channel} is used up"
+            return "quota", _("the quota of {channel} is used up").format(channel=channel)
         return None
 
     async def break_channel(self, channel: str, words: str) -> None:
@@ -106,6 +113,7 @@ class Channels:
     async def broken(self, channel: str, words: str) -> None:
         now = self._clock.now()
         await self._store.channel_states.set(channel, {"broken_at": now, "reason": words})
+        self._kept_broken.add(channel)
         await self._store.mailings.notify(NewNotice("channel_broken", now, None, {"channel": channel, "words": words}))
         self._nudge()
 

@@ -98,7 +98,11 @@ class Launching:
     async def pause(self, mailing_id: int, by: Actor) -> Mailing:
         require(by, "pause")
         mailing = await self.get(mailing_id)
-        values = {"status": Status.PAUSED.value, "reason": "person", "reason_words": f"paused by {by.name}"}
+        values = {
+            "status": Status.PAUSED.value,
+            "reason": "person",
+            "reason_words": _("paused by {name}").format(name=by.name),
+        }
         await self._move(mailing, (Status.SENDING,), values, self._audited(by, "pause"))
         return await self.get(mailing_id)
 
@@ -135,7 +139,7 @@ class Launching:
             "status": Status.CANCELLED.value,
             "finished_at": now,
             "reason": "person",
-            "reason_words": f"cancelled by {by.name}",
+            "reason_words": _("cancelled by {name}").format(name=by.name),
         }
         await self._move(mailing, (Status.SCHEDULED, *STARTED), values, self._audited(by, "cancel"))
         in_flight = await self.store.deliveries.in_flight(mailing.step_id)

@@ -4,6 +4,7 @@ import logging
 from datetime import timedelta
 
 from engine.clock import Clock
+from engine.errors import _
 from engine.moves import Moves
 from engine.settings import SILENCE_S, EngineSettings
 from storage import settling
@@ -29,6 +30,8 @@ async def guard_long_silence(store: Store, moves: Moves, clock: Clock) -> None:
     last, now = await store.runs.last_heartbeat(), clock.now()
     if last is None or now - last <= timedelta(seconds=SILENCE_S):
         return
-    words = f"Carillon did not run from {last:%Y-%m-%d %H:%M} to {now:%Y-%m-%d %H:%M} UTC"
+    words = _("Carillon did not run from {since} to {until} UTC").format(
+        since=f"{last:%Y-%m-%d %H:%M}", until=f"{now:%Y-%m-%d %H:%M}"
+    )
     for mailing in await store.mailings.with_status([Status.SENDING]):
         await moves.pause(mailing.id, "long_silence", words)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from engine.binding import StartPayloads
 from engine.channels import Channels
 from engine.clock import Clock
-from engine.errors import Invalid
+from engine.errors import Invalid, _
 from engine.fit import fit
 from engine.lane.lane import Lane
 from engine.lane.state import LaneStep
@@ -227,7 +227,7 @@ class Engine:
             return
         if now - step.start_at > timedelta(seconds=LATE_START_S):
             late_min = int((now - step.start_at).total_seconds() // 60)
-            words = f"its start was {late_min} minutes ago"
+            words = _("its start was {minutes} minutes ago").format(minutes=late_min)
             await self._moves.pause(step.mailing_id, "late_start", words, Status.SCHEDULED)
             return
         await self._moves.start(step.mailing_id, step.launched_by)
@@ -263,7 +263,7 @@ class Engine:
         """Fit the message to each channel and give the lanes the step. False: it was interrupted instead."""
         mailing = work.mailing
         if mailing.content_hash is not None and mailing.content_hash != content_hash(mailing.draft.message):
-            await self.interrupt(mailing.id, "content_changed", "the message is not the one that was launched")
+            await self.interrupt(mailing.id, "content_changed", _("the message is not the one that was launched"))
             return False
         known_fields = await self._store.clients.known_fields()
         try:
@@ -372,7 +372,8 @@ class Engine:
         for work in list(self._work.values()):
             step = lane.step(work.mailing.step_id)
             if step is not None and names_template([*step.parts, *step.outside_parts], template):
-                words = f"{channel}: the template “{template.name}” is {template.status}"
+                told = _("the template “{name}” is {status}").format(name=template.name, status=template.status)
+                words = f"{channel}: {told}"
                 await self.interrupt(work.mailing.id, "template_stopped", words)
 
     async def channel_broken(self, channel: str, words: str) -> None:

@@ -38,7 +38,7 @@ def resolve_start(start: str, timezone: str, at: datetime) -> StartTime:
     found = StartTime(local.astimezone(UTC)) if local.tzinfo else StartTime(*_instant(local, timezone))
     if found.at < at - _JUST_NOW:
         words = _("The start, {start}, is past already; it is {now} now.")
-        raise Invalid(words, start=describe_start(found.at, timezone), now=describe_start(at, timezone))
+        raise Invalid(words, start=spelled(found.at, timezone), now=spelled(at, timezone))
     return found
 
 
@@ -122,6 +122,19 @@ def _nearest_zone(name: str) -> str | None:
     return by_word[near[0]] if near else None
 
 
+class Moment(str):
+    """A moment in words; it keeps what they were made of, so that bot can say it in another language."""
+
+    instant: datetime
+    timezone: str
+
+
+def spelled(instant: datetime, timezone: str) -> Moment:
+    made = Moment(describe_start(instant, timezone))
+    made.instant, made.timezone = instant, timezone
+    return made
+
+
 def describe_start(instant: datetime, timezone: str, locale: str = "en") -> str:
     """The moment in words with its zone: "Tue, 1 Dec 2026, 10:00 (Europe/Kyiv, UTC+2)"."""
     from babel.dates import format_datetime
@@ -172,12 +185,13 @@ def understand(text: str, timezone: str, at: datetime) -> datetime:
     instant = moment.astimezone(UTC) if moment.tzinfo else client_instant(moment, timezone)
     if instant < at - _JUST_NOW:
         words = _("{start} is past already; it is {now} now.")
-        raise Invalid(words, start=describe_start(instant, timezone), now=describe_start(at, timezone))
+        raise Invalid(words, start=spelled(instant, timezone), now=spelled(at, timezone))
     return instant
 
 
 def _example(now: datetime) -> str:
-    return f"tomorrow 10:00, Friday 9am, in 2 hours, {now + timedelta(days=3):%d.%m.%Y} 10:00"
+    words = _("tomorrow 10:00, Friday 9am, in 2 hours, {date} 10:00")
+    return words.format(date=f"{now + timedelta(days=3):%d.%m.%Y}")
 
 
 def _read_iso(words: str) -> datetime | None:
@@ -218,7 +232,7 @@ def _read_words(words: str, timezone: str, local: datetime) -> datetime | None:
             return None
     if found_date.date_obj is None or found_date.period in ("time", "part_of_day"):
         return found_date.date_obj
-    raise Invalid(_("“{text}” names no hour. Write it such as: {example}."), text=words, example="tomorrow 10:00")
+    raise Invalid(_("“{text}” names no hour. Write it such as: {example}."), text=words, example=_("tomorrow 10:00"))
 
 
 def _next_day(day: int, month: int, hour: str, local: datetime) -> datetime | None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from engine.errors import _
 from engine.settings import EngineSettings
 from gateways.base import ReceiptState
 from storage.channel_states import ChannelState
@@ -66,7 +67,7 @@ def render_figures(
 
 def _totals(sums: Sums) -> dict[str, int]:
     totals: dict[str, int] = {}
-    for (_, name), amount in sums.items():
+    for (_channel, name), amount in sums.items():
         totals[name] = totals.get(name, 0) + amount
     return totals
 
@@ -78,7 +79,7 @@ def _by_channel(
     states: Mapping[str, ChannelState],
 ) -> dict[str, dict[str, Any]]:
     figures: dict[str, dict[str, Any]] = {}
-    for channel in sorted({channel for channel, _ in sums if channel}):
+    for channel in sorted({channel for channel, _name in sums if channel}):
         counted = {name: sums.get((channel, name), 0) for name in ("planned", "waiting", *ENDS)}
         if not any(counted.values()):
             continue
@@ -99,7 +100,7 @@ def _channel_reason(mailing: Mailing, state: ChannelState | None) -> str | None:
     if state.broken_at is not None:
         return state.reason
     if state.down_since is not None:
-        return f"the platform does not answer since {state.down_since:%H:%M:%S} UTC"
+        return _("the platform does not answer since {time} UTC").format(time=f"{state.down_since:%H:%M:%S}")
     return None
 
 

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Mapping
 
 from engine.clock import Clock
+from engine.errors import _
 from engine.settings import InterruptAt
 from storage.store import Store
 
@@ -54,7 +55,7 @@ class Watch:
 
     async def _outcomes(self) -> Mapping[str, int]:
         sums: dict[str, int] = {}
-        for (_, name), amount in (await self._store.deliveries.counters([self._step_id]))[self._step_id].items():
+        for (_channel, name), amount in (await self._store.deliveries.counters([self._step_id]))[self._step_id].items():
             sums[name] = sums.get(name, 0) + amount
         return sums
 
@@ -76,7 +77,8 @@ class Watch:
         if ended < limits.after or not ended:
             return None
         if (failed - normal) / ended > limits.failed_share:
-            return "failures", f"{failed - normal} of the last {ended} failed"
+            return "failures", _("{bad} of the last {all} failed").format(bad=failed - normal, all=ended)
         if limits.gone_share is not None and normal / ended > limits.gone_share:
-            return "gone", f"{normal} of the last {ended} addresses are blocked or gone"
+            words = _("{bad} of the last {all} addresses are blocked or gone")
+            return "gone", words.format(bad=normal, all=ended)
         return None

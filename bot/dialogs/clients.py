@@ -248,7 +248,7 @@ def _what_happened(talk: Talk, delivery: DeliveryRow) -> str:
     head = t(_ENDS[delivery.state], channel=delivery.channel)
     when = t("Last tried {when}.", when=t.moment(delivery.finished_at)) if delivery.finished_at else None
     why = t("Reason: {reason}.", reason=t.reason(delivery.reason)) if delivery.reason else None
-    words = t("The messenger said: {words}", words=delivery.words) if delivery.words else None
+    words = t("The messenger said: {words}", words=t.told(delivery.words)) if delivery.words else None
     return lines(head, why, words, when)
 
 

@@ -153,7 +153,7 @@ def _package(talk: Talk, package_left: Any) -> str | None:
 
 
 def _said(talk: Talk, words: Any) -> str:
-    return talk.t.error(words) if isinstance(words, Invalid) else talk.t("{words}", words=str(words))
+    return talk.t.error(words) if isinstance(words, Invalid) else talk.t.told(str(words))
 
 
 async def go(talk: Talk, mailing_id: str, revision: str) -> Screens:

@@ -221,7 +221,7 @@ def _failure(talk: Talk, row: Any) -> str:
     t = talk.t
     name = row.client_name or f"#{row.client_id}"
     told = t("{name} · {channel}: {reason}", name=name, channel=row.channel, reason=t.reason(row.reason or "rejected"))
-    return t("{told} – {words}", told=told, words=row.words) if row.words else told
+    return t("{told} – {words}", told=told, words=t.told(row.words)) if row.words else told
 
 
 async def open_unknown(talk: Talk, mailing_id: str) -> Screens:

@@ -22,6 +22,7 @@ from gateways.base import (
     Throttled,
     Unavailable,
 )
+from gateways.templates import _
 
 DEFAULT_RETRY_AFTER_S = 1.0  # twilio.com/docs/api/errors/20429: back off; the lane grows the pause by itself
 MAX_RETRY_AFTER_S = 86_400.0
@@ -75,25 +76,25 @@ HOURS_S = 3600.0
 
 BY_CODE: Mapping[int, tuple[Make, str]] = {
     # The account and the sender
-    20003: (_broken, "Twilio refuses account_sid and auth_token, or they may not do this"),
-    20404: (_broken, "Twilio knows no such account; look at account_sid and api_base"),
-    20005: (_broken, "the Twilio account is not active"),
-    21606: (_broken, "the sender is not a number of this account that can send this"),
-    21212: (_broken, "the sender is no number that Twilio knows"),
-    21705: (_broken, "the messaging service is not valid"),
-    21703: (_broken, "the messaging service has no sender"),
-    30002: (_broken, "the Twilio account is suspended"),
-    30018: (_broken, "the sender's name is not registered in that country"),
-    30024: (_broken, "the sender's number is not provisioned"),
-    30032: (_broken, "the toll-free number is not verified"),
-    30034: (_broken, "the number is not registered for 10DLC"),
-    63001: (_broken, "WhatsApp refuses the account's credentials"),
-    63002: (_broken, "WhatsApp does not know the sender"),
-    63007: (_broken, "there is no such WhatsApp sender in this account"),
-    63008: (_broken, "the WhatsApp sender is set up wrongly"),
-    63020: (_broken, "Meta has a problem with the business account"),
-    63026: (_broken, "Meta holds the sender's messages for spam"),
-    63051: (_broken, "Meta has locked or restricted the sender"),
+    20003: (_broken, _("Twilio refuses account_sid and auth_token, or they may not do this")),
+    20404: (_broken, _("Twilio knows no such account; look at account_sid and api_base")),
+    20005: (_broken, _("the Twilio account is not active")),
+    21606: (_broken, _("the sender is not a number of this account that can send this")),
+    21212: (_broken, _("the sender is no number that Twilio knows")),
+    21705: (_broken, _("the messaging service is not valid")),
+    21703: (_broken, _("the messaging service has no sender")),
+    30002: (_broken, _("the Twilio account is suspended")),
+    30018: (_broken, _("the sender's name is not registered in that country")),
+    30024: (_broken, _("the sender's number is not provisioned")),
+    30032: (_broken, _("the toll-free number is not verified")),
+    30034: (_broken, _("the number is not registered for 10DLC")),
+    63001: (_broken, _("WhatsApp refuses the account's credentials")),
+    63002: (_broken, _("WhatsApp does not know the sender")),
+    63007: (_broken, _("there is no such WhatsApp sender in this account")),
+    63008: (_broken, _("the WhatsApp sender is set up wrongly")),
+    63020: (_broken, _("Meta has a problem with the business account")),
+    63026: (_broken, _("Meta holds the sender's messages for spam")),
+    63051: (_broken, _("Meta has locked or restricted the sender")),
     # Pace and quotas
     20429: (_slower, "too many requests at once"),
     21611: (_hold(MINUTES_S), "the sender's queue is full"),

@@ -10,6 +10,7 @@ from aiogram.types import InlineKeyboardMarkup, Message, MessageEntity, Update
 from pydantic import ValidationError
 
 from bot.screens import Command, Press
+from bot.texts import _
 from gateways.base import PartKind, Unreadable
 from gateways.markup import RichText, Span, to_html
 from gateways.message import Link, Point, Rows
@@ -28,16 +29,16 @@ _TAGS = {
 }
 _COMMAND = re.compile(r"/(?P<name>[A-Za-z0-9_]{1,32})(?:@(?P<bot>\w+))?(?:\s+(?P<args>.*))?\s*", re.DOTALL)
 _UNUSABLE = {  # what a message may hold that no mailing can carry, in the words that a person uses for it
-    "sticker": "sticker",
-    "voice": "voice message",
-    "video_note": "round video",
-    "contact": "contact",
-    "poll": "poll",
-    "dice": "dice",
-    "game": "game",
-    "story": "story",
-    "paid_media": "paid post",
-    "checklist": "checklist",
+    "sticker": _("sticker"),
+    "voice": _("voice message"),
+    "video_note": _("round video"),
+    "contact": _("contact"),
+    "poll": _("poll"),
+    "dice": _("dice"),
+    "game": _("game"),
+    "story": _("story"),
+    "paid_media": _("paid post"),
+    "checklist": _("checklist"),
 }
 
 
@@ -139,7 +140,7 @@ def _what(message: Message, username: str) -> Command | Sent | None:
     if sent.text or sent.files or sent.location:
         return sent
     unusable = next((words for name, words in _UNUSABLE.items() if getattr(message, name, None) is not None), "")
-    return replace(sent, unusable=unusable or "message of this kind")
+    return replace(sent, unusable=unusable or _("message of this kind"))
 
 
 def _is_said(message: Message) -> bool:
