@@ -3,14 +3,14 @@
 import asyncio
 import errno
 import socket
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from bot.channel_check import ASK_WITHIN_S, account_words, check_channel
 from bot.config import Config
-from bot.config_models import Bot, ConsoleBot
+from bot.config_models import Bot, ConsoleBot, SlackBot
 from bot.desk import Desk, open_bot, open_desk
 from bot.findings import Finding, refused
-from gateways.base import Gateway, GatewayError
+from gateways.base import Account, GatewayError
 from storage.database import UnusableStorage
 
 
@@ -73,14 +73,18 @@ async def _check_bot(desk: Desk, bot: Bot) -> Finding:
     what = f"bot {bot.kind}"
     if isinstance(bot, ConsoleBot):
         return Finding(what, ok=True, words="the page is at / of the web part")
+    if isinstance(bot, SlackBot):
+        from bot.surfaces.slack.checking import check
+
+        return await _ask(what, lambda: check(bot))
     async with open_bot(desk, bot) as gateway:
-        return await _ask(what, gateway)
+        return await _ask(what, gateway.check)
 
 
-async def _ask(what: str, gateway: Gateway) -> Finding:
+async def _ask(what: str, check: Callable[[], Awaitable[Account]]) -> Finding:
     try:
         async with asyncio.timeout(ASK_WITHIN_S):
-            account = await gateway.check()
+            account = await check()
     except GatewayError as error:
         return Finding(what, ok=False, words=refused(error))
     except TimeoutError:
