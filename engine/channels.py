@@ -177,4 +177,5 @@ class Channels:
             log.warning("a platform does not answer", extra={"channel": channel, "code": error.code})
         else:
             lane.mend()
+            self._kept_broken.discard(channel)
             await self._store.channel_states.set(channel, {**told_of(account, self._clock.now()), **MENDED})

@@ -1,7 +1,7 @@
 """How a channel starts: whoever is refused by the platform stays still and is told of, once at every start."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -56,18 +56,26 @@ class Speaker:
 
 
 @asynccontextmanager
-async def running(store: Store, folder: Path, **answers: Account | GatewayError) -> AsyncIterator[Engine]:
-    """An engine with a channel for each answer, once every platform has given it."""
-    channels = {name: ChannelSettings(name, CHATTY) for name in answers}
-    speakers = {name: Speaker(answer) for name, answer in answers.items()}
-    engine = Engine(store, speakers, EngineSettings(channels, folder), SystemClock())
+async def running(store: Store, settings: EngineSettings, speakers: Mapping[str, Speaker]) -> AsyncIterator[Engine]:
+    """An engine with these channels, once every platform has answered it."""
+    engine = Engine(store, speakers, settings, SystemClock())
     task = asyncio.create_task(engine.run())
-    async with asyncio.timeout(20):
-        while not all(engine.alive.get(name) for name in answers):  # it says so in no other way
-            await asyncio.sleep(0.01)
-    yield engine
-    await engine.stop()
-    await task
+    try:
+        async with asyncio.timeout(20):
+            while not all(engine.alive.get(name) for name in speakers):  # it says so in no other way
+                await asyncio.sleep(0.01)
+        yield engine
+    finally:
+        await engine.stop()
+        await task
+
+
+@asynccontextmanager
+async def started(store: Store, folder: Path, **answers: Account | GatewayError) -> AsyncIterator[Engine]:
+    """With a channel for each answer."""
+    settings = EngineSettings({name: ChannelSettings(name, CHATTY) for name in answers}, folder)
+    async with running(store, settings, {name: Speaker(answer) for name, answer in answers.items()}) as engine:
+        yield engine
 
 
 async def broken_told(store: Store) -> list[object]:
@@ -77,7 +85,7 @@ async def broken_told(store: Store) -> list[object]:
 async def test_a_refused_channel_stays_still_and_is_told_of_once_at_each_start(store: Store, tmp_path: Path) -> None:
     refused = ChannelBroken("Unauthorized", code="401")
     for start in (1, 2):
-        async with running(store, tmp_path, wrong=refused, right=WARNED) as engine:
+        async with started(store, tmp_path, wrong=refused, right=WARNED) as engine:
             with pytest.raises(ChannelBroken, match="Unauthorized"):
                 await engine.send_now("wrong", HI)
             assert await engine.send_now("right", HI) == Accepted("1")
@@ -87,7 +95,7 @@ async def test_a_refused_channel_stays_still_and_is_told_of_once_at_each_start(s
 
 
 async def test_what_the_platform_tells_at_the_start_is_kept(store: Store, tmp_path: Path) -> None:
-    async with running(store, tmp_path, shop=WARNED):
+    async with started(store, tmp_path, shop=WARNED):
         pass
     state = (await store.channel_states.all())["shop"]
     assert (state.account_id, state.webhook, state.warnings) == ("7", WARNED.webhook, WARNED.warnings)
@@ -95,14 +103,14 @@ async def test_what_the_platform_tells_at_the_start_is_kept(store: Store, tmp_pa
 
 
 async def test_a_channel_that_was_broken_starts_once_the_platform_says_otherwise(store: Store, tmp_path: Path) -> None:
-    async with running(store, tmp_path, shop=ChannelBroken("Unauthorized")):
+    async with started(store, tmp_path, shop=ChannelBroken("Unauthorized")):
         pass
-    async with running(store, tmp_path, shop=WARNED) as engine:
+    async with started(store, tmp_path, shop=WARNED) as engine:
         assert await engine.send_now("shop", HI) == Accepted("1")
     assert (await store.channel_states.all())["shop"].broken_at is None
 
 
 async def test_a_platform_that_does_not_answer_stops_nothing(store: Store, tmp_path: Path) -> None:
-    async with running(store, tmp_path, shop=Unavailable("503")) as engine:
+    async with started(store, tmp_path, shop=Unavailable("503")) as engine:
         assert await engine.send_now("shop", HI) == Accepted("1")
     assert await broken_told(store) == []
