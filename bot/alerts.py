@@ -1,12 +1,13 @@
 """A test of what tells the owners that something is wrong: one short announcement to each."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from bot.config import Config
-from bot.config_models import Person, TelegramBot
-from bot.desk import open_bot, open_desk
+from bot.config_models import Person, SlackBot, TelegramBot
+from bot.desk import Desk, open_bot, open_desk
 from gateways.base import AddressGone, Gateway, GatewayError, Outgoing, Part, PartKind
 from gateways.markup import RichText
 
@@ -25,29 +26,48 @@ class Told:
 
 
 async def alert_owners(config: Config) -> Sequence[Told]:
-    """Announce to every owner, and say of each what became of it."""
+    """Announce to every owner on each admin bot, and say of each what became of it."""
     owners = [person for person in config.people if person.role == "owner"]
-    bot = next((bot for bot in config.bots if isinstance(bot, TelegramBot)), None)
-    if bot is None:
+    bots = [bot for bot in config.bots if isinstance(bot, TelegramBot | SlackBot)]
+    if not bots:
         return [_missed(owner, None, "no admin bot on a messenger is configured; add [[bots]]") for owner in owners]
-    async with open_desk(config) as desk, open_bot(desk, bot) as gateway:
-        return await asyncio.gather(*(_tell(gateway, bot, owner, config.app.name) for owner in owners))
+    words = _TEXT.format(name=config.app.name)
+    async with open_desk(config) as desk:
+        told = [await _tell_all(desk, bot, owners, words) for bot in bots]
+    return [one for each in told for one in each]
 
 
-async def _tell(gateway: Gateway, bot: TelegramBot, owner: Person, name: str) -> Told:
-    if owner.telegram is None:
-        return _missed(owner, bot.kind, f"[[people]] “{owner.name}” has no {bot.kind}")
-    words = _TEXT.format(name=name)
-    part = Part(PartKind.TEXT, text=words)
-    alert = Outgoing(owner.telegram, part, RichText(words), buttons=(), button_data=(), reference="test-alert")
+async def _tell_all(desk: Desk, bot: TelegramBot | SlackBot, owners: Sequence[Person], words: str) -> list[Told]:
+    if isinstance(bot, SlackBot):
+        from bot.surfaces.slack.checking import tell
+
+        return list(
+            await asyncio.gather(*(_tell(bot.kind, owner, partial(tell, bot, words=words)) for owner in owners))
+        )
+    async with open_bot(desk, bot) as gateway:
+        by = partial(_by_gateway, gateway, words)
+        return list(await asyncio.gather(*(_tell(bot.kind, owner, by) for owner in owners)))
+
+
+async def _tell(kind: str, owner: Person, tell: Callable[[str], Awaitable[str]]) -> Told:
+    """`tell` sends to an account and says why it could not, or ""."""
+    account = getattr(owner, kind)
+    if account is None:
+        return _missed(owner, kind, f"[[people]] “{owner.name}” has no {kind}")
     try:
         async with asyncio.timeout(ANSWER_WITHIN_S):
-            (answer,) = await gateway.send([alert])
+            reason = await tell(account)
     except TimeoutError:
-        return _missed(owner, bot.kind, f"no answer within {ANSWER_WITHIN_S:g} s")
-    if isinstance(answer, GatewayError):
-        return _missed(owner, bot.kind, _reason(answer))
-    return Told(owner.name, bot.kind, sent=True, reason=None)
+        reason = f"no answer within {ANSWER_WITHIN_S:g} s"
+    return _missed(owner, kind, reason) if reason else Told(owner.name, kind, sent=True, reason=None)
+
+
+async def _by_gateway(gateway: Gateway, words: str, account: str) -> str:
+    part = Part(PartKind.TEXT, text=words)
+    (answer,) = await gateway.send(
+        [Outgoing(account, part, RichText(words), buttons=(), button_data=(), reference="test-alert")]
+    )
+    return _reason(answer) if isinstance(answer, GatewayError) else ""
 
 
 def _reason(error: GatewayError) -> str:

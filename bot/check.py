@@ -76,7 +76,7 @@ async def _check_bot(desk: Desk, bot: Bot) -> Finding:
     if isinstance(bot, SlackBot):
         from bot.surfaces.slack.checking import check
 
-        return await _ask(what, lambda: check(bot))
+        return await _ask(what, lambda: check(bot, desk.config.app.public_url))
     async with open_bot(desk, bot) as gateway:
         return await _ask(what, gateway.check)
 

@@ -102,12 +102,15 @@ def list_people(context: typer.Context) -> None:
     Example: `carillon people list`"""
     options = Options.of(context)
     documents = [
-        {"name": person.name, "role": person.role, "telegram": person.telegram} for person in options.load().people
+        {"name": person.name, "role": person.role, "telegram": person.telegram, "slack": person.slack}
+        for person in options.load().people
     ]
     cells = [tuple(document.values()) for document in documents]
     options.emit(
         documents,
-        lambda out: out.print(table("name", "role", "telegram", rows=cells) if cells else "Nobody is in [[people]]."),
+        lambda out: out.print(
+            table("name", "role", "telegram", "slack", rows=cells) if cells else "Nobody is in [[people]]."
+        ),
     )
 
 

@@ -202,7 +202,7 @@ def test_people_are_listed_as_a_table_or_as_one_json_document(tmp_path: Path) ->
     documented = carillon("people", "list", "--json", "--config", "other.toml", folder=tmp_path)
 
     assert "Olha" in shown.stdout
-    assert json.loads(documented.stdout) == [{"name": "Olha", "role": "owner", "telegram": "1001"}]
+    assert json.loads(documented.stdout) == [{"name": "Olha", "role": "owner", "telegram": "1001", "slack": None}]
 
 
 def test_init_asks_and_writes_a_configuration_that_loads(tmp_path: Path) -> None:
@@ -214,7 +214,7 @@ def test_init_asks_and_writes_a_configuration_that_loads(tmp_path: Path) -> None
     assert (tmp_path / "config.toml").stat().st_mode & 0o777 == 0o600
     tokens = {"BOT": "1:A", "SHOP": "2:B"}
     people = carillon("people", "list", "--json", folder=tmp_path, environment=tokens)
-    assert json.loads(people.stdout) == [{"name": "Olha", "role": "owner", "telegram": "1001"}]
+    assert json.loads(people.stdout) == [{"name": "Olha", "role": "owner", "telegram": "1001", "slack": None}]
     from bot.config import load
 
     config = load(tmp_path / "config.toml", tokens)
