@@ -1,12 +1,12 @@
-"""What benchmarks share: a simulator in another process, a storage with clients, an engine over both."""
+"""What benchmarks share: simulators in processes of their own, a storage with clients, an engine over both."""
 
 import asyncio
 import resource
 import sys
 import time
 from bisect import bisect_left
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Hashable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,9 @@ from sqlalchemy import insert
 from engine.clock import SystemClock
 from engine.runner import Engine
 from engine.settings import ChannelSettings, EngineSettings
-from gateways.base import Accepted, Capabilities, Gateway, GatewayError, Outgoing, Part
-from gateways.config import Context
+from gateways.base import Accepted, Capabilities, Gateway, GatewayError, Outgoing, Part, SendsTogether
+from gateways.config import ChannelModel, Context
 from gateways.registry import config_model
-from gateways.telegram.capabilities import TELEGRAM
 from storage.audit import Audited
 from storage.mailings import Move
 from storage.migrate import upgrade
@@ -28,20 +27,25 @@ from storage.records import ENGINE, Draft, Routing, Status
 from storage.schema import addresses, clients
 from storage.store import Store, open_store
 
+KINDS = ("telegram", "viber", "facebook", "vk", "whatsapp")
 FIRST_CHAT = 1_000_000_000
+APP_SECRET = "simulated-app-secret"
+FIRST_NUMBER = 3001  # of the simulated WhatsApp
+WABA = "2000"
 TEXT = (
     "<b>Hello, {{ client.first_name | default('friend') }}!</b> The <a href=\"https://acme.test/sale\">sale</a> is on."
 )
 
 
 @asynccontextmanager
-async def simulator(bots: int, latency_s: float = 0.0) -> AsyncIterator[str]:
-    """A simulated Telegram in a process of its own, with bots 1:simulated … whose every chat is active; its URL."""
+async def simulator(accounts: int, latency_s: float = 0.0, kind: str = "telegram") -> AsyncIterator[str]:
+    """A simulated messenger in a process of its own, with so many accounts whose every client is there; its URL."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "gateways.simulator.telegram.server",
-        *("--port", "0", "--bots", str(bots), "--everyone", "active", "--count-only"),
+        f"gateways.simulator.{kind}.server",
+        *("--port", "0", "--bots" if kind == "telegram" else "--accounts", str(accounts)),
+        *("--everyone", "active", "--count-only"),
         stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None
@@ -55,6 +59,17 @@ async def simulator(bots: int, latency_s: float = 0.0) -> AsyncIterator[str]:
         await process.wait()
 
 
+@asynccontextmanager
+async def simulators(accounts: Mapping[str, int], latency_s: float = 0.0) -> AsyncIterator[Mapping[str, str]]:
+    """One of each kind that has accounts; their URLs by kind."""
+    async with AsyncExitStack() as stack:
+        yield {
+            kind: await stack.enter_async_context(simulator(number, latency_s, kind))
+            for kind, number in accounts.items()
+            if number
+        }
+
+
 async def control(url: str, verb: str, **data: Any) -> Any:
     async with aiohttp.ClientSession() as session, session.post(f"{url}/_sim/{verb}", json=data) as answer:
         assert answer.status == 200, await answer.text()
@@ -63,7 +78,7 @@ async def control(url: str, verb: str, **data: Any) -> Any:
 
 @dataclass
 class Watched:
-    """A gateway that notes when each send began, by this process's clock."""
+    """A gateway that notes when each send began, by this process's clock: once for each message."""
 
     inner: Gateway
     starts: list[float] = field(default_factory=list)
@@ -73,7 +88,7 @@ class Watched:
         return self.inner.capabilities
 
     async def send(self, parts: Sequence[Outgoing]) -> Sequence[Accepted | GatewayError]:
-        self.starts.append(time.monotonic())
+        self.starts += [time.monotonic()] * len(parts)
         return await self.inner.send(parts)
 
     async def needs_upload(self, part: Part) -> bool:
@@ -81,6 +96,14 @@ class Watched:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
+
+
+class WatchedTogether(Watched):
+    """One that takes several messages in a call."""
+
+    def together(self, outgoing: Outgoing) -> Hashable | None:
+        assert isinstance(self.inner, SendsTogether)
+        return self.inner.together(outgoing)
 
 
 @dataclass
@@ -119,17 +142,20 @@ def _audited(verb: str) -> Audited:
 
 @asynccontextmanager
 async def bench(
-    folder: Path, url: str, channels: int, rate: float, each: int, storage: str | None = None
+    folder: Path, urls: Mapping[str, str], channels: int, rate: float, each: int, storage: str | None = None
 ) -> AsyncIterator[Bench]:
-    """An engine with so many Telegram channels, each the main one of `each` clients."""
-    ids = [f"tg-{number}" for number in range(1, channels + 1)]
+    """An engine with so many channels, dealt to the kinds in turn, each the main one of `each` clients.
+
+    The n-th channel of a kind is called as viber-1 is, and is the n-th account of that simulator."""
+    models = [_model(name, url, rate) for name, url in _names(urls, channels)]
     settings = EngineSettings(
-        channels={name: ChannelSettings(name, TELEGRAM, rate, max_rate=rate) for name in ids}, data_dir=folder
+        channels={model.id: ChannelSettings(model.id, model.able, rate, max_rate=rate) for model in models},
+        data_dir=folder,
     )
     async with open_store(storage or f"sqlite:///{folder / 'bench.db'}", data_dir=folder, secret=b"benchmark") as store:
         await upgrade(store.database)
-        await _fill(store, ids, each)
-        gateways = {name: _gateway(name, number, url, store) for number, name in enumerate(ids, start=1)}
+        await _fill(store, [model.id for model in models], each)
+        gateways = {model.id: _watched(model.open_gateway(Context(store.uploads, b"benchmark"))) for model in models}
         for gateway in gateways.values():
             await gateway.inner.open()
         engine = Engine(store, gateways, settings, SystemClock())
@@ -146,12 +172,42 @@ async def bench(
                 await gateway.inner.close()
 
 
-def _gateway(name: str, number: int, url: str, store: Store) -> Watched:
-    model = config_model("telegram")
-    settings = model.model_validate(
-        {"id": name, "kind": "telegram", "token": f"{number}:simulated", "api_base": url, "mode": "polling"}
-    )
-    return Watched(settings.open_gateway(Context(store.uploads, b"benchmark")))
+def shared_out(channels: int, kinds: Sequence[str]) -> Mapping[str, int]:
+    """How many channels each kind has."""
+    return {kind: len(range(place, channels, len(kinds))) for place, kind in enumerate(kinds)}
+
+
+def _names(urls: Mapping[str, str], channels: int) -> list[tuple[str, str]]:
+    names = []
+    for number in range(channels):
+        turn, place = divmod(number, len(urls))
+        kind = list(urls)[place]
+        names.append((f"{kind}-{turn + 1}", urls[kind]))
+    return names
+
+
+def _model(name: str, url: str, rate: float) -> ChannelModel:
+    """The channel's settings, for the account of its number that each simulator makes by itself."""
+    kind, _, number = name.partition("-")
+    of_meta = {"token": "simulated", "app_secret": APP_SECRET, "verify_token": "bench", "api_base": f"{url}/v26.0"}
+    keys: Mapping[str, str] = {
+        "telegram": {"token": f"{number}:simulated", "api_base": url, "mode": "polling"},
+        "viber": {"token": f"{number}-simulated", "sender_name": "Shop", "api_base": f"{url}/pa"},
+        "facebook": {"page_id": str(1000 + int(number)), **of_meta},
+        "vk": {"token": f"vk-{number}", "group_id": str(190_000_016 + int(number)), "api_base": f"{url}/method"},
+        "whatsapp": {
+            "provider": "meta",
+            "phone_number_id": str(FIRST_NUMBER - 1 + int(number)),
+            "business_account_id": WABA,
+            **of_meta,
+        },
+    }[kind]
+    values = {"id": name, "kind": kind, "rate": rate, "allow_faster": True, **keys}
+    return config_model(kind, keys.get("provider")).model_validate(values)
+
+
+def _watched(gateway: Gateway) -> Watched:
+    return WatchedTogether(gateway) if isinstance(gateway, SendsTogether) else Watched(gateway)
 
 
 async def _fill(store: Store, channels: Sequence[str], each: int) -> None:
@@ -186,6 +242,7 @@ async def _fill(store: Store, channels: Sequence[str], each: int) -> None:
                         "external_id": str(FIRST_CHAT + n),
                         "status": "enabled",
                         "status_at": now,
+                        "last_wrote_at": now,  # so that every window is open
                         "created_at": now,
                         "details": {},
                     }

@@ -48,7 +48,7 @@ async def bare(url: str, messages: int) -> float:
 async def whole(url: str, messages: int) -> float:
     """Messages/second from launch to the last durable outcome."""
     with tempfile.TemporaryDirectory() as folder:
-        async with bench(Path(folder), url, 1, UNLIMITED, messages) as made:
+        async with bench(Path(folder), {"telegram": url}, 1, UNLIMITED, messages) as made:
             began = time.monotonic()
             await made.until_sent(await made.launch(draft("engine", TEXT)))
             return messages / (time.monotonic() - began)

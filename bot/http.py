@@ -96,6 +96,12 @@ async def serve(app: web.Application, host: str, port: int) -> AsyncIterator[int
 class _Hooks:
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
+        # Asking a gateway what it satisfies takes longer than reading a receipt, so it is asked here, once.
+        self._sharing = {name: each for name, each in doors.gateways.items() if isinstance(each, SharesHook)}
+        self._by_account: dict[str, list[str]] = {}
+        for name, sharing in self._sharing.items():
+            for account in sharing.hook_accounts:
+                self._by_account.setdefault(account, []).append(name)
         self._at_work = 0
         self._bytes = 0
 
@@ -117,17 +123,17 @@ class _Hooks:
 
         A hook that several channels share is cut by account. An account that is nobody's is no error: the app may have
         others than ours."""
-        if hook.method != hdrs.METH_POST or not isinstance(gateway, SharesHook):
+        sharing = self._sharing.get(channel)
+        if hook.method != hdrs.METH_POST or sharing is None:
             heard = gateway.parse(hook)
             return heard.answer, [(channel, heard)]
-        cuts = gateway.split(hook)
         told: list[tuple[str, Heard]] = []
-        for name, other in self._doors.gateways.items():
-            if not isinstance(other, SharesHook) or other.hook_accounts.isdisjoint(cuts):
-                continue
-            # What one app signed may name an account of another: only that one's own signature speaks for it.
-            if other is gateway or _is_signed_for(other, hook):
-                told += [(name, other.parse(cut)) for account, cut in cuts.items() if account in other.hook_accounts]
+        for account, cut in sharing.split(hook).items():
+            for name in self._by_account.get(account, ()):
+                other = self._doors.gateways[name]
+                # What one app signed may name an account of another: only that one's own signature speaks for it.
+                if other is gateway or _is_signed_for(other, hook):
+                    told.append((name, other.parse(cut)))
         answers = [heard.answer for name, heard in told if name == channel]
         return next(iter(answers), Answer()), told
 

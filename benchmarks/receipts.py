@@ -1,0 +1,184 @@
+"""Signed WhatsApp receipts at our hook, against an aiohttp handler in the same process that only verifies and answers.
+
+A mailing is sent first, to a simulated WhatsApp; then another process posts what Meta would tell of it: sent, delivered
+and read, each in a body of its own, shuffled. Carillon verifies, reads, matches, commits and counts before its 200.
+Both run in turn. Prints receipts/second and receipts/second of processor time, all threads, which another busy program
+disturbs less, and the median of the ratios of those; checks that nothing was lost or counted twice.
+python -m benchmarks.receipts [--messages 4000] [--rounds 5] [--in-body 1] [--connections 64] [--at-least 0.2]
+"""
+
+import argparse
+import asyncio
+import hashlib
+import hmac
+import json
+import pickle
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+from sqlalchemy import func, select
+
+from benchmarks._post import Posts
+from benchmarks._world import APP_SECRET, FIRST_NUMBER, WABA, Bench, bench, cpu_s, draft, run, simulators
+from bot.http import Doors, Readiness, create_app, serve
+from storage.records import DeliveryState
+from storage.schema import counters, deliveries, parts, receipts
+
+UNLIMITED = 20_000.0
+STATES = ("sent", "delivered", "read")
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Receipts by the clock, and by the time of the processor."""
+
+    per_s: float
+    per_cpu_s: float
+
+
+async def fire(port: int, path: str, bodies: Sequence[bytes], connections: int, of_each: int) -> Speed:
+    """Post all of these from another process; every one must be answered 200."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "benchmarks._post", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    posts = Posts("127.0.0.1", port, connections, [_request(path, body) for body in bodies])
+    # It reads all of it before it begins; what this process then uses is the server's.
+    pickled = pickle.dumps(posts)
+    before = cpu_s()
+    out, _ = await process.communicate(pickled)
+    used_s = cpu_s() - before
+    told = json.loads(out)
+    assert told["statuses"] == {"200": len(bodies)}, told
+    number = len(bodies) * of_each
+    return Speed(number / told["seconds"], number / used_s)
+
+
+def _request(path: str, body: bytes) -> bytes:
+    digest = hmac.new(APP_SECRET.encode(), body, hashlib.sha256).hexdigest()
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        f"X-Hub-Signature-256: sha256={digest}\r\nUser-Agent: facebookexternalua\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+async def _bare(request: web.Request) -> web.Response:
+    """What no receiver can do without."""
+    body = await request.read()
+    digest = hmac.new(APP_SECRET.encode(), body, hashlib.sha256).hexdigest()
+    if not hmac.compare_digest(f"sha256={digest}", request.headers.get("X-Hub-Signature-256", "")):
+        raise web.HTTPForbidden
+    return web.Response(text="")
+
+
+@asynccontextmanager
+async def _served(made: Bench) -> AsyncIterator[tuple[int, int]]:
+    """Our own web side beside the engine, and the bare handler at /bare; their ports."""
+
+    async def ready() -> Readiness:
+        return Readiness(ready=True)
+
+    async def metrics() -> tuple[bytes, str]:
+        return b"", "text/plain"
+
+    gateways = {name: gateway.inner for name, gateway in made.gateways.items()}
+    doors = Doors(gateways=gateways, take=made.engine.inbox.take, ready=ready, metrics=metrics)
+    bare = web.Application()
+    bare.router.add_post("/bare", _bare)
+    async with serve(create_app(doors), "127.0.0.1", 0) as port, serve(bare, "127.0.0.1", 0) as bare_port:
+        yield port, bare_port
+
+
+async def _wamids(made: Bench) -> Sequence[str]:
+    async with made.store.database.read() as connection:
+        return [str(one) for one in await connection.scalars(select(parts.c.external_id))]
+
+
+def _statuses(wamids: Sequence[str], rng: random.Random) -> list[dict[str, object]]:
+    """Three of each message, in any order."""
+    told: list[dict[str, object]] = [
+        {
+            "id": wamid,
+            "status": state,
+            "timestamp": str(int(time.time())),
+            "recipient_id": "447700900001",
+            "recipient_user_id": "GB.1234567890",
+            "pricing": {"billable": True, "pricing_model": "PMP", "category": "marketing", "type": "regular"},
+        }
+        for wamid in wamids
+        for state in STATES
+    ]
+    rng.shuffle(told)
+    return told
+
+
+def _body(told: Sequence[dict[str, object]]) -> bytes:
+    metadata = {"display_phone_number": "442079460001", "phone_number_id": str(FIRST_NUMBER)}
+    value = {"messaging_product": "whatsapp", "metadata": metadata, "statuses": list(told)}
+    entry = {"id": WABA, "changes": [{"value": value, "field": "messages"}]}
+    return json.dumps({"object": "whatsapp_business_account", "entry": [entry]}).encode()
+
+
+async def _require_exact(made: Bench, messages: int) -> None:
+    """Every receipt is on disk once, every row read, every counter right."""
+    async with made.store.database.read() as connection:
+        kept = await connection.scalar(select(func.count()).select_from(receipts))
+        states = await connection.execute(select(deliveries.c.state, func.count()).group_by(deliveries.c.state))
+        counted = await connection.execute(
+            select(counters.c.name, counters.c.amount).where(counters.c.name.in_(STATES), counters.c.channel != "")
+        )
+        by_state, by_name = dict(tuple(row) for row in states), dict(tuple(row) for row in counted)
+    assert kept == messages * len(STATES), kept
+    assert by_state == {DeliveryState.READ.value: messages}, by_state
+    assert by_name == dict.fromkeys(STATES, messages), by_name
+
+
+async def measure(arguments: argparse.Namespace) -> float:
+    ratios = []
+    of_each, rng = arguments.in_body, random.Random(7)
+    with tempfile.TemporaryDirectory() as folder:
+        async with (
+            simulators({"whatsapp": 1}) as urls,
+            bench(Path(folder), urls, 1, UNLIMITED, arguments.messages) as made,
+            _served(made) as (port, bare_port),
+        ):
+            await made.until_sent(await made.launch(draft("receipts", "The sale is on.")))
+            told = _statuses(await _wamids(made), rng)
+            bodies = [_body(told[begin : begin + of_each]) for begin in range(0, len(told), of_each)]
+            for number in range(arguments.rounds):
+                some = bodies[number :: arguments.rounds]
+                bare = await fire(bare_port, "/bare", some, arguments.connections, of_each)
+                ours = await fire(port, "/hooks/whatsapp-1", some, arguments.connections, of_each)
+                ratios.append(ours.per_cpu_s / bare.per_cpu_s)
+                print(
+                    f"round {number + 1}: verified and answered {bare.per_s:,.0f}/s, {bare.per_cpu_s:,.0f} a core; "
+                    f"committed and counted {ours.per_s:,.0f}/s, {ours.per_cpu_s:,.0f} a core; ratio {ratios[-1]:.3f}",
+                    flush=True,
+                )
+            await _require_exact(made, arguments.messages)
+    return statistics.median(ratios)
+
+
+async def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--messages", type=int, default=4000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--in-body", type=int, default=1, help="receipts in one body; Meta collects up to 1000")
+    parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--at-least", type=float, default=0.0, help="exit 1 below this ratio")
+    arguments = parser.parse_args()
+    ratio = await measure(arguments)
+    print(f"median ratio {ratio:.3f} of a handler that only verifies and answers")
+    return 0 if ratio >= arguments.at_least else 1
+
+
+if __name__ == "__main__":
+    run(main())
