@@ -125,6 +125,7 @@ def _due_one(number: int) -> Select[Any]:
             addresses.c.external_id,
             addresses.c.details,
             addresses.c.last_wrote_at,
+            deliveries.c.started_at,
         )
         .join(addresses, addresses.c.id == deliveries.c.address_id)
         .where(
@@ -143,7 +144,7 @@ def _take_these(dialect: str) -> Executable:
     return (
         update(deliveries)
         .where(is_among(dialect, deliveries.c.id, "ids"), deliveries.c.state == DeliveryState.PLANNED.value)
-        .values(state=DeliveryState.SENDING.value, run_id=bindparam("run"), started_at=None)
+        .values(state=DeliveryState.SENDING.value, run_id=bindparam("run"))
     )
 
 
@@ -164,9 +165,11 @@ async def _quota_left(
 def _claimed(row: Row[Any], cards: Mapping[int, Mapping[str, Any]]) -> Claimed:
     # By position: by name it costs more than all the rest of a claim.
     values: Sequence[Any] = row
-    _, delivery, step, client, address_id, attempt, tries, address, details, last_wrote_at = values
+    _, delivery, step, client, address_id, attempt, tries, address, details, last_wrote_at, doubted_at = values
     card = cards[client]
-    return Claimed(delivery, step, client, address_id, address, attempt, tries, details, card, last_wrote_at)
+    return Claimed(
+        delivery, step, client, address_id, address, attempt, tries, details, card, last_wrote_at, doubted_at
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +202,7 @@ async def start(connection: AsyncConnection, requests: Sequence[StartRequest]) -
 
 @cache
 def _start_these(dialect: str) -> Executable:
-    """The last look and the mark in one: those that may go, marked as started."""
+    """The last look and the mark in one: those that may go, marked as started; one in doubt keeps its first start."""
     address = select(addresses.c.status).where(addresses.c.id == deliveries.c.address_id).scalar_subquery()
     step = select(steps.c.status).where(steps.c.id == deliveries.c.step_id).scalar_subquery()
     return (
@@ -211,7 +214,7 @@ def _start_these(dialect: str) -> Executable:
             or_(deliveries.c.attempt == 1, ~_has_opted_out()),
             step == Status.SENDING.value,
         )
-        .values(started_at=bindparam("at", type_=deliveries.c.started_at.type))
+        .values(started_at=func.coalesce(deliveries.c.started_at, bindparam("at", type_=deliveries.c.started_at.type)))
         .returning(deliveries.c.id)
     )
 

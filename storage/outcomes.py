@@ -117,7 +117,7 @@ def _finished(outcome: Outcome) -> Mapping[str, Any]:
         "new_reason": outcome.reason,
         "new_tries": outcome.tries,
         "new_due_at": outcome.due_at,
-        "new_started_at": None if back else outcome.started_at,
+        "new_started_at": outcome.doubted_at if back else outcome.started_at,
         "new_finished_at": None if back else outcome.finished_at,
     }
 

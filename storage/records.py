@@ -130,6 +130,7 @@ class Claimed:
     address_details: Mapping[str, Any]
     client: Mapping[str, Any]  # the card as templates see it: column and attribute names to values
     last_wrote_at: datetime | None = None
+    doubted_at: datetime | None = None  # when it may have been taken already, where the platform drops a repeat
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,8 @@ class Outcome:
     """How a delivery's attempt ended. `state` PLANNED puts it back (retry, throttled, channel broken), due at `due_at`.
 
     `address_status` is what the address becomes; `new_address` its new external id. In a cascade it goes on to the
-    first of `next_channels` where the client can be reached, after `hand_on_after_s`; None: it ends here."""
+    first of `next_channels` where the client can be reached, after `hand_on_after_s`; None: it ends here. One that
+    is put back keeps since when it may have been taken all the same, `doubted_at`."""
 
     delivery: Claimed
     channel: str
@@ -163,6 +165,7 @@ class Outcome:
     new_address: str | None = None
     next_channels: tuple[str, ...] = ()
     hand_on_after_s: float | None = None
+    doubted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,14 +56,22 @@ async def _recover_one(connection: AsyncConnection, request: Recovery) -> Recove
     if request.channel is not None:
         statement = statement.where(deliveries.c.channel == request.channel)
     left = list(await connection.execute(statement))
-    repeat = [row.id for row in left if _goes_back(request, row)]
+    repeat = [row for row in left if _goes_back(request, row)]
     lost = [row for row in left if not _goes_back(request, row)]
     if repeat:
         await connection.execute(
             update(deliveries)
             .where(deliveries.c.id == bindparam("delivery"))
-            .values(state=DeliveryState.PLANNED.value, run_id=None, started_at=None),
-            [{"delivery": delivery} for delivery in repeat],
+            .values(
+                state=DeliveryState.PLANNED.value,
+                run_id=None,
+                # Since when it may have been taken: a repeat is safe for so long only, however long it now waits.
+                started_at=bindparam("doubted_at", type_=deliveries.c.started_at.type),
+            ),
+            [
+                {"delivery": row.id, "doubted_at": row.started_at if _repeats_safely(request, row) else None}
+                for row in repeat
+            ],
         )
     if lost:
         await _mark_unknown(connection, lost, request.at)
@@ -74,10 +82,12 @@ async def _recover_one(connection: AsyncConnection, request: Recovery) -> Recove
 
 
 def _goes_back(request: Recovery, row: Any) -> bool:
-    if row.started_at is None or row.on_unknown == OnUnknown.REPEAT:
-        return True
+    return row.started_at is None or row.on_unknown == OnUnknown.REPEAT or _repeats_safely(request, row)
+
+
+def _repeats_safely(request: Recovery, row: Any) -> bool:
     safe_for = timedelta(seconds=request.repeats_safely_for_s.get(row.channel, 0.0))
-    return bool(request.at < row.started_at + safe_for)
+    return row.started_at is not None and bool(request.at < row.started_at + safe_for)
 
 
 def _references(row: Any) -> Sequence[tuple[str, str]]:
@@ -177,7 +187,8 @@ async def _sweep_one(connection: AsyncConnection, request: Sweep) -> int:
                 state=request.to_state.value,
                 reason=request.reason,
                 finished_at=None if back else request.at,
-                started_at=None if back else deliveries.c.started_at,
+                # Of a cancelled one it says since when it may have been taken, as of one that waits.
+                started_at=None if back and request.from_state is DeliveryState.UNKNOWN else deliveries.c.started_at,
                 tries=0 if back else deliveries.c.tries,
                 # A new attempt: what a first one that was not settled may still report stays its own.
                 attempt=deliveries.c.attempt + 1

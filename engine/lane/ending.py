@@ -127,6 +127,11 @@ class Ending:
         """At the last look it was out of bounds: not sent, and counted by its reason."""
         await self._finish(step, job, DeliveryState.SKIPPED, None, reason, job.delivery.tries)
 
+    async def leave_unknown(self, step: LaneStep, job: Job) -> None:
+        """It may have been taken, too long ago to repeat it: nobody gets it twice."""
+        job.started_at = job.delivery.doubted_at
+        await self._finish(step, job, DeliveryState.UNKNOWN, None, "no_answer", job.delivery.tries)
+
     async def throttle(self, retry_after_s: float) -> None:
         state, now = self._state, self._state.clock.monotonic()
         state.figures.throttles += 1
@@ -201,6 +206,7 @@ class Ending:
             code=error.code,
             words=error.words,
             due_at=now + timedelta(seconds=pause_s) if pause_s else None,
+            doubted_at=job.delivery.doubted_at or (job.started_at if isinstance(error, OutcomeUnknown) else None),
         )
         await self._writer.write(finish, outcome)
 

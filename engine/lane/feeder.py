@@ -42,6 +42,7 @@ class Feeder:
         self._quota = quota
         window_s = gateway.capabilities.window_s
         self._window = None if window_s is None else timedelta(seconds=window_s)
+        self._repeats_safely_for = timedelta(seconds=gateway.capabilities.repeats_safely_for_s)
         self._most_together = gateway.capabilities.batch
         self._together = gateway.together if isinstance(gateway, SendsTogether) else None
 
@@ -52,7 +53,15 @@ class Feeder:
         await asyncio.gather(
             *(
                 self._writer.write(
-                    finish, Outcome(job.delivery, channel, DeliveryState.PLANNED, now, tries=job.delivery.tries)
+                    finish,
+                    Outcome(
+                        job.delivery,
+                        channel,
+                        DeliveryState.PLANNED,
+                        now,
+                        tries=job.delivery.tries,
+                        doubted_at=job.delivery.doubted_at,
+                    ),
                 )
                 for job in jobs
             )
@@ -190,6 +199,10 @@ class Feeder:
         return False
 
     async def _obey(self, step: LaneStep, job: Job, verdict: str, at: datetime) -> None:
+        if verdict == claims.GO and self._is_too_late(job, at):
+            step.priming = False
+            await self._ending.leave_unknown(step, job)
+            return
         if verdict == claims.GO and self._state.holds(step) and self._state.may_claim():
             job.started_at = at
             step.started.append(job)
@@ -199,6 +212,11 @@ class Feeder:
             await self.release([job])
         else:
             await self._ending.skip(step, job, verdict)
+
+    def _is_too_late(self, job: Job, at: datetime) -> bool:
+        """Whether it may have been taken so long ago that the platform would not drop the repeat any more."""
+        doubted_at = job.delivery.doubted_at
+        return doubted_at is not None and at - doubted_at >= self._repeats_safely_for
 
 
 def render(personaliser: Personaliser, delivery: Claimed) -> Sequence[Outgoing]:

@@ -7,12 +7,12 @@ from itertools import pairwise
 from math import ceil
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from engine.pacing import Pacer
-from gateways.base import OutcomeUnknown, Outgoing, OutsideWindow, Part, PartKind, Rejected
+from gateways.base import OutcomeUnknown, Outgoing, OutsideWindow, Part, PartKind, Rejected, Throttled
 from gateways.telegram.capabilities import TELEGRAM
-from storage.schema import addresses
+from storage.schema import addresses, deliveries
 from tests.engine.lanes import FakeGateway, World, world
 
 
@@ -30,6 +30,10 @@ class Dear(FakeGateway):
 
     def slots(self, outgoing: Outgoing) -> int:
         return 3 if outgoing.text.text.startswith("long") else 1
+
+
+class Repeatable(FakeGateway):
+    capabilities = replace(TELEGRAM, repeats_safely_for_s=3300.0)
 
 
 class Windowed(FakeGateway):
@@ -51,6 +55,12 @@ async def batching(made_storage_url: str) -> AsyncIterator[World]:
 @pytest.fixture
 async def dear(made_storage_url: str) -> AsyncIterator[World]:
     async with world(made_storage_url, Dear) as made:
+        yield made
+
+
+@pytest.fixture
+async def repeatable(made_storage_url: str) -> AsyncIterator[World]:
+    async with world(made_storage_url, Repeatable) as made:
         yield made
 
 
@@ -216,3 +226,32 @@ def test_calls_never_start_more_than_the_rate_in_a_second(rate: float, late: flo
         assert together * sum(1 for start in starts if begin <= start < begin + 1.0) <= max(ceil(rate), together)
     if not late:
         assert together * (len(starts) - 1) / (starts[-1] - starts[0]) == pytest.approx(rate, rel=0.005)
+
+
+async def test_what_may_have_been_taken_is_repeated_while_the_platform_drops_repeats(repeatable: World) -> None:
+    repeatable.gateway.script["a1"] = [OutcomeUnknown("no answer")]
+    step = await repeatable.step(2)
+    await repeatable.advance(10)
+    assert await repeatable.states(step) == {"sent": 2}
+    assert repeatable.gateway.received_by("a1") == 2
+
+
+@pytest.mark.parametrize(("waited_s", "end"), [(3000.0, {"sent": 2}), (3400.0, {"sent": 1, "unknown": 1})])
+async def test_what_may_have_been_taken_is_not_repeated_once_the_platform_has_forgotten_it(
+    repeatable: World, waited_s: float, end: dict[str, int]
+) -> None:
+    began = repeatable.clock.now()
+    repeatable.gateway.script["a1"] = [OutcomeUnknown("no answer"), Throttled(3600.0, only_this=True)]
+    step = await repeatable.step(2)
+    await repeatable.advance(10)
+    assert await repeatable.states(step) == {"sent": 1, "planned": 1}
+    waits = update(deliveries).where(deliveries.c.state == "planned")
+    async with repeatable.database.writing() as connection:
+        doubted_at = await connection.scalar(select(deliveries.c.started_at).where(deliveries.c.state == "planned"))
+        assert doubted_at is not None
+        assert doubted_at < began + timedelta(seconds=1)  # its first try, not the second
+        now = repeatable.clock.now()
+        await connection.execute(waits.values(started_at=now - timedelta(seconds=waited_s), due_at=now))
+    await repeatable.advance(2)
+    assert await repeatable.states(step) == end
+    assert repeatable.gateway.received_by("a1") == 1 + end["sent"]

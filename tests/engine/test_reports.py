@@ -100,8 +100,9 @@ async def test_recovery_sends_again_where_the_platform_drops_a_repeat(world: Wor
     await world.clock.advance(3299)
     recovery = settling.Recovery(world.clock.now(), repeats_safely_for_s=safe)
     assert await world.store.writer.write(settling.recover, recovery) == settling.Recovered(planned=1)
-    await change(world, update(deliveries).values(state="sending", started_at=world.clock.now()))
-    await world.clock.advance(3300)
+    assert await world.all(deliveries.c.state) == [("planned",)]
+    await change(world, update(deliveries).values(state="sending"))  # in hand again, as of its first start
+    await world.clock.advance(1)
     recovery = settling.Recovery(world.clock.now(), repeats_safely_for_s=safe)
     assert await world.store.writer.write(settling.recover, recovery) == settling.Recovered(unknown=1)
 
