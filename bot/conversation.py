@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from bot.dialogs import compose, home, stats
+from bot.dialogs import compose, home, spoken, stats
 from bot.dialogs.routes import ANSWERS, BACK, COMMANDS, PRESSES
 from bot.dialogs.talk import House, Opens, Rows, Screens, Talk, button, card, in_rows, paragraphs, plain_words
 from bot.languages import locale_for
@@ -143,7 +143,7 @@ class Conversation:
         talk = self._talk(event, person, state)
         before = dict(state)
         try:
-            return await self._answer(talk)
+            screens = await self._answer(talk)
         except Invalid as error:
             _restore(state, before)
             return [_told(talk, error)]
@@ -151,6 +151,9 @@ class Conversation:
             _restore(state, before)
             log.exception("an answer failed", extra={"surface": event.surface, "what": _kind(event)})
             return [self._sorry(event, talk.t)]
+        if screens:
+            state["ways"] = spoken.ways_of(screens)
+        return screens
 
     def _talk(self, event: Event, person: Person, state: dict[str, Any]) -> Talk:
         return Talk(
@@ -227,6 +230,11 @@ async def _said(talk: Talk, said: Said) -> Screens:
     asked = talk.asked
     if not talk.event.private and not asked:
         return []  # people of a group talk to each other
+    words = "" if said.attachments else plain_words(said)
+    if way := spoken.way_of(words, talk.state.get("ways") or {}):
+        return await _press(talk, way)
+    if command := spoken.command_of(words, asked):
+        return await _command(talk, command, "")
     answer = ANSWERS.get(asked[0]) if asked else None
     if answer is None or not talk.may(answer.verb):
         return await _unasked(talk, said)
@@ -237,10 +245,10 @@ async def _said(talk: Talk, said: Said) -> Screens:
 
 
 async def _unasked(talk: Talk, said: Said) -> Screens:
-    """Something said when nothing was asked: a word that means a command, a question, or the start of a mailing."""
-    words = plain_words(said).casefold().rstrip("!.")
-    if words in home.WORDS and not said.attachments:
-        return await _command(talk, home.WORDS[words], "")
+    """Something said when nothing was asked: a question, or the start of a mailing."""
+    words = "" if said.attachments or said.forwarded else plain_words(said)
+    if words and (answer := await stats.hear_question(talk, words)):
+        return answer
     if talk.may("compose"):
         return await compose.hear_anything(talk, said)
     if words:

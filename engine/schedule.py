@@ -155,7 +155,7 @@ def _local_words(local: datetime) -> str:
 # --- what people write -----------------------------------------------------------------------------------------------
 
 _MAX_WORDS = 60  # characters
-_NOW = frozenset({"now", "at once", "сейчас", "сразу", "зараз", "одразу"})
+NOW = frozenset({"now", "at once", "сейчас", "сразу", "зараз", "одразу"})
 _IN = re.compile(
     r"(?:in|через|за)\s+(?:(?P<number>\d{1,4})\s*|an?\s+)?"
     r"(?:(?P<minutes>min|minutes?|мин|минут[уы]?|хв|хвилин[уи]?)|(?P<hours>h|hours?|час|часа|часов|годин[уи]?))\.?"
@@ -172,7 +172,7 @@ def understand(text: str, timezone: str, at: datetime) -> datetime:
     Knows English, Russian and Ukrainian: "tomorrow 10:00", "Friday 9am", "in 2 hours", "01.12.2026 10:00".
     Raises Invalid with an example for anything else, without an hour, and for what is past."""
     words = " ".join(text.lower().replace("’", "'").replace("ʼ", "'").split()).rstrip(".!")
-    if words in _NOW:
+    if words in NOW:
         return at
     if found := _IN.fullmatch(words):
         count = int(found["number"] or 1)

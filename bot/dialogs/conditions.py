@@ -11,7 +11,7 @@ from engine.errors import Invalid
 Condition = Mapping[str, Any]
 Audience = Mapping[str, Any]
 
-_SIGNS = {
+_SIGNS = {  # what a person types, in each of our languages; one that another begins with stands after it
     "is not": "is_not",
     "!=": "is_not",
     "<>": "is_not",
@@ -20,14 +20,25 @@ _SIGNS = {
     ">=": "gte",
     "≥": "gte",
     "at least": "gte",
+    "не меньше": "gte",
+    "не менше": "gte",
     "<=": "lte",
     "≤": "lte",
     "at most": "lte",
+    "не больше": "lte",
+    "не більше": "lte",
+    "не": "is_not",
     ">": "gt",
     "over": "gt",
+    "больше": "gt",
+    "більше": "gt",
     "<": "lt",
     "under": "lt",
+    "меньше": "lt",
+    "менше": "lt",
     "contains": "contains",
+    "содержит": "contains",
+    "містить": "contains",
     "is": "is",
     "==": "is",
     "=": "is",
@@ -35,9 +46,17 @@ _SIGNS = {
 }
 _SIGN = "|".join(r"\b" + sign + r"\b" if sign[0].isalpha() else re.escape(sign) for sign in _SIGNS)
 _TYPED = re.compile(rf"^(?P<field>[^<>=≠≥≤!:]+?)\s*(?P<sign>{_SIGN})\s*(?P<value>.+)$", re.IGNORECASE | re.DOTALL)
-_WITHIN = re.compile(r"^(?P<field>.+?)\s+within\s+(?:the\s+last\s+)?(?P<days>\d{1,5})(?:\s+days?)?$", re.IGNORECASE)
+_WITHIN = re.compile(
+    r"^(?P<field>.+?)\s+(?:within(?:\s+the\s+last)?|за(?:\s+последние|\s+останні)?)\s+"
+    r"(?P<days>\d{1,5})(?:\s+(?:days?|дн\w*|день))?$",
+    re.IGNORECASE,
+)
 _NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?")
-_EVERYBODY = ("everybody", "everyone", "all")
+_EVERYBODY = ("everybody", "everyone", "all", "все", "всем", "усі", "всі", "усім")
+_KNOWN = {
+    **dict.fromkeys(("known", "известно", "відомо"), "known"),
+    **dict.fromkeys(("unknown", "неизвестно", "невідомо"), "unknown"),
+}
 _OF_CARDS = ("tag", "language", "channel", "last_seen", "subscribed_to", "created_at", "last_wrote", "connection")
 
 
@@ -120,8 +139,8 @@ def read_value(field: str, words: str, tags: Collection[str] = ()) -> Condition:
     sign, value = (_SIGNS[found["sign"].lower()], found["value"].strip()) if found else ("is", words)
     if not value:
         raise Invalid(_("Type what “{field}” must be, such as: Kyiv, not Kyiv, over 100, known."), field=field)
-    if sign == "is" and value.lower() in ("known", "unknown"):
-        return {"field": field, value.lower(): True}
+    if sign == "is" and value.lower() in _KNOWN:
+        return {"field": field, _KNOWN[value.lower()]: True}
     if field == "tag" and value not in tags:
         raise Invalid(_("There is no tag “{tag}”."), tag=value[:60])
     return {"field": field, sign: _value(value)}

@@ -19,23 +19,6 @@ COMMANDS = (
     ("help", _("what I understand"), "statistics"),
 )
 
-# Words that mean a command when nothing was asked.
-WORDS = {
-    "menu": "start",
-    "start": "start",
-    "hi": "start",
-    "hello": "start",
-    "help": "help",
-    "?": "help",
-    "new": "new",
-    "mailings": "mailings",
-    "now": "now",
-    "stats": "stats",
-    "statistics": "stats",
-    "clients": "clients",
-    "channels": "channels",
-}
-
 
 async def open_home(talk: Talk, *_args: str) -> Screens:
     """What is going on, and everything that can be done."""

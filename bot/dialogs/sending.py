@@ -21,9 +21,14 @@ from bot.dialogs.talk import (
 from bot.screens import Said, Screen
 from bot.texts import _
 from engine.errors import Invalid
+from engine.schedule import NOW
 from storage.records import Mailing, Status
 
-_SPEED = re.compile(r"^(\d{1,3}(?:[.,]\d)?)\s*(?:/\s*s(?:ec)?|a second|per second|messages.*)?$", re.IGNORECASE)
+_SPEED = re.compile(
+    r"^(\d{1,3}(?:[.,]\d)?)\s*"
+    r"(?:/\s*(?:s(?:ec)?|сек|с)\.?|a second|per second|(?:в|за|на) секунду|(?:messages|сообщени|повідомлен).*)?$",
+    re.IGNORECASE,
+)
 
 
 async def open_sending(talk: Talk, mailing_id: str, revision: str) -> Screens:
@@ -143,7 +148,7 @@ async def hear_typed(talk: Talk, said: Said, mailing_id: str, revision: str) -> 
     words = plain_words(said)
     if speed := _SPEED.match(words):
         return [await _card(talk, await compose.change(talk, mailing, speed=_speed(talk, speed[1])))]
-    if words.casefold() in ("now", "at once"):
+    if words.casefold() in NOW:
         return await set_now(talk, mailing_id, revision)
     start = _understood(talk, words)
     zone = "client" if mailing.draft.timezone == "client" else talk.t.timezone

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from bot.dialogs import spoken
 from bot.dialogs.live import bar, why
 from bot.dialogs.talk import (
     PAGE,
@@ -28,6 +29,9 @@ from engine.statistics import CLICKS
 from gateways.base import ReceiptState
 from storage.records import Mailing, Status
 
+if TYPE_CHECKING:
+    from engine.operations import Summary
+
 PERIODS = {"today": _("Today"), "week": _("Last 7 days"), "month": _("Last 30 days"), "all": _("Since the beginning")}
 _PERIOD_WORDS = {"day": "today", "yesterday": "today", "7": "week", "30": "month", "everything": "all", "total": "all"}
 _SUMMED = (
@@ -50,8 +54,7 @@ async def open_stats(talk: Talk, page: str = "0") -> Screens:
     t = talk.t
     at = int(page)
     talk.ask("s.which")
-    found = await talk.operations.list_mailings(limit=50)
-    started = [one for one in found if one.status not in (Status.DRAFT, Status.SCHEDULED)]
+    started = await _started(talk)
     shown = started[at * PAGE : (at + 1) * PAGE]
     rows: Rows = [tuple(button(t(title), "s:since", name) for name, title in list(PERIODS.items())[:3])]
     rows += in_rows([button(f"#{one.id} {short(one.name, 20)}", "s:of", one.id) for one in shown], 2)
@@ -67,13 +70,54 @@ async def open_stats(talk: Talk, page: str = "0") -> Screens:
 
 async def by_command(talk: Talk, words: str = "") -> Screens:
     """/stats, /stats 7, /stats spring, /stats week"""
-    wanted = words.strip().casefold()
-    if not wanted:
+    if not words.strip():
         return await open_stats(talk)
-    period = _PERIOD_WORDS.get(wanted, wanted)
-    if period in PERIODS:
-        return await open_period(talk, period)
+    if answer := await hear_question(talk, words):
+        return answer
     return [await _card(talk, await find_mailing(talk, words))]
+
+
+async def hear_question(talk: Talk, words: str) -> Screens | None:
+    """The answer to "how did yesterday's go?" in any of our languages; None where it is no such question."""
+    match spoken.time_of(words):
+        case None:
+            name = spoken.mailing_of(words)
+            found = await talk.operations.list_mailings(search=name, limit=1) if name else []
+            return await open_of(talk, str(found[0].id)) if found else None
+        case "last":
+            return await _open_last(talk)
+        case "yesterday":
+            return await _open_yesterday(talk)
+        case period:
+            return await open_period(talk, period)
+
+
+async def _open_last(talk: Talk) -> Screens:
+    started = await _started(talk)
+    return [await _card(talk, await talk.operations.get(started[0].id))] if started else await open_stats(talk)
+
+
+async def _open_yesterday(talk: Talk) -> Screens:
+    """The one of yesterday; where there were several, the choice of them."""
+    t = talk.t
+    day = _since(talk, "today").date() - timedelta(days=1)
+    zone = ZoneInfo(t.timezone)
+    found = [one for one in await _started(talk) if (one.start_at or one.created_at).astimezone(zone).date() == day]
+    if len(found) == 1:
+        return [await _card(talk, await talk.operations.get(found[0].id))]
+    talk.ask("s.which")
+    text = (
+        t.plural("{count} mailing was started yesterday:", "{count} mailings were started yesterday:", len(found))
+        if found
+        else t("No mailing was started yesterday.")
+    )
+    rows = [(button(f"#{one.id} {short(one.name, 30)}", "s:of", one.id),) for one in found[:PAGE]]
+    return [card(text, [*rows, footer(talk, button(t("◀ Statistics"), "s", 0))])]
+
+
+async def _started(talk: Talk) -> "list[Summary]":
+    found = await talk.operations.list_mailings(limit=50)
+    return [one for one in found if one.status not in (Status.DRAFT, Status.SCHEDULED)]
 
 
 async def hear_which(talk: Talk, said: Said) -> Screens:
