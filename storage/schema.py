@@ -286,7 +286,7 @@ deliveries = Table(
     Column("attempt", SmallInteger, nullable=False, server_default="1"),
     Column("tries", SmallInteger, nullable=False, server_default="0"),
     Column("run_id", Id),  # whose claim it is
-    Column("started_at", Instant),  # committed before the socket is written; of a planned one: it may have been taken then
+    Column("started_at", Instant),  # committed before the socket is written; of a planned one: maybe taken then
     Column("finished_at", Instant),
     CheckConstraint(f"id = step_id * {CLIENTS_IN_STEP} + client_id", name="id_names_step_and_client"),
 )
