@@ -5,12 +5,13 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
 
 from bot.screens import Busy, Unreachable
-from bot.surfaces.slack.api import Json, Passing, SlackApi, SlackError
+from bot.surfaces.slack.api import Json, Passing, Refused, SlackApi, SlackError
 from engine.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -22,6 +23,15 @@ _MAX_FRAME = 4 * 1024 * 1024
 
 # A request's payload in, the acknowledgement's payload out; None: it is not acknowledged.
 Take = Callable[[Json, Json], Awaitable[Json | None]]
+
+
+@dataclass(eq=False)
+class _Connection:
+    """`ends` is set as soon as another one is needed."""
+
+    socket: aiohttp.ClientWebSocketResponse
+    ends: asyncio.Event = field(default_factory=asyncio.Event)
+    greeted: bool = False
 
 
 class Sockets:
@@ -50,10 +60,14 @@ class Sockets:
                     await self._clock.sleep(error.retry_after_s if isinstance(error, Busy) else wait_s)
                     failures += 1
                     continue
-                failures = 0
-                ends = asyncio.Event()
-                tasks.create_task(self._listen(socket, ends, tasks), name="slack socket")
-                await ends.wait()
+                opened = _Connection(socket)
+                tasks.create_task(self._listen(opened, tasks), name="slack socket")
+                await opened.ends.wait()
+                if opened.greeted:
+                    failures = 0
+                else:  # it would be opened and ended without a pause
+                    await self._clock.sleep(_PAUSES_S[min(failures, len(_PAUSES_S) - 1)])
+                    failures += 1
 
     async def _connect(self) -> aiohttp.ClientWebSocketResponse:
         url = await self._api.open_socket_url(self._app_token)
@@ -63,11 +77,9 @@ class Sockets:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise Passing(type(error).__name__) from error
 
-    async def _listen(
-        self, socket: aiohttp.ClientWebSocketResponse, ends: asyncio.Event, tasks: asyncio.TaskGroup
-    ) -> None:
-        """Until the connection ends; `ends` is set as soon as another one is needed. What comes on the old one until
-        then is still answered."""
+    async def _listen(self, opened: _Connection, tasks: asyncio.TaskGroup) -> None:
+        """Until the connection ends. What comes after Slack said that it will is still answered."""
+        socket = opened.socket
         try:
             async for frame in socket:
                 if frame.type is not aiohttp.WSMsgType.TEXT:
@@ -75,15 +87,22 @@ class Sockets:
                 message = _read(frame.data)
                 match message.get("type"):
                     case "hello":
+                        opened.greeted = True
                         self._told(None)
                     case "disconnect":
-                        log.info("Slack ends a connection", extra={"why": str(message.get("reason"))})
-                        ends.set()
+                        self._take_leave(opened, str(message.get("reason")))
                     case _ if message.get("envelope_id"):
                         tasks.create_task(self._acknowledge(socket, message), name="slack envelope")
         finally:
-            ends.set()
+            opened.ends.set()
             await socket.close()
+
+    def _take_leave(self, opened: _Connection, reason: str) -> None:
+        log.info("Slack ends a connection", extra={"why": reason})
+        if reason == "link_disabled":  # somebody switched Socket Mode off
+            opened.greeted = False
+            self._told(Refused(reason))
+        opened.ends.set()
 
     async def _acknowledge(self, socket: aiohttp.ClientWebSocketResponse, message: Json) -> None:
         payload = message.get("payload")

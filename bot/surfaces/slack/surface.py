@@ -8,8 +8,8 @@ import asyncio
 import hashlib
 import hmac
 import logging
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from bot.conversation import Conversation
@@ -42,6 +42,7 @@ MAX_AGE_S = 300  # of a signed request; docs.slack.dev/authentication/verifying-
 LONGEST_WAIT_S = 60.0  # for an answer to a person, when Slack asks us to wait
 LOOK_AGAIN_S = 300.0
 MEND_EVERY_S = 30.0
+DRAIN_S = 1.0  # all must end within 10 s, and the lanes take 8 of them
 _PAUSES_S = (1.0, 3.0, 0.0)
 
 
@@ -81,6 +82,7 @@ class SlackSurface:
             Sockets(self._api, app_token, self._bolt.envelope, self._socket_told, clock) if app_token else None
         )
         self._tasks: asyncio.TaskGroup | None = None
+        self._answering: set[asyncio.Task[None]] = set()
         self._order: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._problems: dict[str, str] = {}  # by what does not work
         self._look = asyncio.Event()
@@ -119,19 +121,23 @@ class SlackSurface:
     # --- running ---
 
     async def run(self) -> None:
-        """Listen until cancelled."""
+        """Listen until cancelled; what is being answered then has a moment to be finished."""
         await self._api.open()
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
-                tasks.create_task(self._watch(), name="slack token")
                 for heard in await self._inbox.waiting():
                     self.begin(heard)
-                if self._sockets is not None:
-                    await self._sockets.run()
-                await asyncio.Event().wait()
+                tasks.create_task(self._watch(), name="slack token")
+                try:
+                    if self._sockets is not None:
+                        await self._sockets.run()
+                    await asyncio.Event().wait()
+                finally:
+                    self._tasks = None  # what comes from now on waits in the inbox
+                    if self._answering:
+                        await asyncio.wait(self._answering, timeout=DRAIN_S)
         finally:
-            self._tasks = None
             await self._api.close()
 
     async def _watch(self) -> None:
@@ -203,14 +209,19 @@ class SlackSurface:
             return
         match read:
             case Heard():
-                self._tasks.create_task(self._answer_in_order(read), name="slack chat")
+                self._begin(self._answer_in_order(read), self._tasks)
             case FilledForm(heard=heard):
-                self._tasks.create_task(self._answer_in_order(heard), name="slack chat")
+                self._begin(self._answer_in_order(heard), self._tasks)
             case WantsForm():
-                self._tasks.create_task(self._open_form(read), name="slack form")
+                self._begin(self._open_form(read), self._tasks)
             case TokenDied():
                 self._fails("token", TokenDead("token_revoked"))
                 self._look.set()
+
+    def _begin(self, work: Coroutine[Any, Any, None], tasks: asyncio.TaskGroup) -> None:
+        task = tasks.create_task(work, name="slack answer")
+        self._answering.add(task)
+        task.add_done_callback(self._answering.discard)
 
     # --- the window for long input ---
 

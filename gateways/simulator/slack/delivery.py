@@ -44,6 +44,7 @@ class SlackApp:
     scopes: str = "commands,chat:write,im:write,im:history,files:write,files:read,app_mentions:read,users:read"
     revoked: str = ""  # Slack's word for why its token is dead
     socket_mode: bool = False
+    link_disabled: bool = False  # Socket Mode is off in the app's settings
     ack_s: float = 3.0
     retries_s: tuple[float, ...] = (0.0, 60.0, 300.0)  # of events that were not taken
     clicks_twice: bool = False

@@ -68,6 +68,7 @@ class SlackSimulator(Platform):
         self.file_delay_s = 0.0
         self.most_per_minute = dict(TIERS)
         self.limited = True
+        self.max_connections = MAX_CONNECTIONS
         self._responses: dict[str, _ResponseUrl] = {}
         self._windows: dict[tuple[str, str], Window] = {}
         self._transports: WeakKeyDictionary[web.WebSocketResponse, asyncio.Transport] = WeakKeyDictionary()
@@ -269,6 +270,8 @@ class SlackSimulator(Platform):
         app = next((one for one in self.apps.values() if one.app_token and one.app_token == app_token), None)
         if app is None:
             return json_response({"ok": False, "error": "invalid_auth"})
+        if app.link_disabled:
+            return json_response({"ok": False, "error": "socket_mode_not_enabled"})
         if wait_s := self._over_limit(app_token, "apps.connections.open", ""):
             return _throttled(max(round(wait_s + 0.499), 1))
         app.socket_mode = True
@@ -280,7 +283,7 @@ class SlackSimulator(Platform):
         app = self.apps[request.path.rpartition("/")[2]]
         socket = web.WebSocketResponse(heartbeat=30.0)
         await socket.prepare(request)
-        if len(app.sockets) >= MAX_CONNECTIONS:
+        if len(app.sockets) >= self.max_connections:
             await socket.send_json({"type": "disconnect", "reason": "too_many_websockets"})
             await socket.close()
             return socket

@@ -5,7 +5,6 @@ import json
 import logging
 import time
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
@@ -194,7 +193,7 @@ async def test_a_command_given_elsewhere_is_answered_in_the_own_chat(
 async def test_what_is_no_word_of_a_person_is_left_alone(
     surface: SlackSurface, slack: SlackSimulator, olha: SlackPerson, app: SlackApp
 ) -> None:
-    others: list[Any] = [{"subtype": "message_changed"}, {"bot_id": "B0OTHER"}, {"user": "UBOT"}, {"user": 7}]
+    others = [{"subtype": "message_changed"}, {"bot_id": "B0OTHER"}, {"user": "UBOT"}, {"user": ""}]
     for number, more in enumerate(others):
         event = {
             "type": "message",

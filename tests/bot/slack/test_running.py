@@ -1,85 +1,123 @@
-"""`carillon run`, `check` and `people test-alert` as processes, with an admin bot on the simulated Slack."""
+"""Everything assembled from a configuration, with an admin bot on the simulated Slack."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import aiohttp
 import pytest
 
+from bot.alerts import Told, alert_owners
+from bot.app import Service, running
+from bot.check import check_all
+from bot.config import Config, load
+from bot.desk import open_desk
+from bot.importing import import_with_bar
 from gateways.simulator.slack.people import SlackPerson
 from gateways.simulator.slack.server import SlackSimulator
-from gateways.simulator.telegram.bots import SimulatedBot
-from gateways.simulator.telegram.server import TelegramSimulator
-from tests.bot.slack.conftest import APP_TOKEN, TOKEN, pressing
-from tests.bot.test_app import SHOP_TOKEN, House, give_clients, house_of, until
+from tests.bot.slack.conftest import APP_TOKEN, SECRET, TOKEN, pressing
+
+
+def config_of(folder: Path, slack: SlackSimulator, hears: str) -> Config:
+    (folder / "config.toml").write_text(
+        f"""
+[web]
+port = 0
+[[people]]
+name = "Olha"
+role = "owner"
+slack = "U01OLHA"
+[[people]]
+name = "Ivan"
+role = "owner"
+[[bots]]
+kind = "slack"
+token = "{TOKEN}"
+api_base = "{slack.url}/api"
+team_chat = "C0OPS"
+{hears}
+[[channels]]
+id = "paper"
+kind = "log"
+path = "sent.jsonl"
+"""
+    )
+    return load(folder / "config.toml")
 
 
 @pytest.fixture
-async def telegram() -> AsyncIterator[TelegramSimulator]:
-    simulator = TelegramSimulator()
-    await simulator.start()
-    yield simulator
-    await simulator.stop()
+def config(tmp_path: Path, slack: SlackSimulator, olha: SlackPerson) -> Config:
+    slack.add_channel("C0OPS", "U01OLHA", "UBOT")
+    return config_of(tmp_path, slack, f'app_token = "{APP_TOKEN}"')
 
 
-@pytest.fixture
-def shop(telegram: TelegramSimulator) -> SimulatedBot:
-    return telegram.add_bot(SHOP_TOKEN)
-
-
-@pytest.fixture
-def house(tmp_path: Path, slack: SlackSimulator, telegram: TelegramSimulator) -> House:
-    bot = f'[[bots]]\nkind = "slack"\ntoken = "{TOKEN}"\napp_token = "{APP_TOKEN}"\napi_base = "{slack.url}/api"\n'
-    olga = '[[people]]\nname = "Olga"\nrole = "owner"\nslack = "U01OLHA"\n'
-    return house_of(tmp_path, telegram, more=f'{bot}team_chat = "C0OPS"\n{olga}')
+@asynccontextmanager
+async def getting(service: Service, path: str) -> AsyncIterator[str]:
+    async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{service.port}{path}") as answer:
+        yield await answer.text()
 
 
 async def test_a_mailing_is_launched_from_slack_and_the_team_chat_hears_of_it(
-    house: House, slack: SlackSimulator, olha: SlackPerson, shop: SimulatedBot
+    config: Config, tmp_path: Path, slack: SlackSimulator, olha: SlackPerson
 ) -> None:
-    slack.add_channel("C0OPS", "U01OLHA", "UBOT")
-    give_clients(house, shop, 3)
-    async with house.running() as running:
-        assert (await house.carillon("clients", "import", "clients.csv"))[0] == 0
-        await slack.until(lambda: olha.app.sockets, 20)
-        assert json.loads((await running.get("/ready"))[1])["bots"] == {"slack": "ok"}
+    clients = tmp_path / "clients.csv"
+    clients.write_text("id,first_name,paper\n" + "".join(f"c{n},Client {n},{n}\n" for n in range(1, 4)))
+    async with running(config) as service:
+        await import_with_bar(service.desk, clients, region=None, dry_run=False, quiet=True)
+        await slack.until(lambda: olha.app.sockets, 10)
         await olha.commands("new")
-        await olha.receives("exactly as clients", timeout_s=20)
+        await olha.receives("exactly as clients", timeout_s=10)
         await olha.says("Hello from Slack")
-        await olha.receives("draft #1", timeout_s=20)
+        await olha.receives("draft #1", timeout_s=10)
         await olha.commands("launch 1")
-        await olha.receives("clients now?", timeout_s=20)
+        await olha.receives("clients now?", timeout_s=10)
         await pressing(olha, "Send to 3 clients", "")
         await olha.receives("is finished", where="C0OPS", timeout_s=20)
         [live] = await olha.receives("– finished", timeout_s=20)
         assert live.edited >= 2
+        async with getting(service, "/ready") as ready:
+            assert json.loads(ready)["bots"] == {"slack": "ok"}
         olha.app.revoked = "token_revoked"
+        await olha.commands("help")
+        async with asyncio.timeout(10):
+            while service.bots["slack"].problem is None:
+                await asyncio.sleep(0.02)
+        async with getting(service, "/ready") as ready:
+            assert json.loads(ready)["bots"] == {"slack": "Slack refuses the admin bot's token: token_revoked"}
+        async with getting(service, "/metrics") as metrics:
+            assert 'carillon_bot_broken{bot="slack"} 1.0' in metrics
+    assert (tmp_path / "sent.jsonl").read_text().count("Hello from Slack") == 3
 
-        async def is_told() -> bool:
-            await olha.commands("help")
-            return "token_revoked" in json.loads((await running.get("/ready"))[1])["bots"]["slack"]
 
-        await until(is_told)
-        assert 'carillon_bot_broken{bot="slack"} 1.0' in (await running.get("/metrics"))[1]
-    _, err = await running.reading
-    assert b"Hello from Slack" not in err
-    assert TOKEN.encode() not in err
+async def test_requests_come_to_the_web_side(tmp_path: Path, slack: SlackSimulator, olha: SlackPerson) -> None:
+    config = config_of(tmp_path, slack, f'signing_secret = "{SECRET}"')
+    async with running(config) as service:
+        olha.app.hook = f"http://127.0.0.1:{service.port}/hooks/bots/slack"
+        assert (await olha.commands("help")).status == 200
+        await olha.receives("What I understand", timeout_s=10)
+        olha.app.signing_secret = "another"
+        assert (await olha.commands("help")).status == 403
 
 
-async def test_check_and_the_test_alert_ask_slack(
-    house: House, slack: SlackSimulator, olha: SlackPerson, shop: SimulatedBot
-) -> None:
-    found = {each["what"]: each for each in (await house.json("check"))["checks"]}
-    assert found["bot slack"]["words"] == "mailings in Acme, hears by Socket Mode (UBOT); no webhook"
-    told = await house.json("people", "test-alert")
-    assert {"name": "Olga", "bot": "slack", "sent": True, "reason": None} in told
-    assert {"name": "Olha", "bot": "slack", "sent": False, "reason": "[[people]] “Olha” has no slack"} in told
+async def test_check_and_the_test_alert_ask_slack(config: Config, olha: SlackPerson) -> None:
+    async with open_desk(config, migrate=True):
+        pass
+    found = {each.what: each for each in await check_all(config)}["bot slack"]
+    assert (found.ok, found.warnings) == (True, ())
+    assert found.words == "mailings in Acme, hears by Socket Mode (UBOT); no webhook"
+    assert await alert_owners(config) == [
+        Told("Olha", "slack", sent=True, reason=None),
+        Told("Ivan", "slack", sent=False, reason="[[people]] “Ivan” has no slack"),
+    ]
     await olha.receives("This is a test alert of Carillon.")
     olha.app.scopes = "commands,chat:write"
-    code, out, _ = await house.carillon("check", "--json")
-    warnings = next(each for each in json.loads(out)["checks"] if each["what"] == "bot slack")["warnings"]
-    assert "lacks the scopes im:write, im:history" in warnings[0]
+    olha.disabled = True
+    [told, _] = await alert_owners(config)
+    assert told.reason == "Slack did not take it: user_disabled; is U01OLHA the person's member id?"
+    found = {each.what: each for each in await check_all(config)}["bot slack"]
+    assert "lacks the scopes im:write, im:history" in found.warnings[0]
     olha.app.revoked = "account_inactive"
-    code, out, _ = await house.carillon("check")
-    assert code == 1
-    assert "account_inactive" in out
+    found = {each.what: each for each in await check_all(config)}["bot slack"]
+    assert (found.ok, found.words) == (False, "Slack refuses the token (account_inactive)")

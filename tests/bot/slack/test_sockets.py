@@ -82,6 +82,30 @@ async def test_an_event_without_an_acknowledgement_comes_again_and_is_taken_once
     assert len(await olha.receives("Shall I make")) == 1
 
 
+async def test_socket_mode_switched_off_is_told_and_on_again_is_mended(
+    surface: SlackSurface, slack: SlackSimulator, app: SlackApp, olha: SlackPerson
+) -> None:
+    app.link_disabled = True
+    await slack.disconnect(app, "link_disabled", grace_s=0.0)
+    async with asyncio.timeout(5):
+        while surface.problem is None or "socket_mode_not_enabled" not in surface.problem:
+            await asyncio.sleep(0.02)
+    app.link_disabled = False
+    await slack.until(lambda: app.sockets)
+    await olha.commands("help")
+    await olha.receives("What I understand")
+    assert surface.problem is None
+
+
+async def test_a_server_that_ends_every_connection_is_not_run_down(
+    shop: Desk, slack: SlackSimulator, app: SlackApp, tmp_path: Path
+) -> None:
+    async with running(surface_on(shop, slack, tmp_path, app_token=APP_TOKEN, signing_secret="")):
+        slack.max_connections = 0
+        await asyncio.sleep(0.4)
+        assert len(slack.requests(name="apps.connections.open")) <= 2
+
+
 async def test_a_wrong_app_token_is_a_problem_that_is_told(
     shop: Desk, slack: SlackSimulator, app: SlackApp, tmp_path: Path
 ) -> None:
