@@ -6,6 +6,8 @@ from math import ceil
 # The guard's window is this much wider than n / rate, so that the jitter between the clock's reading and the socket's
 # write never puts one start too many into a second. It costs a thousandth of the pace.
 MARGIN = 0.001
+# Of a call that carries several: one that comes late there puts all of them into another second.
+MARGIN_TOGETHER_S = 0.008
 
 STRETCH = 0.7  # of the pace, after a throttle answer
 RECOVER_STEP = 0.05  # of the pace, given back after each RECOVER_AFTER_S without one
@@ -87,7 +89,9 @@ class Pacer:
     def _guard(self, slots: int) -> float:
         """No more than the rate in the time that so many take, nor more than it, rounded up, in a second."""
         guard = self._after(self._whole - slots + 1, self._whole * self._interval_s)
-        return guard if self._most == self._whole else max(guard, self._after(self._most - slots + 1, 1.0))
+        if self._most != self._whole:
+            guard = max(guard, self._after(self._most - slots + 1, 1.0))
+        return guard if slots == 1 else guard + MARGIN_TOGETHER_S
 
     def _after(self, count: int, window_s: float) -> float:
         """When so many starts back is out of the window."""
