@@ -184,7 +184,7 @@ def _event(body: Json) -> Heard | TokenDied | None:
     chat, private = _chat(place, account)
     if kind == "message" and not private:
         return None  # people talk to each other
-    sent = Sent(_text_of(event, us), _files(event))
+    sent = _shared(event) or Sent(_text_of(event, us), _files(event))
     words = _plain_text(event, us)
     # A mention is meant for us wherever it stands, as every word in our own chat is.
     what = _addressed(words) if kind == "app_mention" and not sent.files else _slashed(words)
@@ -213,6 +213,17 @@ def _chat(place: str, account: str) -> tuple[str, bool]:
 
 
 # --- words and files ---
+
+
+def _shared(message: Json) -> Sent | None:
+    """Somebody else's message that was forwarded without words of one's own; None for any other message."""
+    found = next((one for one in _tables(message, "attachments") if one.get("is_share") is True), None)
+    if found is None or _plain_text(message, ""):
+        return None
+    blocks = [_table(one, "message").get("blocks") for one in _tables(found, "message_blocks")]
+    rich = next(filter(None, map(read_blocks, blocks)), None)
+    text = to_html(rich) if rich is not None else to_html(RichText(_plain_text(found, "")))
+    return Sent(text, _files(found) or _files(message), forwarded=True)
 
 
 def _text_of(message: Json, us: str) -> str:

@@ -29,7 +29,14 @@ class Files:
                 attachments.append(await self._fetch(file))
             except Invalid as error:
                 problem = t.plain(error.words, **error.values)
-        return Said(sent.text, tuple(attachments), forwarded=sent.forwarded, problem=problem)
+        is_empty = not (sent.text or sent.files)
+        return Said(
+            text=sent.text,
+            attachments=tuple(attachments),
+            forwarded=sent.forwarded,
+            unusable="message of this kind" if is_empty else "",
+            problem=problem,
+        )
 
     async def _fetch(self, file: FileToFetch) -> Attachment:
         """The file, kept in our media. Raises Invalid."""

@@ -285,6 +285,17 @@ def test_files_come_with_their_kind() -> None:
     assert from_plain(plain(heard)) == heard
 
 
+def test_a_forwarded_message_is_what_was_forwarded() -> None:
+    inner = {"type": "rich_text", "elements": [section(text("/help", bold=True), text(" is near"))]}
+    shared = {"is_share": True, "text": "/help is near", "message_blocks": [{"message": {"blocks": [inner]}}]}
+    heard = read(with_event(text="", attachments=[shared]))
+    assert isinstance(heard, Heard)
+    assert heard.what == Sent("<b>/help</b> is near", forwarded=True)
+    heard = read(with_event(text="Look at this", attachments=[shared]))
+    assert isinstance(heard, Heard)
+    assert heard.what == Sent("Look at this")
+
+
 @pytest.mark.parametrize("kind", ["tokens_revoked", "app_uninstalled"])
 def test_a_removed_app_is_heard_of(kind: str) -> None:
     assert read({"type": "event_callback", "event": {"type": kind}}) == TokenDied()

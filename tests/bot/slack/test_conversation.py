@@ -164,3 +164,22 @@ async def test_a_shortcut_opens_the_menu_and_one_on_a_message_makes_a_mailing_of
     assert (await shop.operations.get(1)).draft.message.elements[0] == Text(
         "🎉 Sale: <b>bold</b> words for {{ client.first_name }}"
     )
+
+
+async def test_a_person_is_answered_in_the_language_in_which_they_use_slack(
+    surface: SlackSurface, slack: SlackSimulator, olha: SlackPerson
+) -> None:
+    olha.locale = "uk-UA"
+    await olha.commands("new")
+    [card] = await olha.receives("Нова розсилка")
+    assert "✍ Write it in a window" not in card.labels
+    await olha.commands("help")
+    await olha.receives("/carillon new")
+    assert len(slack.requests(TOKEN, "users.info")) == 1
+
+
+async def test_a_message_without_anything_in_it_is_answered(surface: SlackSurface, olha: SlackPerson) -> None:
+    await olha.commands("new")
+    await olha.receives("exactly as clients")
+    await olha.says("")
+    await olha.receives("can't")
