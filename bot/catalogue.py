@@ -5,7 +5,7 @@ new sentences stand there untranslated, those that are gone are gone, and what w
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,7 @@ KEYWORDS = {
     "MessageRejected": (0,),
     "_broken": (0,),
 }
+_OWN_WORDS = re.compile(r"(?<!\{)\b[A-Za-z]+ [a-z]+")  # a sentence, not a value beside another
 _CODE = re.compile(r"[a-z]+(_[a-z]+)+")  # what a program says to a program, by an error that has the same name
 TEMPLATE = LOCALE_FOLDER / f"{DOMAIN}.pot"
 
@@ -64,6 +65,25 @@ def _written(argument: ast.expr) -> Iterator[str]:
             yield words
         case ast.IfExp(body=one, orelse=other):
             yield from (*_written(one), *_written(other))
+        case ast.JoinedStr(values=pieces) if _OWN_WORDS.search(words := _unfilled(pieces)):
+            yield words
+
+
+def _unfilled(pieces: Sequence[ast.expr]) -> str:
+    """A sentence that is filled where it stands, as `bot.languages.retold` knows it again: with {names} in it."""
+    names = iter(("value", "other", "third", "fourth"))
+    told = (
+        str(piece.value) if isinstance(piece, ast.Constant) else f"{{{_name_of(piece) or next(names)}}}"
+        for piece in pieces
+    )
+    return "".join(told)
+
+
+def _name_of(piece: ast.expr) -> str:
+    """`words` of {error.words} and `why` of {why}: such a value may be a sentence of ours itself."""
+    value = piece.value if isinstance(piece, ast.FormattedValue) else piece
+    name = getattr(value, "attr", "") or getattr(value, "id", "")
+    return name if name in ("words", "why") else ""
 
 
 def template() -> "Catalog":

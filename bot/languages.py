@@ -21,7 +21,7 @@ LANGUAGES: Final[Mapping[str, str]] = {"en": "English", "ru": "Русский", 
 TRANSLATED: Final = tuple(language for language in LANGUAGES if language != "en")
 
 _NAME = re.compile(r"\{([a-z_]+)(?::[^{}]*)?\}")
-_WORDS = frozenset({"words", "why", "reason", "problem", "status"})  # {names} that a whole sentence fills
+_WORDS = frozenset({"words", "why", "reason", "problem", "status", "value"})  # {names} that a whole sentence fills
 _ENOUGH_LETTERS = 8  # a sentence of fewer own letters, such as "{name}: {value}", would know everything as itself
 
 

@@ -23,6 +23,11 @@ from gateways.markup import RichText
 from gateways.message import Card, Rows
 
 
+def _(words: str) -> str:
+    """Mark a sentence for translation where it stands, filled or not; bot translates it where it is shown."""
+    return words
+
+
 class PartKind(StrEnum):
     TEXT = "text"
     PICTURE = "picture"

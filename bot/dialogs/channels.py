@@ -93,7 +93,7 @@ def _told(talk: Talk, state: ChannelState | None) -> list[str]:
         *([t("Link: {link}", link=state.link)] if state.link else []),
         t("Webhook: {url}", url=state.webhook) if state.webhook else t("No webhook is set."),
         *([t("{count} new conversations a day at most", count=t.number(limit))] if limit is not None else []),
-        *(t("⚠ {warning}", warning=warning) for warning in state.warnings),
+        *(t("⚠ {warning}", warning=t.told(warning)) for warning in state.warnings),
         t("Asked {ago}.", ago=t.ago(state.checked_at, talk.clock.now())),
     ]
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from gateways.base import Account, ChannelBroken, GatewayError, MessageRejected, Unavailable
+from gateways.base import Account, ChannelBroken, GatewayError, MessageRejected, Unavailable, _
 from gateways.facebook.errors import NoSuchObject
 from gateways.facebook.events import EXTRA_FIELDS, FIELDS, GET_STARTED
 from gateways.meta.graph import GraphApi, whole
@@ -95,10 +95,10 @@ class PageAccount:
             missing = await self._missing_fields()
             callback = await self._callback(warnings) if self._app is not None else None
         except GatewayError as error:
-            warnings.append(f"Meta does not say what is subscribed: {error.words}")
+            warnings.append(_(f"Meta does not say what is subscribed: {error.words}"))
             return None
         if missing:
-            warnings.append(f"the Page's events do not all come to this app: {', '.join(missing)} not subscribed")
+            warnings.append(_(f"the Page's events do not all come to this app: {', '.join(missing)} not subscribed"))
             return None
         return (
             self._own(callback) if self._app is not None else f"{self._hooks}{self._channel}" if self._hooks else None
@@ -129,7 +129,8 @@ class PageAccount:
                 continue
             missing = [name for name in FIELDS if name not in _names(subscription.get("fields"))]
             if subscription.get("active") is False or missing:
-                warnings.append(f"the app hears of Pages too little: {', '.join(missing) or 'its hook is not active'}")
+                why = ", ".join(missing) or _("its hook is not active")
+                warnings.append(_(f"the app hears of Pages too little: {why}"))
                 return None
             return text_of(subscription.get("callback_url")) or None
         return None
@@ -147,11 +148,11 @@ class PageAccount:
             return
         ends = whole(told.get("expires_at")) or 0
         if 0 < ends - datetime.now(UTC).timestamp() < WARN_BEFORE_S:
-            warnings.append(f"the token ends on {datetime.fromtimestamp(ends, UTC):%Y-%m-%d}")
+            warnings.append(_(f"the token ends on {datetime.fromtimestamp(ends, UTC):%Y-%m-%d}"))
         scopes = told.get("scopes")
         lacking = [scope for scope in NEEDED_SCOPES if isinstance(scopes, list) and scope not in scopes]
         if lacking:
-            warnings.append(f"the token lacks the permission {', '.join(lacking)}")
+            warnings.append(_(f"the token lacks the permission {', '.join(lacking)}"))
 
     async def _begin_chats(self) -> None:
         """Without a Get Started button new chats bring neither a postback nor the `ref` of their link. One that is

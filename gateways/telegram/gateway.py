@@ -32,6 +32,7 @@ from gateways.base import (
     Throttled,
     Unavailable,
     Unreadable,
+    _,
 )
 from gateways.config import Context
 from gateways.http import HttpClient
@@ -249,14 +250,14 @@ class TelegramGateway:
         try:
             info = await self._api.ask("getWebhookInfo", {})
         except GatewayError as error:
-            return None, (f"Telegram does not say which webhook is set: {error.words}",)
+            return None, (_(f"Telegram does not say which webhook is set: {error.words}"),)
         info = info if isinstance(info, Mapping) else {}
         url = str(info.get("url") or "") or None
         warnings: list[str] = []
         if self._polls and url:
-            warnings.append(f"a webhook is set ({urlsplit(url).netloc}); it is removed when polling starts")
+            warnings.append(_(f"a webhook is set ({urlsplit(url).netloc}); it is removed when polling starts"))
         if info.get("last_error_message"):
-            warnings.append(f"Telegram could not reach the webhook: {info['last_error_message']}")
+            warnings.append(_(f"Telegram could not reach the webhook: {info['last_error_message']}"))
         return url, tuple(warnings)
 
     # --- listening

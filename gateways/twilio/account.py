@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from gateways.base import Account, ChannelBroken, GatewayError, Rejected
+from gateways.base import Account, ChannelBroken, GatewayError, Rejected, _
 from gateways.twilio.api import Host, TwilioApi
 from gateways.twilio.events import Ours
 from gateways.twilio.render import PREFIX
@@ -30,11 +30,11 @@ async def look(api: TwilioApi, ours: Ours, hook_url: str | None) -> Account:
     try:
         webhook, warnings = await _look_at_sender(api, ours)
     except GatewayError as error:
-        webhook, warnings = None, [f"Twilio does not say which webhook is set: {error.words}"]
+        webhook, warnings = None, [_(f"Twilio does not say which webhook is set: {error.words}")]
     if hook_url is None:
-        warnings.append("without public_url neither receipts nor clients' messages come")
+        warnings.append(_("without public_url neither receipts nor clients' messages come"))
     elif "_" in (urlsplit(hook_url).hostname or ""):
-        warnings.append("Twilio takes no host with an underscore, as that of public_url, for receipts (21609)")
+        warnings.append(_("Twilio takes no host with an underscore, as that of public_url, for receipts (21609)"))
     phone = (ours.sender or "").removeprefix("+")
     return Account(
         external_id=ours.account_sid,
@@ -67,16 +67,16 @@ async def _look_at_sender(api: TwilioApi, ours: Ours) -> tuple[str | None, list[
     if ours.service:
         service = await api.get(Host.MESSAGING, f"/v1/Services/{ours.service}")
         if service.get("use_inbound_webhook_on_number") is True:
-            return None, ["the messaging service hands messages to its numbers' own webhooks"]
+            return None, [_("the messaging service hands messages to its numbers' own webhooks")]
         return _url(service.get("inbound_request_url")), []
     if ours.on_whatsapp:
         sender = await _find_sender(api, ours)
         status = str(sender.get("status") or "")
         webhook = sender.get("webhook")
         url = _url(webhook.get("callback_url")) if isinstance(webhook, Mapping) else None
-        return url, [] if status in _READY else [f"the WhatsApp sender is {status}"]
+        return url, [] if status in _READY else [_(f"the WhatsApp sender is {status}")]
     if not (ours.sender or "").startswith("+"):
-        return None, ["clients can't be heard through a name or, unless its webhook is set by hand, a short code"]
+        return None, [_("clients can't be heard through a name or, unless its webhook is set by hand, a short code")]
     return _url((await _find_number(api, ours)).get("sms_url")), []
 
 

@@ -21,8 +21,8 @@ from gateways.base import (
     Rejected,
     Throttled,
     Unavailable,
+    _,
 )
-from gateways.templates import _
 
 DEFAULT_RETRY_AFTER_S = 1.0  # twilio.com/docs/api/errors/20429: back off; the lane grows the pause by itself
 MAX_RETRY_AFTER_S = 86_400.0

@@ -23,6 +23,7 @@ from gateways.base import (
     PartKind,
     Rejected,
     Throttled,
+    _,
 )
 from gateways.config import Context
 from gateways.http import HttpClient
@@ -387,10 +388,10 @@ def _remember(known: dict[str, None], address: str) -> None:
 
 def _warnings(webhook: str | None, event_types: object) -> tuple[str, ...]:
     if webhook is None:
-        return ("no webhook is set, and Viber takes no message before one is",)
+        return (_("no webhook is set, and Viber takes no message before one is"),)
     asked = set(map(str, event_types)) if isinstance(event_types, list) else None
     missing = sorted(_OPTIONAL_EVENTS - asked) if asked else []
-    return (f"the webhook is not told of {', '.join(missing)}",) if missing else ()
+    return (_(f"the webhook is not told of {', '.join(missing)}"),) if missing else ()
 
 
 def _utc_now() -> datetime:

@@ -26,6 +26,7 @@ from gateways.base import (
     Unavailable,
     Unreadable,
     Watermark,
+    _,
 )
 from gateways.config import Context
 from gateways.http import HttpClient
@@ -189,12 +190,12 @@ class VkGateway:
         try:
             answer = await self._api.ask("groups.getTokenPermissions")
         except GatewayError as error:  # whose it is, is known by now
-            return (f"VK does not say what the key may do: {error.words}",)
+            return (_(f"VK does not say what the key may do: {error.words}"),)
         names = {right.get("name") for right in _listed(answer, "permissions")}
         missing = [name for name in NEEDED_RIGHTS if name not in names]
         if "messages" in missing:
             raise ChannelBroken("the key may not send messages: make one with the right to messages of the community")
-        return (f"the key has no right to {', '.join(missing)}",) if missing else ()
+        return (_(f"the key has no right to {', '.join(missing)}"),) if missing else ()
 
     async def _look_at_server(self) -> tuple[str | None, Sequence[str]]:
         """Where events go. One that VK does not reach counts as none: being set again mends it."""
@@ -202,7 +203,7 @@ class VkGateway:
             server = await self._servers.find(self._hook_url)
             self._confirmation = await self._servers.confirmation()
         except GatewayError as error:
-            return None, (f"VK does not say which callback server is set: {error.words}",)
+            return None, (_(f"VK does not say which callback server is set: {error.words}"),)
         if server is None:
             return None, ()
         return (None if server.status == "failed" else server.url), server.warnings

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gateways.base import Rejected, Unavailable
+from gateways.base import Rejected, Unavailable, _
 from gateways.vk.api import API_VERSION, VkApi
 from gateways.vk.errors import SERVERS_FULL
 from gateways.vk.events import USED_EVENTS
@@ -15,9 +15,9 @@ POLL_S = 25  # how long VK holds a request that has nothing; dev.vk.com/en/api/b
 POLL_PAUSE_S = 0.3  # between polls that a server answers empty at once
 _SETTINGS: Mapping[str, Any] = {"api_version": API_VERSION, **dict.fromkeys(USED_EVENTS, 1)}
 _STATUS_WORDS = {
-    "unconfigured": "VK has not confirmed the callback server yet",
-    "wait": "VK is confirming the callback server",
-    "failed": "VK could not confirm or reach the callback server",
+    "unconfigured": _("VK has not confirmed the callback server yet"),
+    "wait": _("VK is confirming the callback server"),
+    "failed": _("VK could not confirm or reach the callback server"),
 }
 
 
@@ -32,7 +32,7 @@ class Server:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        return () if self.status == "ok" else (_STATUS_WORDS.get(self.status, "VK says nothing of its state"),)
+        return () if self.status == "ok" else (_STATUS_WORDS.get(self.status, _("VK says nothing of its state")),)
 
 
 class CallbackServers:

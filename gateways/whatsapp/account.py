@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gateways.base import Account, ChannelBroken, Template
+from gateways.base import Account, ChannelBroken, Template, _
 from gateways.meta.hooks import id_of, text_of
 from gateways.whatsapp.capabilities import TIERS
 
@@ -51,18 +51,18 @@ def _warnings(values: Json, webhook: str | None, apps: Sequence[Json] | None) ->
     found: list[str] = []
     quality = text_of(values.get("quality_rating")).upper()
     if quality in ("YELLOW", "RED"):
-        found.append(f"clients' blocks and reports have lowered the number's quality to {quality}")
+        found.append(_(f"clients' blocks and reports have lowered the number's quality to {quality}"))
     platform = text_of(values.get("platform_type"))
     if platform and platform != "CLOUD_API":
-        found.append(f"the number is not on the Cloud API but on {platform[:40]}")
+        found.append(_(f"the number is not on the Cloud API but on {platform[:40]}"))
     if apps is not None and not apps:
         found.append(
-            "no app is subscribed to the WhatsApp account, so nothing is heard; `carillon check --fix` mends it"
+            _("no app is subscribed to the WhatsApp account, so nothing is heard; `carillon check --fix` mends it")
         )
     elif apps is None:
-        found.append("Meta does not say which app is subscribed to the WhatsApp account")
+        found.append(_("Meta does not say which app is subscribed to the WhatsApp account"))
     if not webhook:
-        found.append("no webhook is set for the number")
+        found.append(_("no webhook is set for the number"))
     return found
 
 

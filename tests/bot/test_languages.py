@@ -83,6 +83,11 @@ def test_a_refusal_says_its_moments_and_states_in_the_language() -> None:
             "ru",
             "Meta не принимает токен страницы: он истёк или отозван; сделайте новый (Session has expired)",
         ),
+        (
+            "Telegram could not reach the webhook: Connection refused",
+            "uk",
+            "Telegram не достукався до вебхука: Connection refused",
+        ),
         ("wa: the template “sale” is paused", "uk", "wa: шаблон «sale» на паузі"),
         ("Bad Request: message text is empty", "ru", "Bad Request: message text is empty"),
         ("paused by Olha", "en", "paused by Olha"),
