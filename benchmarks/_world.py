@@ -189,7 +189,8 @@ def _names(urls: Mapping[str, str], channels: int) -> list[tuple[str, str]]:
 def _model(name: str, url: str, rate: float) -> ChannelModel:
     """The channel's settings, for the account of its number that each simulator makes by itself."""
     kind, _, number = name.partition("-")
-    of_meta = {"token": "simulated", "app_secret": APP_SECRET, "verify_token": "bench", "api_base": f"{url}/v26.0"}
+    token = f"page-{number}"  # a number of WhatsApp takes any
+    of_meta = {"token": token, "app_secret": APP_SECRET, "verify_token": "bench", "api_base": f"{url}/v26.0"}
     keys: Mapping[str, str] = {
         "telegram": {"token": f"{number}:simulated", "api_base": url, "mode": "polling"},
         "viber": {"token": f"{number}-simulated", "sender_name": "Shop", "api_base": f"{url}/pa"},

@@ -285,7 +285,7 @@ def _json_field(form: Mapping[str, tuple[str, str, bytes]]) -> Json:
 
 
 def main() -> None:
-    """Page n of `--accounts` has the id 1000+n, n from 1, and takes any token."""
+    """Page n of `--accounts` has the id 1000+n, n from 1, and the token page-n, which tells Meta whose “me” is."""
     parser = server_options("The Messenger Platform, simulated.")
     parser.add_argument("--accounts", type=int, default=0, help="pages with the ids 1001, 1002 …")
     parser.add_argument("--everyone", default="active", help="the state of whoever is not named")
@@ -293,7 +293,8 @@ def main() -> None:
     simulator = FacebookSimulator()
     simulator.keeps = not options.count_only
     for number in range(1, options.accounts + 1):
-        simulator.add_account(str(1000 + number), name=f"Page {number}", everyone=options.everyone)
+        details = {"token": f"page-{number}"}
+        simulator.add_account(str(1000 + number), name=f"Page {number}", everyone=options.everyone, details=details)
     run_until_interrupted(serve(simulator, options))
 
 
