@@ -1,5 +1,6 @@
 """Screens put into a chat: sent, or edited in place."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from aiogram import Bot
@@ -19,17 +20,17 @@ _NO_LINK_PREVIEW = LinkPreviewOptions(is_disabled=True)
 class Painter:
     """Both raise Busy, Unreachable, or what aiogram raises. `speaker` sends previews, as it sends to clients."""
 
-    def __init__(self, bot: Bot, speaker: Gateway, clock: Clock, locale: str) -> None:
+    def __init__(self, bot: Bot, speaker: Gateway, clock: Clock, texts: Callable[[str], Texts]) -> None:
         self._bot = bot
         self._speaker = speaker
         self._clock = clock
-        self._locale = locale
+        self._texts = texts  # of a chat
 
     async def show(self, chat: str, screen: Screen) -> str:
         """Send the screen as new messages; returns the id of its card. Raises Busy, Unreachable, TelegramAPIError."""
         failed = await self._show_preview(chat, screen)
         if failed:
-            t = Texts(self._locale)
+            t = self._texts(chat)
             screen = replace(
                 screen, text=f"{t('⚠ Telegram did not take the preview: {words}', words=failed)}\n\n{screen.text}"
             )

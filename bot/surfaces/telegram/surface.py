@@ -106,7 +106,7 @@ class TelegramSurface:
         self._locale = locale
         session = AiohttpSession(api=TelegramAPIServer.from_base(api_base), timeout=call_s)
         self._bot = Bot(token, session=session)
-        self._painter = Painter(self._bot, speaker, clock, locale)
+        self._painter = Painter(self._bot, speaker, clock, self._texts)
         self._files = Files(self._bot, media)
         self._albums = Albums(places, clock, self._handle, self._in_order)
         self._username = ""
@@ -353,6 +353,11 @@ class TelegramSurface:
             for name, does, verb in COMMANDS
             if may(person.role, verb)
         ]
+
+    def _texts(self, chat: str) -> Texts:
+        """The language of the person whose private chat it is; the house's in a group."""
+        person = self._people.get((SURFACE, chat))
+        return Texts((person and person.locale) or self._locale)
 
     # --- what live cards and announcements use ---
 

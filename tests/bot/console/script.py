@@ -78,10 +78,10 @@ class Page:
 
 @asynccontextmanager
 async def site(
-    folder: Path, *, script: Script | None = None, clock: Clock | None = None, **more: Any
+    folder: Path, *, script: Script | None = None, clock: Clock | None = None, people: People = PEOPLE, **more: Any
 ) -> AsyncIterator[Site]:
     script = script or Script()
-    surface = ConsoleSurface(script, PEOPLE, Media(folder), clock or SystemClock(), **more)
+    surface = ConsoleSurface(script, people, Media(folder), clock or SystemClock(), **more)
     app = web.Application()
     surface.add_to(app)
     # A cookie jar keeps nothing for an address of digits unless it is told to.
