@@ -159,11 +159,12 @@ _UNITS = (_("{n} d"), _("{n} h"), _("{n} min"), _("{n} s"))
 _JUST_NOW = _("just now")
 _AGO = _("{span} ago")
 # {names} that words of ours fill, no client's and no operator's: they may have been kept, or come, in English.
-_WORDS_OF_OURS = frozenset({"what", "status", "role", "reason", "why", "problem", "note", "example"})
+_WORDS_OF_OURS = frozenset({"what", "status", "role", "reason", "why", "problem", "note", "example", "category"})
 _NAMED = (  # words that enums of the floors below have
     *(_("text"), _("picture"), _("album"), _("file"), _("video"), _("location"), _("carousel"), _("template")),
     *(_("sent"), _("delivered"), _("read"), _("clicked"), _("failed")),
     *(_("approved"), _("pending"), _("rejected"), _("disabled"), _("deleted")),
+    *(_("marketing"), _("utility"), _("authentication")),
 )
 
 STATUSES: Final = {

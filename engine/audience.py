@@ -170,6 +170,26 @@ _WORDS: Mapping[Comparison, str] = {
     Comparison.WITHIN_DAYS: _("{field} within the last {value} days"),
 }
 
+_FIELDS: Mapping[
+    str, str
+] = {  # those of every card, as a sentence calls them; other fields have the names that they have
+    "name": _("name"),
+    "first_name": _("first name"),
+    "last_name": _("last name"),
+    "phone": _("phone"),
+    "email": _("e-mail"),
+    "language": _("language"),
+    "timezone": _("time zone"),
+    "main_channel": _("main channel"),
+    "created_at": _("created"),
+    "last_seen": _("last seen"),
+    "last_wrote": _("last wrote"),
+    "tag": _("tag"),
+    "subscribed_to": _("subscribed to"),
+    "channel": _("channel"),
+    "connection": _("connection"),
+}
+
 
 def describe(audience: AudienceFilter, translate: Callable[[str], str] = str) -> str:
     """The audience in one line, such as “segment vip; ltv is at least 1000”; `translate` is gettext."""
@@ -198,8 +218,8 @@ def _describe_condition(condition: Condition, translate: Callable[[str], str]) -
     if comparison in (Comparison.KNOWN, Comparison.UNKNOWN):
         is_known = (comparison == Comparison.KNOWN) == bool(value)
         comparison = Comparison.KNOWN if is_known else Comparison.UNKNOWN
-    words = translate(_WORDS[comparison])
+    words, field = translate(_WORDS[comparison]), translate(_FIELDS.get(condition.field, condition.field))
     if comparison == Comparison.BETWEEN:
-        return words.format(field=condition.field, low=value[0], high=value[1])
+        return words.format(field=field, low=value[0], high=value[1])
     shown = ", ".join(str(one) for one in value) if isinstance(value, tuple) else str(value)
-    return words.format(field=condition.field, value=shown)
+    return words.format(field=field, value=shown)

@@ -58,6 +58,27 @@ _KNOWN = {
     **dict.fromkeys(("unknown", "неизвестно", "невідомо"), "unknown"),
 }
 _OF_CARDS = ("tag", "language", "channel", "last_seen", "subscribed_to", "created_at", "last_wrote", "connection")
+_CALLED = {  # fields of every card, as our languages call them on the card of the audience
+    word: field
+    for field, words in {
+        "name": "полное_имя повне_ім'я",
+        "first_name": "имя ім'я",
+        "last_name": "фамилия прізвище",
+        "phone": "телефон",
+        "email": "почта пошта e-mail",
+        "language": "язык мова",
+        "timezone": "часовой_пояс часовий_пояс time_zone",
+        "main_channel": "основной_канал основний_канал",
+        "created_at": "создан створено created",
+        "last_seen": "последняя_активность остання_активність",
+        "last_wrote": "последнее_сообщение останнє_повідомлення",
+        "tag": "тег",
+        "subscribed_to": "подписка підписка",
+        "channel": "канал",
+        "connection": "связь зв'язок",
+    }.items()
+    for word in words.split()
+}
 
 
 def where_of(audience: Audience) -> list[Condition]:
@@ -147,10 +168,10 @@ def read_value(field: str, words: str, tags: Collection[str] = ()) -> Condition:
 
 
 def _field(words: str, attributes: Collection[str]) -> str:
-    wanted = words.strip().casefold().replace(" ", "_")
+    wanted = words.strip().casefold().replace("’", "'").replace(" ", "_")
     known = {name.casefold().replace(" ", "_"): name for name in (*attributes, *_OF_CARDS)}
-    if wanted in known:
-        return known[wanted]
+    if wanted in known or wanted in _CALLED:
+        return known.get(wanted) or _CALLED[wanted]
     near = get_close_matches(wanted, known, n=1)
     if near:
         raise Invalid(

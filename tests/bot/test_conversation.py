@@ -230,7 +230,7 @@ async def test_the_audience_is_narrowed_by_tags_conditions_and_segments(shop: De
     await chat.say("soon")
     chat.sees("Type a number of days, such as 14.")
     await chat.say("14")
-    chat.sees("Last_seen within the last 14 days", "Now about 0 clients.")
+    chat.sees("Last seen within the last 14 days", "Now about 0 clients.")
     await chat.say("citty is Kyiv")
     chat.sees("did you mean “city”?")
     await chat.say("all")

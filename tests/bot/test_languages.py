@@ -283,6 +283,9 @@ def test_a_message_is_no_question() -> None:
         ("plan містить б", {"field": "plan", "contains": "б"}),
         ("last_seen за последние 30 дней", {"field": "last_seen", "within_days": 30}),
         ("last_seen за останні 7 днів", {"field": "last_seen", "within_days": 7}),
+        ("язык = en", {"field": "language", "is": "en"}),
+        ("ім’я містить Ан", {"field": "first_name", "contains": "Ан"}),
+        ("остання активність за 7 днів", {"field": "last_seen", "within_days": 7}),
         ("усі", None),
     ],
 )
@@ -293,7 +296,7 @@ def test_conditions_are_understood(words: str, condition: object) -> None:
 # --- nothing in another language ---
 
 _AS_IT_IS = re.compile(
-    r"https?://\S*|/[a-z]+|[\w.]+_[\w.]+|client\.\w+|\[\[\w+\]\]|Telegram|Carillon|WhatsApp|Viber|VK|id\b"
+    r"media:\w+\.jpg|https?://\S*|/[a-z]+|[\w.]+_[\w.]+|client\.\w+|\[\[\w+\]\]|Telegram|Carillon|WhatsApp|Viber|VK|id\b"
 )
 
 _OURS = set(

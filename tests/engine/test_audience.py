@@ -71,7 +71,7 @@ def test_groups_may_stand_in_one_another() -> None:
 
 def test_an_audience_is_told_in_words() -> None:
     assert describe(read_audience(CONTRACT)) == (
-        "segment vip; tag is vip; ltv is at least 1000; last_seen within the last 30 days; mailing 7 not read; "
+        "segment vip; tag is vip; ltv is at least 1000; last seen within the last 30 days; mailing 7 not read; "
         "(language is uk or language is ru)"
     )
     assert describe(read_audience({"where": [{"field": "a", "known": False}]})) == "a is unknown"
