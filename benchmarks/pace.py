@@ -29,6 +29,7 @@ from benchmarks._world import (
 
 RATE = 25.0
 REACHED = 0.998
+REACHED_TOGETHER = 0.988  # where calls carry several, the guard of a second is 9 ms wider: engine.pacing
 MOST_TOGETHER = {"vk": 5}  # messages in a call at 25/s: what the wire may bring more in a second; one elsewhere
 
 
@@ -54,7 +55,9 @@ def _tell(made: Bench, kind: str, number: int, most_seen: int) -> bool:
     starts = [sorted(gateway.starts) for name, gateway in made.gateways.items() if name.startswith(f"{kind}-")]
     shares = [_share(own) for own in starts]
     most_sent = max(most_in_a_second(own) for own in starts)
-    good = statistics.median(shares) >= REACHED and most_sent <= RATE and most_seen <= RATE + MOST_TOGETHER.get(kind, 1)
+    together = MOST_TOGETHER.get(kind, 1)
+    least = REACHED if together == 1 else REACHED_TOGETHER
+    good = statistics.median(shares) >= least and most_sent <= RATE and most_seen <= RATE + together
     print(
         f"     {number:>3} {kind:<9} {statistics.median(shares):.4f} of 25/s (worst {min(shares):.4f}), "
         f"most in a second {most_sent} by the sender and {most_seen} at the server{'' if good else '   MISSED'}",
