@@ -14,6 +14,7 @@ from bot.conversation import Conversation
 from bot.desk import Desk, desk_on, engine_settings, gateway_of, house_of, people_of
 from bot.dialogs.talk import House
 from bot.http import Doors, Mount, Readiness, TakesHooks, create_app, serve
+from bot.languages import TRANSLATED, translations_of
 from bot.links import public_pages, settle_clicks
 from bot.listening import Webhooks, poll, polled
 from bot.metrics import Metrics
@@ -247,6 +248,9 @@ async def _import_readers(config: Config, parts: frozenset[str]) -> None:
     """What reads updates takes seconds to import; later, those would be seconds in which every lane stutters."""
     if "web" in parts and any(channel.kind == "telegram" for channel in config.channels):
         await asyncio.to_thread(import_module, "gateways.telegram.updates")
+    if "bot" in parts:
+        for language in TRANSLATED:
+            await asyncio.to_thread(translations_of, language)
     if "bot" in parts and any(isinstance(bot, TelegramBot) for bot in config.bots):
         await asyncio.to_thread(import_module, "bot.surfaces.telegram.surface")
     if "bot" in parts and any(isinstance(bot, SlackBot) for bot in config.bots):

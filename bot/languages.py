@@ -66,9 +66,9 @@ def retold(words: str, language: str) -> str:
     if language not in TRANSLATED or not words:
         return words
     for shape in _shapes(language):
-        if found := shape.pattern.fullmatch(words):
-            values = found.groupdict()
-            values |= {name: retold(value, language) for name, value in values.items() if name in _WORDS}
+        found = _filled(shape, words)
+        if found is not None:
+            values = found | {name: retold(value, language) for name, value in found.items() if name in _WORDS}
             return shape.translated.format(**values) if values else shape.translated
     channel, colon, rest = words.partition(": ")
     if colon and (told := retold(rest, language)) != rest:
@@ -79,9 +79,11 @@ def retold(words: str, language: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """A sentence of the list as it looks filled, and what it is in the other language."""
+    """A sentence of the list with how it begins and ends whatever fills it, and what it is in the other language."""
 
-    pattern: re.Pattern[str]
+    words: str
+    begins: str
+    ends: str
     translated: str
 
 
@@ -89,7 +91,7 @@ class _Shape:
 def _shapes(language: str) -> tuple[_Shape, ...]:
     """Those with the most words of their own first, so that the nearest one knows a sentence."""
     found = sorted(_told(language), key=lambda one: len(_NAME.sub("", one[0])), reverse=True)
-    return tuple(_Shape(_pattern(words), translated) for words, translated in found)
+    return tuple(_Shape(words, *_around(words), translated) for words, translated in found)
 
 
 def _told(language: str) -> Iterator[tuple[str, str]]:
@@ -100,6 +102,20 @@ def _told(language: str) -> Iterator[tuple[str, str]]:
                 yield message.id, message.string
 
 
+def _around(words: str) -> tuple[str, str]:
+    names = list(_NAME.finditer(words))
+    return (words[: names[0].start()], words[names[-1].end() :]) if names else (words, words)
+
+
+def _filled(shape: _Shape, words: str) -> dict[str, str] | None:
+    """What fills the {names} of a sentence where the words are made of it; None where they are not."""
+    if not words.startswith(shape.begins) or not words.endswith(shape.ends):
+        return None
+    found = _pattern(shape.words).fullmatch(words)
+    return found.groupdict() if found else None
+
+
+@lru_cache(maxsize=256)  # compiling them all would hold up the loop
 def _pattern(words: str) -> re.Pattern[str]:
     pieces, at, seen = [], 0, set[str]()
     for name in _NAME.finditer(words):
