@@ -112,6 +112,8 @@ class Writer:
                 group, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
                 if self._waiting:
                     self._wake.set()
+                if not group:
+                    continue
                 began = perf_counter()
                 self._committing = True
                 await self._commit(group)
