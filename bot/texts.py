@@ -139,7 +139,10 @@ class Texts:
     def reasons(self, amounts: Mapping[str, int]) -> Html:
         """How many for each reason, the most first."""
         most_first = sorted(amounts.items(), key=lambda item: (-item[1], item[0]))
-        return self.listed([Html(f"{self.number(n)} {self.reason(reason)}") for reason, n in most_first if n])
+        words = _("{count} {reason}")
+        return self.listed(
+            [self(words, count=self.number(n), reason=self.reason(reason)) for reason, n in most_first if n]
+        )
 
     def ago(self, at: datetime, now: datetime) -> Html:
         """How long ago it was, or the day where that says more."""

@@ -60,6 +60,12 @@ def test_times_are_written_as_the_language_writes_them(language: str, moment: st
     assert t.ago(AT, AT + timedelta(hours=3)) == ago
 
 
+def test_reasons_are_counted_as_the_language_counts_them() -> None:
+    amounts = {"blocked": 1, "unsubscribed": 12, "some_new_reason": 0}
+    assert Texts("en").reasons(amounts) == "12 unsubscribed, 1 blocked us"
+    assert Texts("ru").reasons(amounts) == "отписка — 12, блокировка — 1"
+
+
 def test_a_refusal_says_its_moments_and_states_in_the_language() -> None:
     t = Texts("uk", ZONE)
     past = Invalid("{start} is past already; it is {now} now.", start=spelled(AT, ZONE), now=spelled(AT, ZONE))
