@@ -22,7 +22,7 @@ def read_phone(text: str, region: str | None) -> str:
         if error.error_type == phonenumbers.NumberParseException.INVALID_COUNTRY_CODE and region is None:
             raise Invalid(_NO_COUNTRY, phone=text) from error
         raise Invalid(_NO_PHONE, phone=text) from error
-    if not phonenumbers.is_valid_number(number):
+    if not phonenumbers.is_possible_number(number):  # new ranges come sooner than any list of valid ones
         raise Invalid(_NO_PHONE, phone=text)
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 

@@ -1,6 +1,7 @@
 """A lane whose platform takes several messages in a call, charges several slots for one, or has a window."""
 
 from collections.abc import AsyncIterator, Hashable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -140,15 +141,27 @@ async def test_a_long_message_takes_its_slots(dear: World) -> None:
     assert min(gaps) >= 0.12 - 1e-6
 
 
+@asynccontextmanager
+async def held(world: World) -> AsyncIterator[None]:
+    """The lane takes nothing meanwhile."""
+    world.lane.state.halted = True
+    yield
+    world.lane.state.halted = False
+    world.lane.state.wake()
+
+
 async def test_who_never_wrote_is_skipped_without_a_call(windowed: World) -> None:
-    step = await windowed.step(3)
-    async with windowed.database.writing() as connection:
-        await connection.execute(
-            update(addresses).where(addresses.c.id == 2).values(last_wrote_at=windowed.clock.now() - timedelta(hours=2))
-        )
-        await connection.execute(
-            update(addresses).where(addresses.c.id == 3).values(last_wrote_at=windowed.clock.now())
-        )
+    async with held(windowed):
+        step = await windowed.step(3)
+        async with windowed.database.writing() as connection:
+            await connection.execute(
+                update(addresses)
+                .where(addresses.c.id == 2)
+                .values(last_wrote_at=windowed.clock.now() - timedelta(hours=2))
+            )
+            await connection.execute(
+                update(addresses).where(addresses.c.id == 3).values(last_wrote_at=windowed.clock.now())
+            )
     await windowed.advance(1.0)
     assert await windowed.states(step) == {"skipped": 2, "sent": 1}
     assert [out.address for out in windowed.gateway.sent] == ["a3"]
@@ -156,20 +169,22 @@ async def test_who_never_wrote_is_skipped_without_a_call(windowed: World) -> Non
 
 
 async def test_outside_the_window_goes_what_is_made_for_it(windowed: World) -> None:
-    step = await windowed.step(2, outside=[Part(PartKind.TEXT, "approved")])
-    async with windowed.database.writing() as connection:
-        await connection.execute(
-            update(addresses).where(addresses.c.id == 2).values(last_wrote_at=windowed.clock.now())
-        )
+    async with held(windowed):
+        step = await windowed.step(2, outside=[Part(PartKind.TEXT, "approved")])
+        async with windowed.database.writing() as connection:
+            await connection.execute(
+                update(addresses).where(addresses.c.id == 2).values(last_wrote_at=windowed.clock.now())
+            )
     await windowed.advance(1.0)
     assert await windowed.states(step) == {"sent": 2}
     assert {out.address: out.text.text for out in windowed.gateway.sent} == {"a1": "approved", "a2": "Hi"}
 
 
 async def test_a_window_that_closed_meanwhile_is_answered_with_what_is_made_for_it(windowed: World) -> None:
-    step = await windowed.step(1, outside=[Part(PartKind.TEXT, "approved")])
-    async with windowed.database.writing() as connection:
-        await connection.execute(update(addresses).values(last_wrote_at=windowed.clock.now()))
+    async with held(windowed):
+        step = await windowed.step(1, outside=[Part(PartKind.TEXT, "approved")])
+        async with windowed.database.writing() as connection:
+            await connection.execute(update(addresses).values(last_wrote_at=windowed.clock.now()))
     windowed.gateway.script = {"a1": [OutsideWindow("closed")]}
     await windowed.advance(1.0)
     assert await windowed.states(step) == {"sent": 1}
@@ -177,9 +192,10 @@ async def test_a_window_that_closed_meanwhile_is_answered_with_what_is_made_for_
 
 
 async def test_a_refused_window_without_another_form_fails_with_its_reason(windowed: World) -> None:
-    step = await windowed.step(1)
-    async with windowed.database.writing() as connection:
-        await connection.execute(update(addresses).values(last_wrote_at=windowed.clock.now()))
+    async with held(windowed):
+        step = await windowed.step(1)
+        async with windowed.database.writing() as connection:
+            await connection.execute(update(addresses).values(last_wrote_at=windowed.clock.now()))
     windowed.gateway.script = {"a1": [OutsideWindow("closed")]}
     await windowed.advance(1.0)
     assert (await windowed.counted(step))["failed:outside_window"] == 1
