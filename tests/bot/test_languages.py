@@ -14,6 +14,7 @@ from bot.people import Everybody
 from bot.progress import LiveCards
 from bot.screens import Command, Event, Press, Said, Screen
 from bot.surfaces.console.words import page_words
+from bot.surfaces.telegram.events import read_update
 from bot.texts import Html, Texts
 from engine.errors import Invalid
 from engine.moves import Moves
@@ -113,6 +114,17 @@ def test_a_messengers_code_names_a_language_of_ours_or_none() -> None:
         "en",
         *["en"] * 3,
     ]
+
+
+def test_telegram_tells_the_language_with_messages_and_presses() -> None:
+    person = {"id": 1001, "is_bot": False, "first_name": "Olha", "language_code": "uk"}
+    chat = {"id": 1001, "type": "private"}
+    message = {"message_id": 5, "date": 1, "chat": chat, "from": person, "text": "/start"}
+    press = {"id": "9", "from": person, "chat_instance": "1", "data": "h", "message": message}
+    for update in ({"update_id": 1, "message": message}, {"update_id": 2, "callback_query": press}):
+        heard = read_update(update)
+        assert heard is not None
+        assert heard.language == "uk"
 
 
 async def _hear(desk: Desk, what: Command | Press | Said, key: str, language: str = "") -> list[Screen]:
