@@ -324,9 +324,7 @@ def test_buttons_that_a_picture_or_a_place_cant_have_follow_it() -> None:
     assert shape(fitted({**picture, "buttons": [[YES]]}, able)) == [("picture", 1, "Hi", 1)]
     many = fitted({**picture, "buttons": [[YES, NO]]}, able)
     assert shape(many) == [("picture", 1, "", 0), ("text", 0, "Hi", 2)]
-    assert losses(many) == [
-        "Chatty shows no such buttons with this (picture): they follow it, with the text."
-    ]
+    assert losses(many) == ["Chatty shows no such buttons with this (picture): they follow it, with the text."]
     place = fitted({"location": {"latitude": 1, "longitude": 2}, "buttons": [[YES]]}, able)
     assert shape(place) == [("location", 0, "", 0), ("text", 0, NEUTRAL_TEXT, 1)]
 
