@@ -22,8 +22,8 @@ _NAMES = set(
     Kyiv JSON CSV XLSX xls xlsx UTF NUL HTML JPEG PNG GIF MP GP DLC WebP UTC API id https http tg SMS STOP
     name text pictures buttons elements for only table language parameters header latitude longitude channels routing
     main chosen cascade start now speed timezone client phone email click region quota per package check true false
-    between connection in mailing outcome is not none defined files read shop vip tag field friend city ltv plan free token
-    en UA
+    between connection in mailing outcome is not none defined files read shop vip tag field friend city ltv plan free
+    token en UA
     """.split()  # noqa: SIM905
 )
 
