@@ -1,17 +1,20 @@
 """Windows and templates: what goes to whom when the platform takes no free message, and what stops a mailing."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from gateways.simulator.whatsapp.server import WABA, WhatsAppSimulator
+from storage.records import Actor, Role
 from tests.flows.carillon import until
 from tests.flows.five import TEMPLATE, Five, address_of, five
 
 pytestmark = pytest.mark.timeout(240)
 STORAGE = "sqlite:///data/carillon.db"
 KINDS = ("facebook", "whatsapp")
+OLHA = Actor("Olha", Role.OWNER)
 NEVER_WROTE, WROTE, CLOSED_SINCE = 1, 2, 3
 UTILITY = """
 [message.only.facebook]
@@ -101,14 +104,18 @@ async def test_a_template_that_does_not_fit_stops_before_the_start_or_on_the_way
     refused = figures["failed"]
     assert 3 <= refused <= 3 + 50
     template["components"] = before
-    # Paused by Meta, which says so: no send has to fail for it.
+    # Paused by Meta, which says so: that stops it before three clients are refused, as slowly as it goes.
     await made.running.cli("mailing", "resume", str(mailing))
     await made.running.until_sent(mailing, int(figures["sent"]) + 10)
+    operations = made.running.desk.operations
+    await operations.set_speed(mailing, 2.0, OLHA)
+    await asyncio.sleep(0.6)
     whatsapp.change_template(WABA, "hello", "PAUSED")
     figures = await made.running.until_status(mailing, "interrupted", "sent")
     assert figures["reason"] == "whatsapp: the template “hello” is paused"
     whatsapp.change_template(WABA, "hello", "REINSTATED")
     await whatsapp.hooks.settled()
+    await operations.set_speed(mailing, 50.0, OLHA)
     await made.running.cli("mailing", "resume", str(mailing))
     figures = await made.running.until_status(mailing, "sent", "interrupted")
     assert (figures["status"], figures["sent"] + figures["failed"]) == ("sent", 200)
