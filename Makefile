@@ -2,7 +2,6 @@
 PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
-export UV_COMPILE_BYTECODE := 1
 # Compiling anew at each start costs a command half of its second.
 unexport PYTHONDONTWRITEBYTECODE
 SYNC := $(BIN)/uv sync --frozen --inexact --python $(BIN)/python
@@ -33,11 +32,12 @@ lint: .venv/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Everything but what --thorough adds: make test ARGS=--thorough.
 test: .venv/.installed-dev lint
 	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } || \
 		echo "No Chromium was found and none may be installed here: the browser tests will say so."
-	$(BIN)/pytest --ignore=tests/flows --cov --cov-report=term -n 2 --dist worksteal $(ARGS)
-	$(BIN)/pytest tests/flows -n 2 --dist worksteal $(ARGS)
+	$(BIN)/pytest --ignore=tests/flows --cov --cov-report=term -n 4 --dist worksteal $(ARGS)
+	$(BIN)/pytest tests/flows -n 3 --dist worksteal $(ARGS)
 
 # make bench NAME=pace runs one; without a name, each in turn.
 bench: .venv/.installed-dev

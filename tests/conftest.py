@@ -20,6 +20,38 @@ from storage.migrate import upgrade
 from storage.schema import metadata
 from storage.store import Store, open_store
 
+# What takes long and another test covers nearly as well: with --thorough only, so that everybody runs the rest.
+THOROUGH = (
+    "test_app.py::test_it_gets_ready_and_ends_on_a_signal[2]",
+    "test_app.py::test_a_mailing_launched_from_the_command_line_goes_out_beside_it",
+    "test_app.py::test_a_second_engine_ends_with_2_and_names_the_first",
+    "test_app.py::test_a_wrong_token_breaks_its_channel_and_no_other",
+    "test_app.py::test_a_polled_channel_hears_its_clients",
+    "test_demo.py::test_it_takes_the_next_port_and_serves_the_page_until_ctrl_c",
+    "test_running.py::test_check_and_the_test_alert_ask_slack",
+    "test_walk.py::test_a_random_walk_meets_no_exception_and_no_dead_end[postgresql",
+    "test_clicks.py::test_clicks_and_orders_stand_in_the_figures[postgresql]",
+    "test_five.py::test_a_storm_of_receipts_loses_nothing_and_takes_nothing_from_the_pace",
+    "test_interrupting.py::test_a_package_is_checked_before_the_start_and_topped_up[postgresql]",
+    "test_operator.py::test_an_operator_composes_launches_and_steers_a_mailing_from_the_chat[postgresql]",
+    "test_starting.py::test_a_scheduled_mailing_starts_by_itself_also_after_a_restart[postgresql]",
+    "test_webhooks.py::test_what_was_answered_200_survives_a_power_cut[postgresql]",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--thorough", action="store_true", help="also what takes long and is covered elsewhere")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--thorough"):
+        return
+    left_out = [item for item in items if any(name in item.nodeid for name in THOROUGH)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
 # Fewer examples than hypothesis takes by itself, in each of many tests; HYPOTHESIS_EXAMPLES=1000 looks longer.
 settings.register_profile("carillon", max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "40")), deadline=None)
 settings.load_profile("carillon")
