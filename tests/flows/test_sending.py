@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from gateways.simulator.counts import most_in_window
 from storage.schema import deliveries
 from tests.flows.carillon import FIRST_CLIENT, TOKEN, Carillon, assert_adds_up, carillon, shop_of
+from tests.flows.five import Lateness
 from tests.flows.torture import torture
 
 pytestmark = pytest.mark.timeout(240)
@@ -177,11 +178,12 @@ async def test_two_mailings_share_a_channel(running: Carillon) -> None:
     await running.import_clients(400)
     first, second = await running.create("First"), await running.create("Second")
     await running.start(only="engine")
-    await running.until_sent(first, 40)
-    assert (await running.figures(second))["sent"] > 0
-    assert (await running.until_status(first, "sent"))["sent"] == 400
-    assert (await running.until_status(second, "sent"))["sent"] == 400
-    assert most_in_window(running.simulator.accepted_at(TOKEN), 1.0) <= RATE * 1.04
+    async with Lateness() as lateness:  # the simulator lives in this process, and sees late what it is late to look at
+        await running.until_sent(first, 40)
+        assert (await running.figures(second))["sent"] > 0
+        assert (await running.until_status(first, "sent"))["sent"] == 400
+        assert (await running.until_status(second, "sent"))["sent"] == 400
+    assert most_in_window(running.simulator.accepted_at(TOKEN), 1.0 - lateness.most_s - 0.02) <= RATE * 1.04
 
 
 async def test_the_kill_switch_stops_everything_until_it_is_lifted(running: Carillon) -> None:
