@@ -28,6 +28,7 @@ THOROUGH = (
     "test_app.py::test_a_wrong_token_breaks_its_channel_and_no_other",
     "test_app.py::test_a_polled_channel_hears_its_clients",
     "test_demo.py::test_it_takes_the_next_port_and_serves_the_page_until_ctrl_c",
+    "test_demo.py::test_it_sends_a_mailing_through_the_conversation_and_ends",  # make demo does it, and a flow by hand
     "test_running.py::test_check_and_the_test_alert_ask_slack",
     "test_sandbox.py::test_check_passes_on_the_configuration_that_it_prints",
     "test_walk.py::test_a_random_walk_meets_no_exception_and_no_dead_end[sqlite-2]",

@@ -20,7 +20,16 @@ from tests.bot.chat import ACCOUNTS, Chat, conversation_on, operations_on
 
 ZONE = "Europe/Kyiv"
 # What people read does not depend on the database below it: these run on SQLite, those that ask storage much on both.
-ON_ONE_DATABASE = ("test_conversation", "test_languages", "test_messengers", "test_telegram", "slack", "console")
+ON_ONE_DATABASE = (
+    "test_conversation",
+    "test_languages",
+    "test_messengers",
+    "test_telegram",
+    "test_progress",
+    "test_cli",
+    "slack",
+    "console",
+)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
