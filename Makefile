@@ -37,7 +37,7 @@ test: .venv/.installed-dev lint
 	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } || \
 		echo "No Chromium was found and none may be installed here: the browser tests will say so."
 	$(BIN)/pytest --ignore=tests/flows --cov --cov-report=term -n 4 --dist worksteal $(ARGS)
-	$(BIN)/pytest tests/flows -n 3 --dist worksteal $(ARGS)
+	$(BIN)/pytest tests/flows -n 4 --dist worksteal $(ARGS)
 
 # make bench NAME=pace runs one; without a name, each in turn.
 bench: .venv/.installed-dev
