@@ -160,7 +160,7 @@ async def _prepare(service: Service, folder: Path, out: Console, messengers: Seq
             await asyncio.sleep(0.05)
         leaving = crowd.write_before()
         await _receipts_in(messengers)
-        while await _unsubscribed(service) < leaving:  # noqa: ASYNC110
+        while await _unsubscribed(service) < leaving:  # noqa: ASYNC110  # the counts say it in no other way
             await asyncio.sleep(0.1)
     for messenger in messengers:
         messenger.report()

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 SHOP = "Acme"
 VERIFY = "simulated-verify"
 # Of accounts that exist nowhere else.
-TELEGRAM_TOKEN = "1:simulated"  # noqa: S105
-VIBER_TOKEN = "viber-simulated"  # noqa: S105
-VK_TOKEN = "vk-simulated"  # noqa: S105
-META_TOKEN = "meta-simulated"  # noqa: S105
+TELEGRAM_TOKEN = "1:simulated"  # noqa: S105  # of accounts that exist nowhere else
+VIBER_TOKEN = "viber-simulated"  # noqa: S105  # the same
+VK_TOKEN = "vk-simulated"  # noqa: S105  # the same
+META_TOKEN = "meta-simulated"  # noqa: S105  # the same
 PAGE, NUMBER, GROUP = "1001", "3001", "190000017"
 SMS_SENDER = "+447700900001"
 
@@ -59,7 +59,7 @@ class Simulated:
         """The server, which is not Telegram's."""
         from gateways.simulator.platform import Platform
 
-        assert isinstance(self.server, Platform)  # noqa: S101
+        assert isinstance(self.server, Platform)  # noqa: S101  # Telegram's server, which is none, is asked otherwise
         return self.server
 
 

@@ -2,13 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import count
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from gateways.markup import RichText
+from gateways.simulator.subscription import Subscription
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,50 +72,14 @@ class PhoneEvent:
     text: str = ""
 
 
-class Subscription:
-    """Events from the moment of subscribing; `async for`, or `with` and `get()`. A page that does not read loses the
-    oldest."""
-
-    def __init__(self, phones: "Phones", bound: int) -> None:
-        self._phones = phones
-        self._queue: asyncio.Queue[PhoneEvent | None] = asyncio.Queue(bound)
-
-    def put(self, event: PhoneEvent | None) -> None:
-        if self._queue.full():
-            self._queue.get_nowait()
-        self._queue.put_nowait(event)
-
-    async def get(self) -> PhoneEvent:
-        event = await self._queue.get()
-        if event is None:
-            raise StopAsyncIteration
-        return event
-
-    def close(self) -> None:
-        self._phones.subscriptions.discard(self)
-        self.put(None)
-
-    async def __aiter__(self) -> AsyncIterator[PhoneEvent]:
-        while (event := await self._queue.get()) is not None:
-            yield event
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
-
-
 class Phones:
     """All that pages and tests watch."""
 
     def __init__(self) -> None:
-        self.subscriptions: set[Subscription] = set()
+        self.subscriptions: set[Subscription[PhoneEvent]] = set()
 
-    def subscribe(self, bound: int = 10_000) -> Subscription:
-        subscription = Subscription(self, bound)
-        self.subscriptions.add(subscription)
-        return subscription
+    def subscribe(self, bound: int = 10_000) -> Subscription[PhoneEvent]:
+        return Subscription(self.subscriptions, bound)
 
     def tell(self, event: PhoneEvent) -> None:
         for subscription in self.subscriptions:

@@ -23,7 +23,8 @@ from gateways.simulator.counts import Accepted
 from gateways.simulator.faults import Fault, FaultKind, Faults
 from gateways.simulator.hooks import Hook, Hooks
 from gateways.simulator.listening import BAD_GATEWAY, Hangup, Listening, hang_up, wait_for_hangup
-from gateways.simulator.phones import ChatMessage, Phones, SimClient, Subscription
+from gateways.simulator.phones import ChatMessage, PhoneEvent, Phones, SimClient
+from gateways.simulator.subscription import Subscription
 
 
 @dataclass
@@ -174,7 +175,7 @@ class Platform(Listening):
             if (account is None or call.account == account) and (name is None or call.name == name)
         ]
 
-    def subscribe(self, bound: int = 10_000) -> Subscription:
+    def subscribe(self, bound: int = 10_000) -> Subscription[PhoneEvent]:
         return self.phones.subscribe(bound)
 
     # --- what a messenger's own code uses

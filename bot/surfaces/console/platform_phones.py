@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gateways.simulator import phones as simulated
     from gateways.simulator.phones import ChatButton, ChatCard, ChatMedia, ChatMessage, SimClient
     from gateways.simulator.platform import Platform
+    from gateways.simulator.subscription import Subscription
 
 _PLACE = re.compile(r"(-?\d+(?:\.\d+)?), ?(-?\d+(?:\.\d+)?)")
 _URL = re.compile(r"https?://[^\s<>]*[^\s<>.,;:!?)]")
@@ -61,7 +62,7 @@ class PlatformPhones:
         with self._platform.subscribe() as subscription:
             yield self._seen(subscription)
 
-    async def _seen(self, subscription: "simulated.Subscription") -> AsyncIterator[PhoneEvent]:
+    async def _seen(self, subscription: "Subscription[simulated.PhoneEvent]") -> AsyncIterator[PhoneEvent]:
         async for event in subscription:
             phone = f"{self._channel}.{event.client}"
             if event.account == self._account and phone in self._clients and (what := self._happened(phone, event)):

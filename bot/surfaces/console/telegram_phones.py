@@ -11,12 +11,12 @@ from gateways.markup import RichText, Span
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gateways.simulator.subscription import Subscription
     from gateways.simulator.telegram.bots import SimulatedBot
     from gateways.simulator.telegram.clients import SimulatedClient
     from gateways.simulator.telegram.entities import Entity
     from gateways.simulator.telegram.messages import Button, Event, Message
     from gateways.simulator.telegram.server import TelegramSimulator
-    from gateways.simulator.telegram.world import Subscription
 
 
 class TelegramPhones:
@@ -42,7 +42,7 @@ class TelegramPhones:
         with self._simulator.subscribe() as subscription:
             yield self._seen(subscription)
 
-    async def _seen(self, subscription: "Subscription") -> AsyncIterator[PhoneEvent]:
+    async def _seen(self, subscription: "Subscription[Event]") -> AsyncIterator[PhoneEvent]:
         async for event in subscription:
             phone = str(event.chat_id)
             if event.token == self._bot.token and phone in self._clients and (what := _happened(phone, event)):

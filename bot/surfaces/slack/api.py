@@ -94,7 +94,7 @@ class SlackApi:
 
     @property
     def session(self) -> aiohttp.ClientSession:
-        assert self._session is not None, "open it first"  # noqa: S101
+        assert self._session is not None, "open it first"  # noqa: S101  # a fault of ours, for the type checker too
         return self._session
 
     async def call(self, method: str, **given: Any) -> Json:

@@ -25,14 +25,16 @@ from gateways.simulator.listening import (
     server_options,
     wait_for_hangup,
 )
+from gateways.simulator.subscription import Subscription
 from gateways.simulator.telegram.answers import Refusal, accepted_body, throttled
 from gateways.simulator.telegram.bots import SimulatedBot
 from gateways.simulator.telegram.clients import ClientState, SimulatedClient
 from gateways.simulator.telegram.control import Control
 from gateways.simulator.telegram.forms import Call, read_call
 from gateways.simulator.telegram.ledger import RecordedCall
+from gateways.simulator.telegram.messages import Event
 from gateways.simulator.telegram.methods.table import METHODS, Method
-from gateways.simulator.telegram.world import Subscription, World
+from gateways.simulator.telegram.world import World
 
 _JSON = {"Content-Type": "application/json"}
 
@@ -107,7 +109,7 @@ class TelegramSimulator(Listening):
         """When each sending call was taken, in monotonic seconds; see ledger.most_in_window and rate_per_s."""
         return self.world.bots[token].accepted.at
 
-    def subscribe(self, bound: int = 10_000) -> Subscription:
+    def subscribe(self, bound: int = 10_000) -> Subscription[Event]:
         """Events from now on; the oldest are lost where nobody reads `bound` of them."""
         return self.world.subscribe(bound)
 
