@@ -4,9 +4,10 @@ import asyncio
 import os
 import re
 import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+
+from tests.processes import Process, start_carillon
 
 _PAGE = re.compile(r"http://127\.0\.0\.1:\d+/")
 READY_WITHIN_S = 60.0
@@ -16,7 +17,7 @@ ENDS_WITHIN_S = 15.0
 class DemoProcess:
     """What it prints, line by line, and the address of its page."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: Process) -> None:
         self._process = process
         self.printed: list[str] = []
         self.url = ""
@@ -35,10 +36,7 @@ class DemoProcess:
 @asynccontextmanager
 async def running_demo(*arguments: str) -> AsyncIterator[DemoProcess]:
     """Run it until the block ends; yields once its page can be opened."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        "from bot.cli.main import main; main()",
+    process = await start_carillon(
         "demo",
         *arguments,
         stdout=asyncio.subprocess.PIPE,

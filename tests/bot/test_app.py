@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import socket
-import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,8 +18,8 @@ from aiohttp import ClientConnectionError, ClientSession
 
 from gateways.simulator.telegram.bots import SimulatedBot
 from gateways.simulator.telegram.server import TelegramSimulator
+from tests.processes import Process, start_carillon
 
-CARILLON = Path(sys.executable).parent / "carillon"
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("CARILLON")}
 SHOP_TOKEN = "1:SHOP"
 API_TOKEN = "for-programs"
@@ -67,11 +66,9 @@ class House:
         assert code == 0, err
         return json.loads(out)
 
-    async def _start(self, *arguments: str) -> asyncio.subprocess.Process:
+    async def _start(self, *arguments: str) -> Process:
         pipe = asyncio.subprocess.PIPE
-        return await asyncio.create_subprocess_exec(
-            CARILLON, *arguments, cwd=self.folder, env=ENVIRONMENT, stdout=pipe, stderr=pipe
-        )
+        return await start_carillon(*arguments, cwd=self.folder, env=ENVIRONMENT, stdout=pipe, stderr=pipe)
 
     @asynccontextmanager
     async def running(self, *arguments: str) -> AsyncIterator["Running"]:
@@ -95,7 +92,7 @@ class House:
 @dataclass
 class Running:
     house: House
-    process: asyncio.subprocess.Process
+    process: Process
     session: ClientSession
     reading: "asyncio.Future[tuple[bytes, bytes]]"
 

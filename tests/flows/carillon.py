@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import socket
-import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, redirect_stderr, redirect_stdout
@@ -23,12 +22,12 @@ from gateways.simulator.telegram.bots import SimulatedBot
 from gateways.simulator.telegram.clients import ClientState
 from gateways.simulator.telegram.server import TelegramSimulator
 from storage.schema import runs
+from tests.processes import Process, start_carillon
 
 TOKEN = "555000111:AAsimulated-token-of-the-shop"
 ADMIN_TOKEN = "555000222:AAsimulated-token-of-the-admin"
 FIRST_CLIENT = 100_000
 API_TOKEN = "flow-api-token"
-COMMAND = [str(Path(sys.executable).with_name("carillon"))]
 
 
 class Carillon:
@@ -38,7 +37,7 @@ class Carillon:
         self.folder = folder
         self.simulator = simulator
         self.port = free_port()
-        self.process: asyncio.subprocess.Process | None = None
+        self.process: Process | None = None
         self.log = folder / "run.log"
         self.config = folder / "config.toml"
         self.config.write_text(_config(simulator.url, storage_url, self.port, **options))
@@ -52,11 +51,9 @@ class Carillon:
 
     async def start(self, *, only: str = "") -> None:
         """Run it until it is ready; `only="engine"` spares the seconds that reading updates takes to import."""
-        command = [*COMMAND, "run", *(["--only", only] if only else [])]
+        command = ["run", *(["--only", only] if only else [])]
         with self.log.open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                *command, cwd=self.folder, stdout=log, stderr=log, env=_environment()
-            )
+            self.process = await start_carillon(*command, cwd=self.folder, stdout=log, stderr=log, env=_environment())
         await until(self._holds_storage if only == "engine" else self._answers, 90, "the program to be ready")
 
     async def _holds_storage(self) -> bool:
@@ -73,7 +70,7 @@ class Carillon:
         except aiohttp.ClientError:
             return False
 
-    def _living(self) -> asyncio.subprocess.Process:
+    def _living(self) -> Process:
         assert self.process is not None
         if self.process.returncode is not None:
             raise AssertionError(f"carillon run ended with {self.process.returncode}: {self.said()}")
@@ -115,9 +112,7 @@ class Carillon:
 
     async def run_to_its_end(self, *arguments: str, code: int) -> str:
         """A command as a process of its own; what it said on stderr."""
-        process = await asyncio.create_subprocess_exec(
-            *COMMAND, *arguments, cwd=self.folder, stderr=asyncio.subprocess.PIPE, env=_environment()
-        )
+        process = await start_carillon(*arguments, cwd=self.folder, stderr=asyncio.subprocess.PIPE, env=_environment())
         _, said = await process.communicate()
         assert process.returncode == code, f"{arguments} ended with {process.returncode}: {said.decode()}"
         assert b"Traceback" not in said
