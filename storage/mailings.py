@@ -78,27 +78,27 @@ class Mailings:
 
     async def find(self, mailing_id: int) -> Mailing | None:
         async with self._database.read() as connection:
-            row = (await connection.execute(_select_mailings().where(mailings.c.id == mailing_id))).one_or_none()
-            return _mailing(row) if row is not None else None
+            row = (await connection.execute(select_mailings().where(mailings.c.id == mailing_id))).one_or_none()
+            return read_mailing(row) if row is not None else None
 
     async def page(self, *, search: str = "", limit: int = 20, offset: int = 0) -> list[Mailing]:
         """Newest first; `search` is part of a name, or a number."""
-        statement = _select_mailings().where(mailings.c.archived_at.is_(None)).order_by(mailings.c.id.desc())
+        statement = select_mailings().where(mailings.c.archived_at.is_(None)).order_by(mailings.c.id.desc())
         if search:
             named = mailings.c.name.icontains(search, autoescape=True)
             statement = statement.where(or_(named, mailings.c.id == int(search)) if _is_id(search) else named)
         async with self._database.read() as connection:
             found = await connection.execute(statement.limit(limit).offset(offset))
-            return [_mailing(row) for row in found]
+            return [read_mailing(row) for row in found]
 
     async def with_status(self, statuses: Sequence[Status]) -> list[Mailing]:
         async with self._database.read() as connection:
             found = await connection.execute(
-                _select_mailings()
+                select_mailings()
                 .where(steps.c.status.in_([status.value for status in statuses]))
                 .order_by(mailings.c.id)
             )
-            return [_mailing(row) for row in found]
+            return [read_mailing(row) for row in found]
 
     async def set_rate(self, step_id: int, rate: float, at: datetime) -> None:
         await self._writer.write(_set_rate, (step_id, rate, at))
@@ -354,14 +354,15 @@ async def _note(connection: AsyncConnection, values: Sequence[Audited]) -> Seque
     return [None for _ in values]
 
 
-def _select_mailings() -> Select[Any]:
+def select_mailings() -> Select[Any]:
+    """Mailings with their first step; `read_mailing` reads a row of it."""
     return select(
         mailings,
         *(column.label(f"step_{column.name}") for column in steps.c if column.name not in ("mailing_id", "name")),
     ).join(steps, (steps.c.mailing_id == mailings.c.id) & (steps.c.number == 1))
 
 
-def _mailing(row: Any) -> Mailing:
+def read_mailing(row: Any) -> Mailing:
     return Mailing(
         id=row.id,
         step_id=row.step_id,
