@@ -580,6 +580,19 @@ conversations = Table(
     Column("updated_at", Instant, nullable=False),
 )
 
+saved_messages = Table(  # messages that people keep to use again
+    "saved_messages",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("kind", Text, nullable=False),  # of messenger; "" for all of them
+    Column("name", Text, nullable=False),
+    Column("message", Json, nullable=False),
+    Column("revision", BigInteger, nullable=False),  # grows with every change
+    Column("saved_by", Text, nullable=False),  # the person's name
+    Column("saved_at", Instant, nullable=False),
+    UniqueConstraint("kind", "name"),
+)
+
 cards = Table(  # live cards, found again after a restart
     "cards",
     metadata,

@@ -1,5 +1,10 @@
 """what the chat keeps of its own: saved messages, people who were invited, approvals, archives, corrections, digests."""
 
+import sqlalchemy as sa
+from alembic import op
+
+from storage.schema import Id, Instant, Json
+
 revision = "0004"
 down_revision = "0003"
 branch_labels = None
@@ -8,3 +13,15 @@ depends_on = None
 
 def upgrade() -> None:
     """Tables of the conversation."""
+    op.create_table(
+        "saved_messages",
+        sa.Column("id", Id, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("message", Json, nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.Column("saved_by", sa.Text(), nullable=False),
+        sa.Column("saved_at", Instant, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="saved_messages_pkey"),
+        sa.UniqueConstraint("kind", "name", name="saved_messages_kind_name_key"),
+    )
