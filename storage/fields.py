@@ -94,6 +94,10 @@ class Fields:
             return column != empty if is_known else column == empty
         return column.is_not(None) if is_known else column.is_(None)
 
+    def column(self, field: str) -> ColumnElement[Any]:
+        """Where the field stands on the card; an attribute as text."""
+        return self._column(field)[0]
+
     def _column(self, field: str) -> tuple[ColumnElement[Any], str | None]:
         """Where the field stands, and what stands there instead of NULL."""
         named: Mapping[str, tuple[ColumnElement[Any], str | None]] = {

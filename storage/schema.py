@@ -250,6 +250,8 @@ steps = Table(
     Column("rate_at", Instant),
     Column("planned_through", Id),  # the last client id that the plan has looked at
     Column("planned_all", Boolean, nullable=False, server_default=false()),
+    Column("last_count", BigInteger),  # how many it was going to when a person last saw a number
+    Column("counted_at", Instant),
     UniqueConstraint("mailing_id", "number"),
 )
 Index("steps_by_status", steps.c.status)
@@ -605,6 +607,21 @@ cards = Table(  # live cards, found again after a restart
     Column("shown", Text),  # a hash of what it shows, so that an unchanged card is not edited
     Column("closed_at", Instant),
     UniqueConstraint("surface", "chat", "message_id"),
+)
+
+digests = Table(  # numbers that a person has sent to a chat each day or week
+    "digests",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("surface", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("chat", Text, nullable=False),
+    Column("every", Text, nullable=False),  # storage.digests.Every
+    Column("weekday", SmallInteger),  # from 0, a Monday; NULL where it comes each day
+    Column("minute", SmallInteger, nullable=False),  # of the day
+    Column("timezone", Text, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    UniqueConstraint("surface", "account", "chat", "every"),
 )
 
 notices = Table(  # what people are to be told; a surface marks it told

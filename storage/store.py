@@ -12,14 +12,18 @@ from storage.clients import Clients
 from storage.conversations import Conversations
 from storage.database import Database
 from storage.deliveries import Deliveries
+from storage.digests import Digests
 from storage.inbound import InboundStore
 from storage.links import Links
 from storage.mailings import Mailings
+from storage.members import Audiences
 from storage.order_hooks import OrderHooks
 from storage.orders import Orders
 from storage.own_events import OwnEvents
+from storage.periods import Periods
 from storage.preferences import Preferences
 from storage.runs import Runs
+from storage.saved import SavedMessages
 from storage.segments import Segments
 from storage.templates import Templates
 from storage.uploads import Uploads
@@ -35,6 +39,7 @@ class Store:
     attributes: Attributes
     upserts: Upserts
     segments: Segments
+    audiences: Audiences
     inbound: InboundStore
     mailings: Mailings
     channel_states: ChannelStates
@@ -48,6 +53,9 @@ class Store:
     orders: Orders
     order_hooks: OrderHooks
     own_events: OwnEvents
+    saved: SavedMessages
+    periods: Periods
+    digests: Digests
 
 
 @asynccontextmanager
@@ -64,6 +72,7 @@ async def open_store(url: str, *, data_dir: Path, secret: bytes) -> AsyncIterato
         attributes=Attributes(database, writer),
         upserts=Upserts(database, writer, secret),
         segments=Segments(database, writer),
+        audiences=Audiences(database, writer),
         inbound=InboundStore(database, writer, secret),
         mailings=Mailings(database, writer),
         channel_states=ChannelStates(database, writer),
@@ -77,6 +86,9 @@ async def open_store(url: str, *, data_dir: Path, secret: bytes) -> AsyncIterato
         orders=Orders(database, writer),
         order_hooks=OrderHooks(database, writer),
         own_events=OwnEvents(database, writer),
+        saved=SavedMessages(database, writer),
+        periods=Periods(database),
+        digests=Digests(database, writer),
     )
     writing = asyncio.create_task(writer.run(), name="writer")
     try:

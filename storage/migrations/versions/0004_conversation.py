@@ -25,3 +25,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="saved_messages_pkey"),
         sa.UniqueConstraint("kind", "name", name="saved_messages_kind_name_key"),
     )
+    op.add_column("steps", sa.Column("last_count", sa.BigInteger()))
+    op.add_column("steps", sa.Column("counted_at", Instant))
+    op.create_table(
+        "digests",
+        sa.Column("id", Id, nullable=False),
+        sa.Column("surface", sa.Text(), nullable=False),
+        sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("chat", sa.Text(), nullable=False),
+        sa.Column("every", sa.Text(), nullable=False),
+        sa.Column("weekday", sa.SmallInteger(), nullable=True),
+        sa.Column("minute", sa.SmallInteger(), nullable=False),
+        sa.Column("timezone", sa.Text(), nullable=False),
+        sa.Column("due_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="digests_pkey"),
+        sa.UniqueConstraint("surface", "account", "chat", "every", name="digests_surface_key"),
+    )
