@@ -112,8 +112,16 @@ class Button:
 
 
 @dataclass(frozen=True, slots=True)
+class Document:
+    """A file for the person to keep, such as a table of numbers; the name has its ending."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Screen:
-    """One message of ours, shown in order: first `preview`, then the card with `text`, `picture` and `rows`.
+    """One message of ours: first `preview`, then `files` to keep, then the card with `text`, `picture` and `rows`.
 
     `preview` is the real message, sent as clients get it; the surface puts its own chat in place of the address. A
     screen without text is only its preview or its toast. `edit` replaces the card that was pressed; where there is
@@ -125,6 +133,7 @@ class Screen:
     rows: tuple[tuple[Button, ...], ...] = ()
     picture: bytes | None = None  # PNG
     preview: tuple[Outgoing, ...] = ()
+    files: tuple[Document, ...] = ()
     ask: str = ""
     edit: bool = False
     toast: str = ""

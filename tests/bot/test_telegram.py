@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.screens import Screen
+from bot.screens import Button, Document, Screen
 from bot.surfaces.splitting import split
 from bot.surfaces.telegram.cards import texts_of
 from bot.surfaces.telegram.events import Sent, read_update, rich_of
@@ -299,3 +299,18 @@ def test_a_long_card_is_split_between_lines() -> None:
     assert all(len(piece) <= 4096 for piece, _entities in pieces)
     assert "\n".join(piece for piece, _entities in pieces) == read_html(text).text
     assert split(read_html("x" * 5000), 4096)[1].text == "x" * 904
+
+
+async def test_the_last_file_carries_a_short_card_and_a_long_one_follows(
+    surface: TelegramSurface, telegram: TelegramSimulator, olha: SimulatedClient
+) -> None:
+    olha.start()
+    await olha.receives(containing="Hello, Olha!")
+    files = (Document("report-7.csv", b"sent;9"), Document("report-7.xlsx", b"PK"))
+    rows = ((Button("Statistics", "s:of:7"),),)
+    await surface.show("1001", Screen("<b>Finished</b>", rows, files=files))
+    assert [one.text for one in olha.messages[-2:]] == ["", "Finished"]
+    assert olha.messages[-1].keyboard[0][0].label == "Statistics"
+    shown = await surface.show("1001", Screen("word " * 500, rows, files=files[:1]))
+    assert [bool(one.keyboard) for one in olha.messages[-2:]] == [False, True]
+    assert str(olha.messages[-1].message_id) == shown

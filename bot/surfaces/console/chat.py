@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from bot.screens import Attachment
+from bot.screens import Attachment, Document
 from bot.surfaces.console.wire import Json
 
 MAX_ENTRIES = 300
 MAX_PICTURE_BYTES = 24 * 1024 * 1024  # of one chat's pictures in memory
+MAX_FILE_BYTES = 24 * 1024 * 1024  # of its files to keep
 MAX_UPLOADS = 60
 MAX_KEYS = 500  # of events, within which a repeat is known
 
@@ -27,6 +28,7 @@ class Chat:
         self.order = asyncio.Lock()  # what a person did is answered in the order in which it came
         self._entries: OrderedDict[str, Json] = OrderedDict()
         self._pictures: OrderedDict[str, bytes] = OrderedDict()
+        self._files: OrderedDict[str, Document] = OrderedDict()
         self._uploads: OrderedDict[str, Attachment] = OrderedDict()
         self._keys: deque[str] = deque(maxlen=MAX_KEYS)
         self._listeners: set[Listener] = set()
@@ -95,6 +97,17 @@ class Chat:
 
     def find_picture(self, name: str) -> bytes | None:
         return self._pictures.get(name)
+
+    def keep_file(self, file: Document) -> str:
+        """Its name; the oldest files go when they are too large together."""
+        name = secrets.token_urlsafe(9)
+        self._files[name] = file
+        while len(self._files) > 1 and sum(len(one.content) for one in self._files.values()) > MAX_FILE_BYTES:
+            self._files.popitem(last=False)
+        return name
+
+    def find_file(self, name: str) -> Document | None:
+        return self._files.get(name)
 
     def keep_upload(self, attachment: Attachment) -> str:
         name = secrets.token_urlsafe(9)

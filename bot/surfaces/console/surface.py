@@ -213,7 +213,7 @@ class ConsoleSurface:
 
     def _card(self, chat: Chat, screen: Screen) -> wire.Json:
         picture = f"/console/pictures/{chat.keep_picture(screen.picture)}" if screen.picture else None
-        return wire.card(screen, picture)
+        return wire.card(screen, picture, [(one.name, f"/console/saved/{chat.keep_file(one)}") for one in screen.files])
 
 
 def _attached(attachment: Attachment) -> wire.Json:

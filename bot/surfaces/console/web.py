@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from aiohttp import web
 
@@ -82,6 +82,7 @@ def routes(surface: "ConsoleSurface") -> list[web.AbstractRouteDef]:
         web.post("/console/files", pages.upload),
         web.get("/console/media/{name}", pages.media),
         web.get("/console/pictures/{name}", pages.picture),
+        web.get("/console/saved/{name}", pages.saved),
         web.get("/console/phones/{phone}/{message}", pages.phone_picture),
     ]
 
@@ -189,6 +190,16 @@ class _Pages:
         if content is None:
             raise web.HTTPNotFound
         return web.Response(body=content, headers=_FILE_HEADERS | {"Content-Type": "image/png"})
+
+    async def saved(self, request: web.Request) -> web.Response:
+        """A file of a card, for saving."""
+        account = self._person(request)
+        file = self._surface.chat(account).find_file(request.match_info["name"])
+        if file is None:
+            raise web.HTTPNotFound
+        disposition = f"attachment; filename*=UTF-8''{quote(file.name, safe='')}"
+        headers = _FILE_HEADERS | {"Content-Type": "application/octet-stream", "Content-Disposition": disposition}
+        return web.Response(body=file.content, headers=headers)
 
     async def phone_picture(self, request: web.Request) -> web.Response:
         self._person(request)

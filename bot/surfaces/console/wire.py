@@ -36,11 +36,13 @@ def html_tree(source: str) -> list[Any]:
         return [source]
 
 
-def card(screen: Screen, picture: str | None = None) -> Json:
-    """A card of the bot; `picture` is the address of its picture."""
+def card(screen: Screen, picture: str | None = None, files: Sequence[tuple[str, str]] = ()) -> Json:
+    """A card of the bot; `picture` is the address of its picture, `files` are names and addresses of its files."""
     made: Json = {"text": html_tree(screen.text), "rows": [[_button(one) for one in row] for row in screen.rows]}
     if picture:
         made["picture"] = picture
+    if files:
+        made["files"] = [{"kind": "file", "name": name, "url": url} for name, url in files]
     if screen.live is not None:
         made["live"] = True
     return made

@@ -63,6 +63,8 @@ class Painter:
             screen = _noted(screen, await self._show_preview(chat, screen, t))
         if screen.picture is not None:
             screen = _noted(screen, await self._share(chat, {_first_line(screen): screen.picture}, t))
+        if screen.files:
+            screen = _noted(screen, await self._share(chat, {one.name: one.content for one in screen.files}, t))
         if not screen.text and not screen.rows:
             return ""
         return await self._post_all(chat, posts_of(screen, t))
@@ -71,7 +73,7 @@ class Painter:
         """Update a card in place; where Slack refuses for good, post it anew. Returns the id where it stands now."""
         channel, _colon, stamp = shown.partition(":")
         posts = posts_of(screen, t)
-        if len(posts) != 1 or screen.picture is not None or not stamp:
+        if len(posts) != 1 or screen.picture is not None or screen.files or not stamp:
             return await self.show(chat, screen, t)
         self.budget.spend()
         try:

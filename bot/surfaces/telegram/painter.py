@@ -34,10 +34,25 @@ class Painter:
             screen = replace(
                 screen, text=f"{t('⚠ Telegram did not take the preview: {words}', words=failed)}\n\n{screen.text}"
             )
-        if not screen.text:
-            return ""
         with _Translated():
-            return await self._send_card(chat, screen)
+            return await self._send_files(chat, screen) or (await self._send_card(chat, screen) if screen.text else "")
+
+    async def _send_files(self, chat: str, screen: Screen) -> str:
+        """Send the files; the last one carries a short card, so that both come or neither. Returns its id then."""
+        texts = cards.texts_of(screen)
+        carries = not screen.picture and bool(screen.text) and len(texts[0][0]) <= cards.MAX_CAPTION
+        message_id = ""
+        for number, file in enumerate(screen.files, start=1):
+            caption = texts[0] if carries and number == len(screen.files) else ("", [])
+            sent = await self._bot.send_document(
+                _chat_id(chat),
+                BufferedInputFile(file.content, file.name),
+                caption=caption[0] or None,
+                caption_entities=caption[1] or None,
+                reply_markup=cards.keyboard(screen.rows) if caption[0] else None,
+            )
+            message_id = str(sent.message_id) if caption[0] else ""
+        return message_id
 
     async def _send_card(self, chat: str, screen: Screen) -> str:
         rows = cards.keyboard(screen.rows)
@@ -78,7 +93,7 @@ class Painter:
     async def edit(self, chat: str, message_id: str, screen: Screen) -> str:
         """Replace a card in place; where Telegram refuses for good, send it anew. Raises as `show`."""
         texts = cards.texts_of(screen)
-        if len(texts) > 1 or screen.picture is not None or not message_id.isdecimal():
+        if len(texts) > 1 or screen.picture is not None or screen.files or not message_id.isdecimal():
             return await self.show(chat, screen)
         text, entities = texts[0]
         with _Translated():

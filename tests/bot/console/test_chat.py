@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aiohttp import WSMsgType
 
-from bot.screens import Button, Command, Event, Press, Said, Screen, Unreachable
+from bot.screens import Button, Command, Document, Event, Press, Said, Screen, Unreachable
 from bot.surfaces.console.chat import MAX_ENTRIES, Chat
 from bot.surfaces.console.socket import BURST, MAX_FRAME_BYTES, MAX_TEXT, RATE, Pace, meant
 from engine.clock import FakeClock, SystemClock
@@ -186,6 +186,18 @@ async def test_an_announcement_waits_for_whoever_is_away(console: Site) -> None:
     assert (entry["id"], entry["text"]) == (message_id, ["“Sale” is finished."])
     async with console.session.get(console.url + entry["picture"]) as answer:
         assert (answer.content_type, await answer.read()) == ("image/png", b"PNG")
+
+
+async def test_a_file_of_a_card_is_saved_under_its_name_by_whose_chat_it_is(console: Site) -> None:
+    await console.surface.show("Ann", Screen("“Sale” is finished.", files=(Document("Отчёт 7.csv", b"sent;9"),)))
+    file = console.surface.chat("Ann").entries[-1]["files"][0]
+    async with console.session.get(console.url + file["url"]) as answer:
+        assert answer.status == 403
+    await console.enter()
+    async with console.session.get(console.url + file["url"]) as answer:
+        assert (answer.content_type, await answer.read()) == ("application/octet-stream", b"sent;9")
+        assert answer.headers["Content-Disposition"].endswith("%D0%9E%D1%82%D1%87%D1%91%D1%82%207.csv")
+    assert (file["name"], file["kind"]) == ("Отчёт 7.csv", "file")
 
 
 async def test_a_live_card_moves_on_and_leaves_the_question_alone(console: Site) -> None:

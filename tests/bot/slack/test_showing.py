@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.screens import Busy, Button, Screen, Unreachable
+from bot.screens import Busy, Button, Document, Screen, Unreachable
 from bot.surfaces.slack.api import SlackError
 from bot.surfaces.slack.surface import SlackSurface
 from gateways.simulator.slack.delivery import SlackApp
@@ -108,6 +108,14 @@ async def test_a_picture_stands_above_its_card(surface: SlackSurface, slack: Sla
     await slack.until(lambda: len(olha.messages) == 2)
     shared = next(one for one in olha.messages if one.files)
     assert (shared.files[0].content, shared.files[0].title) == (PNG, "Statistics")
+
+
+async def test_files_stand_above_their_card(surface: SlackSurface, slack: SlackSimulator, olha: SlackPerson) -> None:
+    files = (Document("report-7.csv", b"sent;9"), Document("report-7.xlsx", b"PK"))
+    await surface.show("U01OLHA", Screen("<b>Finished</b>", files=files))
+    await slack.until(lambda: any(one.files for one in olha.messages))
+    shared = next(one for one in olha.messages if one.files)
+    assert [(one.title, one.content) for one in shared.files] == [("report-7.csv", b"sent;9"), ("report-7.xlsx", b"PK")]
 
 
 async def test_a_picture_that_slack_does_not_take_is_told_of(
