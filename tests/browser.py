@@ -4,11 +4,10 @@ import os
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import BrowserContext, ConsoleMessage, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, async_playwright, expect
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = [
@@ -40,25 +39,33 @@ def need_chromium() -> str:
 
 
 @asynccontextmanager
-async def open_browser(
-    chromium: str, profile: Path, refusals: list[str], *, width: int = 1280, height: int = 860, **more: Any
-) -> AsyncIterator[BrowserContext]:
-    """A browser with nothing in it. `refusals` gathers what broke in a page, and what its policy forbade it."""
-    expect.set_options(timeout=WAIT_MS)
+async def open_chromium(chromium: str) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        context = await playwright.chromium.launch_persistent_context(
-            profile,
-            executable_path=chromium,
-            headless=True,
-            args=ARGUMENTS,
-            viewport={"width": width, "height": height},
-            **more,
-        )
-        context.set_default_timeout(WAIT_MS)
-        context.on("weberror", lambda error: refusals.append(str(error.error)))
-        context.on("console", lambda message: refusals.append(message.text) if _is_refusal(message) else None)
+        browser = await playwright.chromium.launch(executable_path=chromium, headless=True, args=ARGUMENTS)
+        yield browser
+        await browser.close()
+
+
+@asynccontextmanager
+async def new_context(
+    browser: Browser, refusals: list[str], *, width: int = 1280, height: int = 860, **more: Any
+) -> AsyncIterator[BrowserContext]:
+    """A browser with one empty page. `refusals` gathers what broke in a page, and what its policy forbade it."""
+    expect.set_options(timeout=WAIT_MS)
+    context = await browser.new_context(viewport={"width": width, "height": height}, **more)
+    context.set_default_timeout(WAIT_MS)
+    context.on("weberror", lambda error: refusals.append(str(error.error)))
+    context.on("console", lambda message: refusals.append(message.text) if _is_refusal(message) else None)
+    await context.new_page()
+    yield context
+    await context.close()
+
+
+@asynccontextmanager
+async def open_browser(chromium: str, refusals: list[str], **more: Any) -> AsyncIterator[BrowserContext]:
+    """A browser of its own, with what `new_context` takes."""
+    async with open_chromium(chromium) as browser, new_context(browser, refusals, **more) as context:
         yield context
-        await context.close()
 
 
 def _is_refusal(message: ConsoleMessage) -> bool:

@@ -1,7 +1,6 @@
 """By hand in the demo's page: compose a mailing, launch it, watch it finish, and be a client who answers."""
 
 import re
-from pathlib import Path
 
 import pytest
 from playwright.async_api import FilePayload, expect
@@ -15,12 +14,12 @@ SOON_MS = 60_000
 
 @pytest.mark.browser
 @pytest.mark.timeout(240)
-async def test_a_mailing_is_composed_and_launched_by_hand_in_the_demo(tmp_path: Path) -> None:
+async def test_a_mailing_is_composed_and_launched_by_hand_in_the_demo() -> None:
     chromium = need_chromium()
     refusals: list[str] = []
     async with (
         running_demo("--clients", "40", "--port", "0") as demo,
-        open_browser(chromium, tmp_path / "browser", refusals) as browser,
+        open_browser(chromium, refusals) as browser,
     ):
         await demo.until_printed("Go on at")
         page = browser.pages[0]

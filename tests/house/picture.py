@@ -6,7 +6,6 @@ The demo runs, sends its mailing, and the page is photographed while the bar mov
 import argparse
 import asyncio
 import sys
-import tempfile
 from pathlib import Path
 
 from playwright.async_api import Page, expect
@@ -22,17 +21,15 @@ async def draw(target: Path, *, dark: bool) -> None:
     chromium = find_chromium()
     if chromium is None:
         sys.exit("Install Chromium, or name one by CARILLON_TEST_BROWSER.")
-    with tempfile.TemporaryDirectory(prefix="carillon-picture-") as folder:
-        profile = Path(folder)
-        look = {"device_scale_factor": SHARP, "color_scheme": "dark" if dark else "light", "reduced_motion": "reduce"}
-        async with (
-            running_demo("--port", "0") as demo,
-            open_browser(chromium, profile, [], width=WIDTH, height=HEIGHT, **look) as browser,
-        ):
-            page = browser.pages[0]
-            await page.goto(demo.url)
-            await _play(page)
-            await page.screenshot(path=target)
+    look = {"device_scale_factor": SHARP, "color_scheme": "dark" if dark else "light", "reduced_motion": "reduce"}
+    async with (
+        running_demo("--port", "0") as demo,
+        open_browser(chromium, [], width=WIDTH, height=HEIGHT, **look) as browser,
+    ):
+        page = browser.pages[0]
+        await page.goto(demo.url)
+        await _play(page)
+        await page.screenshot(path=target)
 
 
 async def _play(page: Page) -> None:

@@ -1,11 +1,14 @@
+"""A served console, and a browser before it: one for all tests, which therefore run on the session's loop."""
+
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import BrowserContext
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext
 
 from tests.bot.console.script import Site, site
-from tests.browser import need_chromium, open_browser
+from tests.browser import need_chromium, new_context, open_chromium
 
 
 @pytest.fixture
@@ -20,9 +23,15 @@ def refusals() -> list[str]:
     return []
 
 
-@pytest.fixture
-async def browser(tmp_path: Path, refusals: list[str]) -> AsyncIterator[BrowserContext]:
-    """A browser of this test's own; in the end nothing may have been refused."""
-    async with open_browser(need_chromium(), tmp_path / "browser", refusals) as context:
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    async with open_chromium(need_chromium()) as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def browser(chromium: Browser, refusals: list[str]) -> AsyncIterator[BrowserContext]:
+    """A browser with nothing in it; in the end nothing may have been refused."""
+    async with new_context(chromium, refusals) as context:
         yield context
     assert refusals == []

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from aiohttp import ClientSession
 from playwright.async_api import BrowserContext, FilePayload, Page, expect
 
@@ -17,7 +18,7 @@ from gateways.simulator.telegram.server import TelegramSimulator
 from tests.bot.console.script import Script, Site, site
 from tests.bot.console.test_files import picture
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 EVIL = "<img src=x onerror=alert(1)>"
 MENU = Screen(
@@ -52,13 +53,13 @@ def answer(event: Event) -> Sequence[Screen]:
             return [MENU]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def console(tmp_path: Path) -> AsyncIterator[Site]:
     async with site(tmp_path, script=Script(answer), name="Acme mailings") as served:
         yield served
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def page(console: Site, browser: BrowserContext) -> Page:
     opened = browser.pages[0]
     await opened.goto(console.link())

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import BrowserContext, Page, expect
 
 from bot.surfaces.console.phones import ManyPhones
@@ -19,6 +20,7 @@ from gateways.simulator.whatsapp.server import WhatsAppSimulator
 from tests.bot.console.script import site
 from tests.bot.console.test_files import picture
 
+pytestmark = pytest.mark.asyncio(loop_scope="session")  # where the one browser of all tests runs
 ACCOUNT = "7001"
 CLIENTS = {"viber": "AbCd=", "facebook": "5550", "vk": "510", "whatsapp": "447700900001"}
 OWN = "http://127.0.0.1:8080"
@@ -26,7 +28,7 @@ MORE = ChatButton("Tell me more", "reply", '{"press": "c1.0"}')
 SHOP = ChatButton("Shop", "link", "https://acme.test/")
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def platforms() -> AsyncIterator[dict[str, Platform]]:
     made: dict[str, Platform] = {
         "viber": ViberSimulator(),
