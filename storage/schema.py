@@ -248,6 +248,7 @@ steps = Table(
     Column("closed_at", Instant),
     Column("rate", Float),  # messages/second as the engine last saw it, at rate_at
     Column("rate_at", Instant),
+    Column("moved_at", Instant),  # when the engine last saw an outcome come, or began to look
     Column("planned_through", Id),  # the last client id that the plan has looked at
     Column("planned_all", Boolean, nullable=False, server_default=false()),
     Column("last_count", BigInteger),  # how many it was going to when a person last saw a number

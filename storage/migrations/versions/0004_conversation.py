@@ -27,6 +27,7 @@ def upgrade() -> None:
     )
     op.add_column("steps", sa.Column("last_count", sa.BigInteger()))
     op.add_column("steps", sa.Column("counted_at", Instant))
+    op.add_column("steps", sa.Column("moved_at", Instant()))
     op.create_table(
         "digests",
         sa.Column("id", Id, nullable=False),
@@ -39,5 +40,5 @@ def upgrade() -> None:
         sa.Column("timezone", sa.Text(), nullable=False),
         sa.Column("due_at", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="digests_pkey"),
-        sa.UniqueConstraint("surface", "account", "chat", "every", name="digests_surface_key"),
+        sa.UniqueConstraint("surface", "account", "chat", "every", name="digests_surface_account_chat_every_key"),
     )
