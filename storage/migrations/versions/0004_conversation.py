@@ -42,3 +42,60 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="digests_pkey"),
         sa.UniqueConstraint("surface", "account", "chat", "every", name="digests_surface_account_chat_every_key"),
     )
+
+    op.create_table(
+        "amendments",
+        sa.Column("id", Id, nullable=False),
+        sa.Column("step_id", Id, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=False),
+        sa.Column("reason_words", sa.Text(), nullable=True),
+        sa.Column("message", Json, nullable=True),
+        sa.Column("started_by", sa.Text(), nullable=False),
+        sa.Column("started_at", Instant(), nullable=False),
+        sa.Column("finished_at", Instant(), nullable=True),
+        sa.Column("planned_through", Id, nullable=True),
+        sa.Column("planned_all", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.ForeignKeyConstraint(["step_id"], ["steps.id"], name="amendments_step_id_fkey"),
+        sa.PrimaryKeyConstraint("id", name="amendments_pkey"),
+    )
+    op.create_index("amendments_by_step", "amendments", ["step_id", "id"])
+    running = sa.text("status = 'running'")
+    op.create_index(
+        "amendments_running", "amendments", ["step_id"], unique=True, sqlite_where=running, postgresql_where=running
+    )
+    op.create_table(
+        "amended",
+        sa.Column("amendment_id", Id, nullable=False),
+        sa.Column("delivery_id", Id, nullable=False),
+        sa.Column("attempt", sa.SmallInteger(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("address_id", Id, nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("words", sa.Text(), nullable=True),
+        sa.Column("tries", sa.SmallInteger(), server_default="0", nullable=False),
+        sa.Column("due_at", Instant(), nullable=False),
+        sa.Column("finished_at", Instant(), nullable=True),
+        sa.ForeignKeyConstraint(["amendment_id"], ["amendments.id"], name="amended_amendment_id_fkey"),
+        sa.PrimaryKeyConstraint("amendment_id", "delivery_id", "attempt", name="amended_pkey"),
+        sqlite_with_rowid=False,
+    )
+    waiting = sa.text("state = 'waiting'")
+    op.create_index(
+        "amended_waiting",
+        "amended",
+        ["amendment_id", "channel", "due_at"],
+        sqlite_where=waiting,
+        postgresql_where=waiting,
+    )
+    op.create_table(
+        "amendment_counts",
+        sa.Column("amendment_id", Id, nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("amount", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["amendment_id"], ["amendments.id"], name="amendment_counts_amendment_id_fkey"),
+        sa.PrimaryKeyConstraint("amendment_id", "channel", "name", name="amendment_counts_pkey"),
+        sqlite_with_rowid=False,
+    )
