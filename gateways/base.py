@@ -86,6 +86,18 @@ class CarouselLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """What a platform counts of a text, for who writes it: `room` is what `units` hold beside it, `odd` the letters for
+    which the wider alphabet is taken."""
+
+    alphabet: str
+    characters: int
+    units: int
+    room: int
+    odd: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a kind of messenger can carry. Every limit has its source; `engine.fit` reads them all.
 
@@ -117,6 +129,7 @@ class Capabilities:
     measure: Callable[[RichText], int] | None = None  # length as rendered, in `text_unit`; None: of the plain text
     units: Callable[[RichText], int] | None = None  # how many things pace and price count a text for; None: one
     unit: str = ""  # the name of such a thing: segment …
+    counted: Callable[[RichText], Counted] | None = None  # the same in full, to be shown while a text is written
     address_pattern: str = ""  # what an address looks like, a regular expression; "" takes anything
     address_by_phone: bool = False  # an address is the client's phone, digits without the plus
     start_link: str = ""  # appended to the account's link, it opens a chat that brings us {payload}

@@ -3,7 +3,7 @@
 from gateways.base import Capabilities, Fact, PartKind, ReceiptState, TextUnit
 from gateways.dialects import WHATSAPP as WHATSAPP_MARKS
 from gateways.dialects import marked_measure, plain_measure, plain_text
-from gateways.twilio.segments import count
+from gateways.twilio.segments import count, counted
 
 _BODY = Fact(1600, "twilio.com/docs/api/errors/21617: a body is up to 1600 characters; counted as UTF-16 to be safe")
 _NO_BUTTONS = Fact(0, "twilio.com/docs/content: buttons exist in Content templates only")
@@ -58,6 +58,7 @@ SMS = Capabilities(
     measure=plain_measure(TextUnit.UTF16),
     units=lambda rich: count(plain_text(rich)).segments,
     unit="segment",
+    counted=lambda rich: counted(plain_text(rich)),
     address_pattern=SMS_ADDRESS,
     address_by_phone=True,
     receipts=frozenset({ReceiptState.SENT, ReceiptState.DELIVERED, ReceiptState.FAILED}),

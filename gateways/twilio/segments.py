@@ -8,12 +8,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from gateways.base import Counted
+
 _BASIC = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _EXTENDED = frozenset("\f^{}\\[~]|€")  # an escape and a septet each
 _LENGTHS = {"GSM-7": (160, 153), "UCS-2": (70, 67)}  # alone, and as a part of a joined message
+
+_ODD_SHOWN = 5
 
 Encoding = Literal["GSM-7", "UCS-2"]
 
@@ -37,6 +41,15 @@ def count(text: str) -> Segments:
     alone, joined = _LENGTHS[encoding]
     characters = sum(sizes)
     return Segments(encoding, characters, 1 if characters <= alone else _parts(sizes, joined))
+
+
+def counted(text: str) -> Counted:
+    """The same for who writes it, with the first letters that GSM-7 lacks."""
+    found = count(text)
+    alone, joined = _LENGTHS[found.encoding]
+    most = alone if found.segments == 1 else joined * found.segments
+    odd = "".join(dict.fromkeys(letter for letter in text if letter not in _BASIC and letter not in _EXTENDED))
+    return Counted(found.encoding, found.characters, found.segments, most - found.characters, odd[:_ODD_SHOWN])
 
 
 def _parts(sizes: Iterable[int], length: int) -> int:

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateways.twilio.segments import Segments, count
+from gateways.base import Counted
+from gateways.twilio.segments import Segments, count, counted
 
 
 @pytest.mark.parametrize(
@@ -51,3 +52,16 @@ def test_no_segment_holds_more_than_it_can(text: str) -> None:
     alone, joined = (160, 153) if counted.encoding == "GSM-7" else (70, 67)
     assert counted.characters <= (alone if counted.segments == 1 else counted.segments * joined)
     assert counted.segments == 1 or counted.characters > (counted.segments - 1) * (joined - 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Sale", Counted("GSM-7", 4, 1, 156)),
+        ("a" * 161, Counted("GSM-7", 161, 2, 145)),
+        ("It’s on – ж", Counted("UCS-2", 11, 1, 59, "’–ж")),
+        ("абвгдеж", Counted("UCS-2", 7, 1, 63, "абвгд")),
+    ],
+)
+def test_who_writes_is_told_the_room_and_what_takes_the_wider_alphabet(text: str, told: Counted) -> None:
+    assert counted(text) == told
