@@ -43,7 +43,8 @@ class Watch:
         self._clock = clock
         self._limits = limits
         self._counted_from: Mapping[str, int] | None = None
-        self._seen: deque[tuple[float, int]] = deque()  # how many had ended, and when it was looked
+        self._seen: deque[tuple[float, int]] = deque()  # how many were tried by then, and when it was looked
+        self._ended: int | None = None  # None: what has just begun has had no time to get stuck
 
     async def look(self) -> tuple[str, str] | None:
         """Keep the rate for whoever asks from another process; why the mailing is to be interrupted, if it is."""
@@ -63,12 +64,14 @@ class Watch:
         now, seen = self._clock.monotonic(), self._seen
         if seen and now - seen[-1][0] < RATE_EVERY_S:
             return
-        seen.append((now, sum(outcomes.get(name, 0) for name in ("sent", "failed", "unknown"))))
+        tried = sum(outcomes.get(name, 0) for name in ("sent", "failed", "unknown"))
+        ended = tried + outcomes.get("skipped", 0)
+        moved, self._ended = ended != self._ended, ended
+        seen.append((now, tried))
         while now - seen[0][0] > RATE_OVER_S:
             seen.popleft()
-        if len(seen) > 1:
-            rate = (seen[-1][1] - seen[0][1]) / (seen[-1][0] - seen[0][0])
-            await self._store.mailings.set_rate(self._step_id, max(rate, 0.0), self._clock.now())
+        rate = (seen[-1][1] - seen[0][1]) / (seen[-1][0] - seen[0][0]) if len(seen) > 1 else 0.0
+        await self._store.mailings.set_rate(self._step_id, max(rate, 0.0), self._clock.now(), moved=moved)
 
     def _too_many_failures(self, since: Mapping[str, int]) -> tuple[str, str] | None:
         limits, failed = self._limits, since.get("failed", 0)

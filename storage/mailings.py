@@ -100,8 +100,10 @@ class Mailings:
             )
             return [read_mailing(row) for row in found]
 
-    async def set_rate(self, step_id: int, rate: float, at: datetime) -> None:
-        await self._writer.write(_set_rate, (step_id, rate, at))
+    async def set_rate(self, step_id: int, rate: float, at: datetime, *, moved: bool = False) -> None:
+        """Keep how fast it goes just now; `moved` where an outcome has come since the last time."""
+        values = {"rate": rate, "rate_at": at} | ({"moved_at": at} if moved else {})
+        await self._writer.write(_set_rate, (step_id, values))
 
     async def move(self, move: Move) -> Moved:
         return await self._writer.write(_move, move)
@@ -289,10 +291,10 @@ async def _move_one(connection: AsyncConnection, move: Move) -> Moved:
     return Moved(True, Status(moved.status), moved.revision)
 
 
-async def _set_rate(connection: AsyncConnection, values: Sequence[tuple[int, float, datetime]]) -> Sequence[None]:
-    for step_id, rate, at in values:
-        await connection.execute(update(steps).where(steps.c.id == step_id).values(rate=rate, rate_at=at))
-    return [None for _ in values]
+async def _set_rate(connection: AsyncConnection, rates: Sequence[tuple[int, Mapping[str, Any]]]) -> Sequence[None]:
+    for step_id, values in rates:
+        await connection.execute(update(steps).where(steps.c.id == step_id).values(**values))
+    return [None for _ in rates]
 
 
 async def _delete_draft(connection: AsyncConnection, values: Sequence[tuple[int, Audited]]) -> Sequence[bool]:
@@ -392,6 +394,7 @@ def read_mailing(row: Any) -> Mailing:
         planned_all=row.step_planned_all,
         rate=row.step_rate,
         rate_at=row.step_rate_at,
+        moved_at=row.step_moved_at,
     )
 
 

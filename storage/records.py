@@ -114,6 +114,7 @@ class Mailing:
     planned_all: bool
     rate: float | None = None
     rate_at: datetime | None = None
+    moved_at: datetime | None = None  # when an outcome last came, as the engine saw it
 
 
 @dataclass(frozen=True, slots=True)
