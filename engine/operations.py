@@ -1,6 +1,6 @@
 """The one door: every verb that a person or a program has, with its right, its guard and its audit.
 
-Those by which a mailing lives stand in `engine.launching`."""
+Those by which a mailing lives stand in `engine.launching`, the numbers in `engine.reporting`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,10 +10,11 @@ from typing import Any
 from engine.access import require
 from engine.check import CheckCard
 from engine.errors import Invalid, NotFound, Refused, _
-from engine.launching import STARTED, Launching
+from engine.launching import STARTED
 from engine.preview import Preview
+from engine.reporting import Reporting
 from engine.settings import QuotaPer
-from engine.statistics import render_figures, revenue_in
+from engine.statistics import revenue_in
 from engine.template_parts import check_template
 from gateways.base import Account, AddressGone, GatewayError, Outgoing, OutsideWindow
 from gateways.message import content_hash, for_all, only_for
@@ -38,7 +39,7 @@ class Summary:
     progress: float
 
 
-class Operations(Launching):
+class Operations(Reporting):
     """Every method may raise Invalid and its kinds; nothing is half done then."""
 
     # --- composing ---
@@ -191,18 +192,6 @@ class Operations(Launching):
         return await self.store.channel_states.top_up(channel, amount, self._audited(by, "topup", subject=channel))
 
     # --- statistics ---
-
-    async def figures(self, mailing_id: int) -> dict[str, Any]:
-        """The JSON of CONTRACT.md section 6."""
-        mailing = await self.get(mailing_id)
-        return render_figures(
-            mailing,
-            (await self.store.deliveries.counters([mailing.step_id]))[mailing.step_id],
-            settings=self.settings,
-            states=await self.store.channel_states.all(),
-            stopped=await self.stopped() is not None,
-            at=self._clock.now(),
-        )
 
     async def list_mailings(self, *, search: str = "", limit: int = 20, offset: int = 0) -> list[Summary]:
         """Newest first."""

@@ -28,9 +28,11 @@ def render_figures(
     at: datetime,
 ) -> dict[str, Any]:
     """The JSON of `carillon mailing show`: CONTRACT.md section 6."""
-    totals = _totals(sums)
-    by_channel = _by_channel(mailing, sums, settings, states)
-    planned, waiting = totals.get("planned", 0), totals.get("waiting", 0)
+    told = render_totals(sums, settings=settings)
+    by_channel = {
+        channel: {**counted, "reason": _channel_reason(mailing, states.get(channel))}
+        for channel, counted in told["by_channel"].items()
+    }
     return {
         "id": mailing.id,
         "name": mailing.draft.name,
@@ -39,10 +41,26 @@ def render_figures(
         "start_at": _iso(mailing.start_at or mailing.started_at),
         "started_at": _iso(mailing.started_at),
         "finished_at": _iso(mailing.finished_at),
+        **told,
+        "rate": _rate(mailing, told, at),
+        "eta_seconds": _eta(mailing, by_channel, settings),
+        "progress": _progress(mailing, told["planned"], told["waiting"]),
+        "by_channel": by_channel,
+        "reason": _reason(mailing, stopped),
+        "steps": [{"step": 1, "name": None, "status": mailing.status.value}],
+    }
+
+
+def render_totals(sums: Sums, *, settings: EngineSettings) -> dict[str, Any]:
+    """What the counters come to, of one mailing, of one channel, or of many together: the numbers of CONTRACT.md
+    section 6, without what only one mailing has."""
+    totals = _totals(sums)
+    by_channel = _by_channel(sums, settings)
+    return {
         "audience": totals.get("audience", 0),
         "left_out": _by_reason(totals, "left_out"),
-        "planned": planned,
-        "waiting": waiting,
+        "planned": totals.get("planned", 0),
+        "waiting": totals.get("waiting", 0),
         **{name: totals.get(name, 0) for name in ENDS},
         **_receipts(by_channel, "delivered"),
         **_receipts(by_channel, "read"),
@@ -52,17 +70,16 @@ def render_figures(
         "orders": totals.get("orders", 0),
         "sales": totals.get("sales", 0),
         "revenue": revenue_in(totals),
-        "rate": _rate(mailing, totals, at),
-        "eta_seconds": _eta(mailing, by_channel, settings),
-        "progress": _progress(mailing, planned, waiting),
         "by_channel": by_channel,
         "failures": _by_reason(totals, "failed"),
         "skips": _by_reason(totals, "skipped"),
         "both": totals.get("both", 0),
         "costs": _by_reason(totals, "cost"),
-        "reason": _reason(mailing, stopped),
-        "steps": [{"step": 1, "name": None, "status": mailing.status.value}],
     }
+
+
+def of_channel(sums: Sums, channel: str) -> Sums:
+    return {key: amount for key, amount in sums.items() if key[0] == channel}
 
 
 def _totals(sums: Sums) -> dict[str, int]:
@@ -72,12 +89,7 @@ def _totals(sums: Sums) -> dict[str, int]:
     return totals
 
 
-def _by_channel(
-    mailing: Mailing,
-    sums: Sums,
-    settings: EngineSettings,
-    states: Mapping[str, ChannelState],
-) -> dict[str, dict[str, Any]]:
+def _by_channel(sums: Sums, settings: EngineSettings) -> dict[str, dict[str, Any]]:
     figures: dict[str, dict[str, Any]] = {}
     for channel in sorted({channel for channel, _name in sums if channel}):
         counted = {name: sums.get((channel, name), 0) for name in ("planned", "waiting", *ENDS)}
@@ -89,7 +101,6 @@ def _by_channel(
             **counted,
             "delivered": sums.get((channel, "delivered"), 0) if ReceiptState.DELIVERED in receipts else None,
             "read": sums.get((channel, "read"), 0) if ReceiptState.READ in receipts else None,
-            "reason": _channel_reason(mailing, states.get(channel)),
         }
     return figures
 

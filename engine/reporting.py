@@ -1,0 +1,77 @@
+"""The numbers of mailings, one by one and of a span of time together."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from engine.launching import Launching
+from engine.statistics import Sums, of_channel, render_figures, render_totals
+from storage.records import Mailing
+from storage.timelines import Span, Timelines
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """What began from `begin` to before `end`: how many mailings, and what their counters come to together."""
+
+    begin: datetime
+    end: datetime
+    mailings: int
+    figures: Mapping[str, Any]  # as of one mailing, without what only one has
+    channels: Mapping[str, Mapping[str, Any]]  # the same of each channel
+
+
+class Reporting(Launching):
+    """The part of `engine.operations.Operations` that tells numbers."""
+
+    async def figures(self, mailing_id: int) -> dict[str, Any]:
+        """The JSON of CONTRACT.md section 6."""
+        (figures,) = await self.figures_of([await self.get(mailing_id)])
+        return figures
+
+    async def figures_of(self, mailings: Sequence[Mailing]) -> list[dict[str, Any]]:
+        """The same of several, in their order, read at once."""
+        counters = await self.store.deliveries.counters([mailing.step_id for mailing in mailings])
+        states = await self.store.channel_states.all()
+        stopped = await self.stopped() is not None
+        return [
+            render_figures(
+                mailing,
+                counters[mailing.step_id],
+                settings=self.settings,
+                states=states,
+                stopped=stopped,
+                at=self._clock.now(),
+            )
+            for mailing in mailings
+        ]
+
+    async def channels_of(self, mailing_id: int) -> dict[str, dict[str, Any]]:
+        """The numbers of each channel of a mailing."""
+        mailing = await self.get(mailing_id)
+        return self._by_channel((await self.store.deliveries.counters([mailing.step_id]))[mailing.step_id])
+
+    async def timeline(self, mailing_id: int) -> Sequence[Span]:
+        """When it went out."""
+        return await Timelines(self.store.database).of_step((await self.get(mailing_id)).step_id)
+
+    async def period(self, begin: datetime, end: datetime) -> Period:
+        sums = await self.store.periods.sums(begin, end)
+        count = await self.store.periods.count(begin, end)
+        return Period(begin, end, count, render_totals(sums, settings=self.settings), self._by_channel(sums))
+
+    async def begun(self, begin: datetime, end: datetime, *, limit: int = 20, offset: int = 0) -> list[Mailing]:
+        """The mailings of a period, newest first."""
+        return await self.store.periods.mailings(begin, end, limit=limit, offset=offset)
+
+    async def find_before(self, mailing_id: int) -> Mailing | None:
+        """The mailing that began last before this one."""
+        return await self.store.periods.find_before(await self.get(mailing_id))
+
+    def _by_channel(self, sums: Sums) -> dict[str, dict[str, Any]]:
+        told = {
+            channel: render_totals(of_channel(sums, channel), settings=self.settings)
+            for channel in sorted({channel for channel, _name in sums if channel})
+        }
+        return {channel: figures for channel, figures in told.items() if figures["by_channel"]}
