@@ -4,6 +4,7 @@ PYTHON := $(shell for python in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 # Compiling anew at each start costs a command half of its second.
 unexport PYTHONDONTWRITEBYTECODE
+PARALLEL := -n 4 --dist worksteal
 SYNC := $(BIN)/uv sync --frozen --inexact --python $(BIN)/python
 
 .PHONY: demo test lint bench
@@ -32,12 +33,14 @@ lint: .venv/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Everything but what --thorough adds: make test ARGS=--thorough.
+# Everything but what --thorough adds: make test ARGS=--thorough. Coverage is taken of the floors where a mistake loses or
+# repeats a message, by their own tests: tracing the others as well takes minutes.
 test: .venv/.installed-dev lint
 	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } || \
 		echo "No Chromium was found and none may be installed here: the browser tests will say so."
-	$(BIN)/pytest --ignore=tests/flows --cov --cov-report=term -n 4 --dist worksteal $(ARGS)
-	$(BIN)/pytest tests/flows -n 4 --dist worksteal $(ARGS)
+	$(BIN)/pytest tests/engine tests/storage --cov --cov-report=term $(PARALLEL) $(ARGS)
+	$(BIN)/pytest tests/bot tests/gateways tests/house $(PARALLEL) $(ARGS)
+	$(BIN)/pytest tests/flows $(PARALLEL) $(ARGS)
 
 # make bench NAME=pace runs one; without a name, each in turn.
 bench: .venv/.installed-dev
