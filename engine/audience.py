@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.errors import Invalid, _
 from gateways.base import AddressStatus
-from storage.fields import BUILT_IN
+from storage.fields import BUILT_IN, INSTANTS
 from storage.filters import (
     MAX_DEPTH,
     MAX_VALUES,
@@ -170,6 +170,23 @@ _WORDS: Mapping[Comparison, str] = {
     Comparison.WITHIN_DAYS: _("{field} within the last {value} days"),
 }
 
+_WORDS_OF_TIMES: Mapping[Comparison, str] = {
+    Comparison.IS: _("{field} on {value}"),
+    Comparison.IS_NOT: _("{field} not on {value}"),
+    Comparison.GT: _("{field} after {value}"),
+    Comparison.GTE: _("{field} on {value} or later"),
+    Comparison.LT: _("{field} before {value}"),
+    Comparison.LTE: _("{field} on {value} or earlier"),
+}
+
+_CONNECTION_WORDS: Mapping[str, str] = {
+    "enabled": _("connected"),
+    "unsubscribed": _("unsubscribed"),
+    "blocked": _("blocked us"),
+    "gone": _("gone from the messenger"),
+    "none": _("no address"),
+}
+
 _FIELDS: Mapping[
     str, str
 ] = {  # those of every card, as a sentence calls them; other fields have the names that they have
@@ -192,20 +209,25 @@ _FIELDS: Mapping[
 
 
 def describe(audience: AudienceFilter, translate: Callable[[str], str] = str) -> str:
-    """The audience in one line, such as “segment vip; ltv is at least 1000”; `translate` is gettext."""
+    """The audience in one line, such as “segment vip and ltv is at least 1000”; `translate` is gettext."""
     said = [translate(_("segment {name}")).format(name=audience.segment)] if audience.segment else []
-    said += [_describe(term, translate) for term in audience.where]
-    return "; ".join(said) if said else translate(_("everybody"))
+    # What stands alone needs no brackets.
+    alone = not said and len(audience.where) == 1
+    said += [_describe(term, translate, bare=alone) for term in audience.where]
+    return translate(_(" and ")).join(said) if said else translate(_("everybody"))
 
 
-def _describe(term: Term, translate: Callable[[str], str]) -> str:
+def field_words(field: str, translate: Callable[[str], str] = str) -> str:
+    """What a sentence calls the field."""
+    return translate(_FIELDS.get(field, field))
+
+
+def _describe(term: Term, translate: Callable[[str], str], *, bare: bool = False) -> str:
     match term:
         case AnyOf(conditions=inner):
-            either = translate(_(" or "))
-            return f"({either.join(_describe(one, translate) for one in inner)})"
+            return _joined(inner, _(" or "), translate, bare)
         case AllOf(conditions=inner):
-            both = translate(_(" and "))
-            return f"({both.join(_describe(one, translate) for one in inner)})"
+            return _joined(inner, _(" and "), translate, bare)
         case MailingOutcome():
             words = _("mailing {mailing} not {outcome}") if term.is_not else _("mailing {mailing} {outcome}")
             return translate(words).format(mailing=term.mailing, outcome=translate(str(term.outcome)))
@@ -213,13 +235,21 @@ def _describe(term: Term, translate: Callable[[str], str]) -> str:
             return _describe_condition(term, translate)
 
 
+def _joined(inner: Sequence[Term], between: str, translate: Callable[[str], str], bare: bool) -> str:
+    said = translate(between).join(_describe(one, translate, bare=len(inner) == 1) for one in inner)
+    return said if bare or len(inner) == 1 else f"({said})"
+
+
 def _describe_condition(condition: Condition, translate: Callable[[str], str]) -> str:
     value, comparison = condition.value, condition.comparison
     if comparison in (Comparison.KNOWN, Comparison.UNKNOWN):
         is_known = (comparison == Comparison.KNOWN) == bool(value)
         comparison = Comparison.KNOWN if is_known else Comparison.UNKNOWN
-    words, field = translate(_WORDS[comparison]), translate(_FIELDS.get(condition.field, condition.field))
+    words = _WORDS_OF_TIMES.get(comparison) if condition.field in INSTANTS else None
+    words, field = translate(words or _WORDS[comparison]), field_words(condition.field, translate)
     if comparison == Comparison.BETWEEN:
         return words.format(field=field, low=value[0], high=value[1])
-    shown = ", ".join(str(one) for one in value) if isinstance(value, tuple) else str(value)
-    return words.format(field=field, value=shown)
+    values = [str(one) for one in (value if isinstance(value, tuple) else (value,))]
+    if condition.field == "connection":
+        values = [translate(_CONNECTION_WORDS[one]) for one in values]
+    return words.format(field=field, value=", ".join(values))

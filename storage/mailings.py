@@ -395,6 +395,8 @@ def read_mailing(row: Any) -> Mailing:
         rate=row.step_rate,
         rate_at=row.step_rate_at,
         moved_at=row.step_moved_at,
+        last_count=row.step_last_count,
+        counted_at=row.step_counted_at,
     )
 
 

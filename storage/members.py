@@ -13,7 +13,7 @@ from storage.clients import cards_for
 from storage.database import Database, now
 from storage.fields import Fields, load_fields
 from storage.filters import AudienceQuery
-from storage.listed import Key, Listed, find_listed, tag_listed
+from storage.listed import Key, Listed, find_listed, scopes_of, tag_listed
 from storage.records import ClientCard
 from storage.schema import attributes, clients, steps, subscriptions
 from storage.writer import Writer
@@ -42,12 +42,6 @@ class Page:
     before: int | None = None
     words: str = ""
     left_out: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class LastCount:
-    planned: int
-    counted_at: datetime
 
 
 class Audiences:
@@ -94,21 +88,19 @@ class Audiences:
             most_first = by_value.order_by(func.count().desc(), sample.c.value).limit(limit)
             return [str(one) for one in await connection.scalars(most_first)]
 
-    async def last_count(self, mailing_id: int) -> LastCount | None:
-        """How many the mailing was going to when a person last saw a number."""
-        wanted = select(steps.c.last_count, steps.c.counted_at).where(steps.c.mailing_id == mailing_id)
-        async with self._database.read() as connection:
-            row = (await connection.execute(wanted.order_by(steps.c.number).limit(1))).one_or_none()
-        return LastCount(row.last_count, row.counted_at) if row is not None and row.counted_at is not None else None
-
     async def remember_count(self, mailing_id: int, planned: int, at: datetime) -> None:
-        """Keep the number that a person was shown."""
+        """Keep how many a person was told that it goes to, for `Mailing.last_count`."""
         await self._writer.write(_remember_counts, (mailing_id, planned, at))
 
     async def find_listed(self, rows: Sequence[Sequence[Key]]) -> list[Listed]:
         """For each row of keys the clients that they name; see `storage.listed`."""
         async with self._database.read() as connection:
             return await find_listed(connection, rows)
+
+    async def scopes_of(self, values: Sequence[str]) -> Mapping[str, int]:
+        """Where these values stand as addresses or ids, with how many of them."""
+        async with self._database.read() as connection:
+            return await scopes_of(connection, values)
 
     async def tag_listed(self, tag: str, client_ids: Sequence[int]) -> None:
         """Put a tag on these clients, in one transaction. Raises Invalid for what can't be a tag."""

@@ -115,6 +115,9 @@ class Mailing:
     rate: float | None = None
     rate_at: datetime | None = None
     moved_at: datetime | None = None  # when an outcome last came, as the engine saw it
+    archived_at: datetime | None = None
+    last_count: int | None = None  # how many it was going to when a person last saw a number, at counted_at
+    counted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

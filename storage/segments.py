@@ -63,6 +63,11 @@ class Segments:
             raise NotFound(_("There is no segment “{name}”."), name=name)
         return _segment(row)
 
+    async def find(self, segment_id: int) -> Segment | None:
+        async with self._database.read() as connection:
+            row = (await connection.execute(select(segments).where(segments.c.id == segment_id))).one_or_none()
+        return None if row is None else _segment(row)
+
     async def save(self, name: str, audience: AudienceFilter, at: datetime) -> None:
         """Save an audience under a name; the one that had the name is replaced. Raises Invalid."""
         if not name.strip() or len(name) > MAX_NAME or "\0" in name:

@@ -214,7 +214,7 @@ async def test_the_audience_is_narrowed_by_tags_conditions_and_segments(shop: De
     await chat.press("By condition")
     await chat.press("Language")
     await chat.press("uk")
-    chat.sees("Tag is vip; language is uk", "Now about 2 clients.")
+    chat.sees("Tag is vip and language is uk", "Now about 2 clients.")
     await chat.press("✕ tag is vip")
     await chat.press("✕ language is uk")
     await chat.say("city is Kyiv")

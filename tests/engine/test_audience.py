@@ -71,11 +71,15 @@ def test_groups_may_stand_in_one_another() -> None:
 
 def test_an_audience_is_told_in_words() -> None:
     assert describe(read_audience(CONTRACT)) == (
-        "segment vip; tag is vip; ltv is at least 1000; last seen within the last 30 days; mailing 7 not read; "
-        "(language is uk or language is ru)"
+        "segment vip and tag is vip and ltv is at least 1000 and last seen within the last 30 days and "
+        "mailing 7 not read and (language is uk or language is ru)"
     )
     assert describe(read_audience({"where": [{"field": "a", "known": False}]})) == "a is unknown"
     assert describe(read_audience({"where": [{"field": "a", "between": [1, 5]}]})) == "a is from 1 to 5"
+    either = [{"field": "connection", "is": "gone"}, {"field": "last_seen", "lt": "2026-01-01"}]
+    assert describe(read_audience({"where": [{"any": either}]})) == (
+        "connection is gone from the messenger or last seen before 2026-01-01"
+    )
 
 
 BAD: list[tuple[dict[str, Any], str]] = [
