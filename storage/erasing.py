@@ -14,6 +14,7 @@ from gateways.base import AddressStatus
 from storage.addresses import keep_in_step
 from storage.database import insert
 from storage.errors import NotFound, _
+from storage.merging import cards_of_client
 from storage.opting import Revoked
 from storage.records import Actor, ClientCard
 from storage.schema import (
@@ -77,14 +78,13 @@ async def erase(connection: AsyncConnection, values: Sequence[Erasure]) -> Seque
 
 async def _erase(connection: AsyncConnection, value: Erasure) -> Sequence[Revoked]:
     """Rows that statistics count stay, without a word of whom they were about."""
-    client = value.client_id
-    card = (await connection.execute(select(clients.c.external_id).where(clients.c.id == client))).one_or_none()
-    if card is None:
-        raise NotFound(_("There is no client {client}."), client=client)
-    owned = (await connection.execute(select(addresses).where(addresses.c.client_id == client))).all()
+    ids = await cards_of_client(connection, value.client_id)
+    cards = (await connection.execute(select(clients.c.id, clients.c.external_id).where(clients.c.id.in_(ids)))).all()
+    if not cards:
+        raise NotFound(_("There is no client {client}."), client=value.client_id)
+    owned = (await connection.execute(select(addresses).where(addresses.c.client_id.in_(ids)))).all()
     names = [(row.scope, row.external_id) for row in owned if row.status_reason != "erased"]
-    if card.external_id is not None:
-        names.append((ID_SCOPE, card.external_id))
+    names += [(ID_SCOPE, card.external_id) for card in cards if card.external_id is not None]
     if names:
         await connection.execute(
             insert(connection, erased_addresses).on_conflict_do_nothing(),
@@ -92,7 +92,7 @@ async def _erase(connection: AsyncConnection, value: Erasure) -> Sequence[Revoke
         )
     await connection.execute(
         update(addresses)
-        .where(addresses.c.client_id == client)
+        .where(addresses.c.client_id.in_(ids))
         .values(
             external_id=literal("erased:") + cast(addresses.c.id, Text),
             status=AddressStatus.GONE.value,
@@ -102,20 +102,23 @@ async def _erase(connection: AsyncConnection, value: Erasure) -> Sequence[Revoke
             details={},
         )
     )
-    await connection.execute(delete(client_tags).where(client_tags.c.client_id == client))
-    await connection.execute(delete(subscriptions).where(subscriptions.c.client_id == client))
-    own = select(deliveries.c.id).where(deliveries.c.client_id == client)
+    await connection.execute(delete(client_tags).where(client_tags.c.client_id.in_(ids)))
+    await connection.execute(delete(subscriptions).where(subscriptions.c.client_id.in_(ids)))
+    own = select(deliveries.c.id).where(deliveries.c.client_id.in_(ids))
     await connection.execute(delete(own_links).where(own_links.c.delivery_id.in_(own)))
-    await connection.execute(update(events).where(events.c.client_id == client).values(details=None))
+    await connection.execute(update(events).where(events.c.client_id.in_(ids)).values(details=None))
     await connection.execute(
         update(clients)
-        .where(clients.c.id == client)
+        .where(clients.c.id.in_(ids))
         .values(erased_at=value.at, updated_at=value.at, **dict.fromkeys(_FORGOTTEN))
     )
-    await keep_in_step(connection, [client])
+    await keep_in_step(connection, ids)
+    # What somebody typed about the client, such as why mailings come again.
+    typed = audit.c.subject.in_([f"client {one}" for one in ids])
+    await connection.execute(update(audit).where(typed).values(details={}))
     await connection.execute(
         insert(connection, audit).values(
-            at=value.at, actor=str(value.by), verb="erase", subject=f"client {client}", details={}
+            at=value.at, actor=str(value.by), verb="erase", subject=f"client {value.client_id}", details={}
         )
     )
     return [Revoked(row.channel, row.id) for row in owned if row.channel is not None]
@@ -123,7 +126,7 @@ async def _erase(connection: AsyncConnection, value: Erasure) -> Sequence[Revoke
 
 async def export_client(connection: AsyncConnection, card: ClientCard) -> dict[str, Any]:
     """Everything that stands about a client, as plain data."""
-    client = card.id
+    ids = await cards_of_client(connection, card.id)
     return {
         "id": card.id,
         "external_id": card.external_id,
@@ -137,24 +140,24 @@ async def export_client(connection: AsyncConnection, card: ClientCard) -> dict[s
         "last_seen_at": card.last_seen_at.isoformat() if card.last_seen_at else None,
         "tags": list(card.tags),
         "attributes": dict(card.attributes),
-        "addresses": await _listed(connection, addresses, client, "id", "client_id"),
-        "subscribed_to": await _listed(connection, subscriptions, client, "source", "client_id"),
-        "opt_outs": await _listed(connection, opt_outs, client, "id", "client_id"),
-        "events": await _listed(connection, events, client, "id", "client_id", "key"),
-        "orders": await _listed(connection, orders, client, "id", "client_id"),
-        "deliveries": await _deliveries(connection, client),
+        "addresses": await _listed(connection, addresses, ids, "id", "client_id"),
+        "subscribed_to": await _listed(connection, subscriptions, ids, "source", "client_id"),
+        "opt_outs": await _listed(connection, opt_outs, ids, "id", "client_id"),
+        "events": await _listed(connection, events, ids, "id", "client_id", "key"),
+        "orders": await _listed(connection, orders, ids, "id", "client_id"),
+        "deliveries": await _deliveries(connection, ids),
     }
 
 
 async def _listed(
-    connection: AsyncConnection, table: Any, client_id: int, order: str, *hidden: str
+    connection: AsyncConnection, table: Any, ids: Sequence[int], order: str, *hidden: str
 ) -> list[dict[str, Any]]:
     columns = [column for column in table.columns if column.name not in hidden]
-    found = await connection.execute(select(*columns).where(table.c.client_id == client_id).order_by(table.c[order]))
+    found = await connection.execute(select(*columns).where(table.c.client_id.in_(ids)).order_by(table.c[order]))
     return [{name: _plain(value) for name, value in row._mapping.items()} for row in found]
 
 
-async def _deliveries(connection: AsyncConnection, client_id: int) -> list[dict[str, Any]]:
+async def _deliveries(connection: AsyncConnection, ids: Sequence[int]) -> list[dict[str, Any]]:
     wanted = (
         select(
             steps.c.mailing_id,
@@ -165,7 +168,7 @@ async def _deliveries(connection: AsyncConnection, client_id: int) -> list[dict[
             deliveries.c.finished_at,
         )
         .join(steps, steps.c.id == deliveries.c.step_id)
-        .where(deliveries.c.client_id == client_id)
+        .where(deliveries.c.client_id.in_(ids))
         .order_by(deliveries.c.id)
     )
     return [{name: _plain(value) for name, value in row._mapping.items()} for row in await connection.execute(wanted)]

@@ -1,6 +1,9 @@
-"""Two cards that turn out to be one person: by a phone that the platform vouches for, a link of ours, or another id."""
+"""Two cards that turn out to be one person: by a phone that the platform vouches for, a link of ours, another id, or
+because somebody says so."""
 
 from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,9 +14,20 @@ from gateways.base import AddressStatus
 from storage.addresses import keep_in_step
 from storage.counters import CounterKey, add_counters
 from storage.database import insert
-from storage.opting import EVERYWHERE
-from storage.records import DeliveryState
-from storage.schema import CLIENTS_IN_STEP, addresses, client_tags, clients, deliveries, opt_outs, subscriptions
+from storage.errors import Refused, Stale, _
+from storage.opting import EVERYWHERE, Revoked
+from storage.records import Actor, DeliveryState
+from storage.schema import (
+    ATTRIBUTE_SLOTS,
+    CLIENTS_IN_STEP,
+    addresses,
+    audit,
+    client_tags,
+    clients,
+    deliveries,
+    opt_outs,
+    subscriptions,
+)
 
 PHONE = "phone"
 SAME_CLIENT = "same_client"  # the reason of a delivery that another card of the client has already
@@ -26,6 +40,57 @@ _MAY_HAVE_IT = (
     DeliveryState.READ,
     DeliveryState.UNKNOWN,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Joining:
+    """Somebody says that two cards are one client; `into_id` stays, and its own values stand above the other's."""
+
+    from_id: int
+    into_id: int
+    at: datetime
+    by: Actor
+
+
+async def join_cards(connection: AsyncConnection, values: Sequence[Joining]) -> Sequence[Sequence[Revoked]]:
+    """Merge because somebody says so; returns the addresses that nothing goes to any more. Where the user's own system
+    knows both, each of its ids leads to the card that stays."""
+    return [await _join(connection, value) for value in values]
+
+
+async def _join(connection: AsyncConnection, value: Joining) -> Sequence[Revoked]:
+    if value.from_id == value.into_id:
+        raise Refused(_("That is the same card."))
+    standing = (clients.c.erased_at.is_(None), clients.c.merged_into.is_(None))
+    found = await connection.scalars(
+        select(clients.c.id).where(clients.c.id.in_([value.from_id, value.into_id]), *standing)
+    )
+    if len(list(found)) != 2:
+        raise Stale(_("One of these cards was merged or erased in between."))
+    revoked = await _merge(connection, value.from_id, value.into_id, value.at)
+    await connection.execute(
+        insert(connection, audit).values(
+            at=value.at,
+            actor=str(value.by),
+            verb="merge",
+            subject=f"client {value.into_id}",
+            details={"from": value.from_id},
+        )
+    )
+    return revoked
+
+
+async def cards_of_client(connection: AsyncConnection, client_id: int) -> list[int]:
+    """The card and every one that was merged into it: what happened to the client stands under all of them."""
+    found = [client_id]
+    fresh = [client_id]
+    while fresh:
+        looked = await connection.scalars(
+            select(clients.c.id).where(clients.c.merged_into.is_not(None), clients.c.merged_into.in_(fresh))
+        )
+        fresh = [one for one in looked if one not in found]
+        found += fresh
+    return found
 
 
 async def take_phone(connection: AsyncConnection, client_id: int, phone: str, channel: str, at: datetime) -> int:
@@ -71,28 +136,41 @@ async def merge_cards(connection: AsyncConnection, from_id: int, into_id: int, a
     """Move what belongs to a card onto another one; deliveries and events stay with whom they happened to.
 
     False, and nothing moves, where the user's own system knows them as two."""
-    young, old = await _row(connection, from_id), await _row(connection, into_id)
-    if young["external_id"] is not None and old["external_id"] is not None:
+    known = select(func.count(clients.c.external_id)).where(clients.c.id.in_([from_id, into_id]))
+    if await connection.scalar(known) == 2:
         return False
+    await _merge(connection, from_id, into_id, at)
+    return True
+
+
+async def _merge(connection: AsyncConnection, from_id: int, into_id: int, at: datetime) -> Sequence[Revoked]:
+    young, old = await _row(connection, from_id), await _row(connection, into_id)
     for table, column in ((client_tags, client_tags.c.tag_id), (subscriptions, subscriptions.c.source)):
         doubled = select(column).where(table.c.client_id == into_id)
         await connection.execute(delete(table).where(table.c.client_id == from_id, column.in_(doubled)))
         await connection.execute(update(table).where(table.c.client_id == from_id).values(client_id=into_id))
     for owned in (addresses, opt_outs):
         await connection.execute(update(owned).where(owned.c.client_id == from_id).values(client_id=into_id))
-    await _share(connection, into_id, at)
+    revoked = await _share(connection, into_id, at)
     await _skip_doubles(connection, from_id, into_id, at)
     filled = {name: young[name] for name in (*_NAMES, "external_id", "phone") if old[name] is None and young[name]}
-    await connection.execute(
-        update(clients)
-        .where(clients.c.id == from_id)
-        .values(merged_into=into_id, external_id=None, main_channel=None, updated_at=at)
-    )
+    for slot in range(ATTRIBUTE_SLOTS):
+        if old[f"text_{slot}"] is None and young[f"text_{slot}"] is not None:
+            filled |= {f"{kind}_{slot}": young[f"{kind}_{slot}"] for kind in ("text", "number")}
+    left = {"merged_into": into_id, "main_channel": None, "updated_at": at}
+    if "external_id" in filled:
+        left["external_id"] = None  # an id of a card that stays behind goes on leading to the other one
+    await connection.execute(update(clients).where(clients.c.id == from_id).values(left))
     for name in ("last_seen_at", "last_wrote_at"):
         filled[name] = max(filter(None, (young[name], old[name])), default=None)
     await connection.execute(update(clients).where(clients.c.id == into_id).values(**filled, updated_at=at))
+    await connection.execute(  # so that every card leads straight to the one that stays
+        update(clients)
+        .where(clients.c.merged_into.is_not(None), clients.c.merged_into == from_id)
+        .values(merged_into=into_id)
+    )
     await keep_in_step(connection, [from_id, into_id])
-    return True
+    return revoked
 
 
 async def _row(connection: AsyncConnection, client_id: int) -> Any:
@@ -100,8 +178,9 @@ async def _row(connection: AsyncConnection, client_id: int) -> Any:
     return row._mapping
 
 
-async def _share(connection: AsyncConnection, client_id: int, at: datetime) -> None:
-    """What holds for one address of a channel holds for the others: an opt-out, and the window."""
+async def _share(connection: AsyncConnection, client_id: int, at: datetime) -> Sequence[Revoked]:
+    """What holds for one address of a channel holds for the others: an opt-out, and the window. Returns the addresses
+    that an opt-out reached now."""
     out = (
         select(opt_outs.c.id)
         .where(
@@ -112,11 +191,13 @@ async def _share(connection: AsyncConnection, client_id: int, at: datetime) -> N
         .correlate(addresses)
     )
     mine = (addresses.c.client_id == client_id, addresses.c.channel.is_not(None))
-    await connection.execute(
+    reached = await connection.execute(
         update(addresses)
         .where(*mine, out.exists(), addresses.c.status != AddressStatus.UNSUBSCRIBED.value)
         .values(status=AddressStatus.UNSUBSCRIBED.value, status_reason="merged", status_at=at)
+        .returning(addresses.c.channel, addresses.c.id)
     )
+    revoked = [Revoked(row.channel, row.id) for row in reached]
     other = addresses.alias()
     last = (
         select(func.max(other.c.last_wrote_at))
@@ -125,6 +206,7 @@ async def _share(connection: AsyncConnection, client_id: int, at: datetime) -> N
         .scalar_subquery()
     )
     await connection.execute(update(addresses).where(*mine).values(last_wrote_at=last))
+    return revoked
 
 
 async def _skip_doubles(connection: AsyncConnection, from_id: int, into_id: int, at: datetime) -> None:

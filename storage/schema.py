@@ -123,6 +123,13 @@ clients = Table(
     *(Column(f"number_{slot}", Float) for slot in range(ATTRIBUTE_SLOTS)),
 )
 
+Index(  # what happened to a client stands under the cards that were merged into this one, too
+    "clients_merged",
+    clients.c.merged_into,
+    sqlite_where=text("merged_into IS NOT NULL"),
+    postgresql_where=text("merged_into IS NOT NULL"),
+)
+
 attributes = Table(
     "attributes",
     metadata,
@@ -686,6 +693,34 @@ digests = Table(  # numbers that a person has sent to a chat each day or week
     UniqueConstraint("surface", "account", "chat", "every"),
 )
 
+invitations = Table(  # one-time codes by which an owner lets somebody use an admin bot
+    "invitations",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("code_hash", LargeBinary, nullable=False, unique=True),
+    Column("person", Text, nullable=False),
+    Column("role", Text, nullable=False),  # storage.records.Role
+    Column("invited_by", Text, nullable=False),  # storage.records.Actor
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("used_at", Instant),
+    Column("used_by", Text),  # surface and account
+    Column("revoked_at", Instant),
+)
+
+members = Table(  # accounts that an invitation has bound to a person
+    "members",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("person", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("surface", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("invited_by", Text, nullable=False),
+    Column("joined_at", Instant, nullable=False),
+    UniqueConstraint("surface", "account"),
+)
+
 notices = Table(  # what people are to be told; a surface marks it told
     "notices",
     metadata,
@@ -717,3 +752,4 @@ audit = Table(
     CheckConstraint("verb <> ''", name="verb_is_named"),
 )
 Index("audit_by_mailing", audit.c.mailing_id, audit.c.id)
+Index("audit_by_subject", audit.c.subject, audit.c.id)

@@ -14,6 +14,7 @@ from storage.database import Database
 from storage.deliveries import Deliveries
 from storage.digests import Digests
 from storage.inbound import InboundStore
+from storage.invitations import Invitations
 from storage.links import Links
 from storage.mailings import Mailings
 from storage.members import Audiences
@@ -47,6 +48,7 @@ class Store:
     runs: Runs
     conversations: Conversations
     preferences: Preferences
+    invitations: Invitations
     uploads: Uploads
     templates: Templates
     links: Links
@@ -80,6 +82,7 @@ async def open_store(url: str, *, data_dir: Path, secret: bytes) -> AsyncIterato
         runs=Runs(database, writer),
         conversations=Conversations(database, writer),
         preferences=Preferences(database, writer),
+        invitations=Invitations(database, writer),
         uploads=Uploads(database, writer, data_dir / "media"),
         templates=Templates(database, writer),
         links=Links(database, writer),

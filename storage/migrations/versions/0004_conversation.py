@@ -99,3 +99,33 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("amendment_id", "channel", "name", name="amendment_counts_pkey"),
         sqlite_with_rowid=False,
     )
+    op.create_table(
+        "invitations",
+        sa.Column("id", Id, nullable=False),
+        sa.Column("code_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("invited_by", sa.Text(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("expires_at", Instant(), nullable=False),
+        sa.Column("used_at", Instant(), nullable=True),
+        sa.Column("used_by", sa.Text(), nullable=True),
+        sa.Column("revoked_at", Instant(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name="invitations_pkey"),
+        sa.UniqueConstraint("code_hash", name="invitations_code_hash_key"),
+    )
+    op.create_table(
+        "members",
+        sa.Column("id", Id, nullable=False),
+        sa.Column("person", sa.Text(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("surface", sa.Text(), nullable=False),
+        sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("invited_by", sa.Text(), nullable=False),
+        sa.Column("joined_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="members_pkey"),
+        sa.UniqueConstraint("surface", "account", name="members_surface_account_key"),
+    )
+    merged = sa.text("merged_into IS NOT NULL")
+    op.create_index("clients_merged", "clients", ["merged_into"], sqlite_where=merged, postgresql_where=merged)
+    op.create_index("audit_by_subject", "audit", ["subject", "id"])
