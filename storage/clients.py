@@ -37,6 +37,9 @@ _CARD_COLUMNS = ("name", "first_name", "last_name", "language", "phone", "email"
 CARD_FIELDS = frozenset({*_CARD_COLUMNS, "id", "tags"})  # what every template may name, beside the attributes
 
 
+_FOR_EXAMPLES = 50  # clients
+
+
 class Written(float):
     """A number that shows as it was written: 19.90 stays 19.90."""
 
@@ -252,6 +255,17 @@ class Clients:
     async def known_fields(self) -> set[str]:
         """Every name that a template may use."""
         return {*CARD_FIELDS, *await self.attribute_names()}
+
+    async def examples(self) -> Mapping[str, Any]:
+        """A value of each field that one of the first clients has."""
+        async with self._database.read() as connection:
+            ids = await connection.scalars(
+                select(clients.c.id).where(_STANDING).order_by(clients.c.id).limit(_FOR_EXAMPLES)
+            )
+            found: dict[str, Any] = {}
+            for values in (await values_for(connection, list(ids))).values():
+                found = {**{name: value for name, value in values.items() if value not in ("", [])}, **found}
+            return found
 
     async def attribute_names(self) -> list[str]:
         """The custom attributes that cards have."""
