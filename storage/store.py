@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from storage.amendments import Amendments
 from storage.attributes import Attributes
 from storage.channel_states import ChannelStates
 from storage.clients import Clients
@@ -45,6 +46,7 @@ class Store:
     mailings: Mailings
     channel_states: ChannelStates
     deliveries: Deliveries
+    amendments: Amendments
     runs: Runs
     conversations: Conversations
     preferences: Preferences
@@ -79,6 +81,7 @@ async def open_store(url: str, *, data_dir: Path, secret: bytes) -> AsyncIterato
         mailings=Mailings(database, writer),
         channel_states=ChannelStates(database, writer),
         deliveries=Deliveries(database),
+        amendments=Amendments(database, writer),
         runs=Runs(database, writer),
         conversations=Conversations(database, writer),
         preferences=Preferences(database, writer),
