@@ -16,6 +16,7 @@ _OPERATE = _APPROVE | {
     "speed",
     "test",
     "repeat",
+    "archive",
     "stop",
     "clients",
     "segments",

@@ -13,11 +13,12 @@ from engine.errors import Invalid, NotFound, Refused, _
 from engine.launching import STARTED
 from engine.preview import Preview
 from engine.reporting import Reporting
-from engine.settings import QuotaPer
-from engine.statistics import revenue_in
+from engine.settings import EngineSettings, QuotaPer
+from engine.statistics import render_totals, revenue_in
 from engine.template_parts import check_template
 from gateways.base import Account, AddressGone, GatewayError, Outgoing, OutsideWindow
 from gateways.message import content_hash, for_all, only_for
+from storage import archiving
 from storage.deliveries import DeliveryRow
 from storage.mailings import plain_mailing, plain_step
 from storage.records import Actor, ClientCard, DeliveryState, Draft, Mailing, Notice, Status
@@ -37,6 +38,9 @@ class Summary:
     sent: int
     failed: int
     progress: float
+    delivered: int | None = None  # None: no messenger of it reports that
+    read: int | None = None
+    archived: bool = False
 
 
 class Operations(Reporting):
@@ -125,6 +129,29 @@ class Operations(Reporting):
                 status=mailing.status.value,
             )
 
+    async def archive(self, mailing_id: int, by: Actor) -> Mailing:
+        """Out of the list of mailings, with all its numbers; only what has ended."""
+        require(by, "archive")
+        mailing = await self.get(mailing_id)
+        if mailing.archived_at is not None:
+            raise Refused(_("“{name}” is in the archive already."), name=mailing.draft.name)
+        audited = self._audited(by, "archive")
+        if not await self.store.writer.write(archiving.archive, (mailing_id, audited)):
+            raise Refused(
+                _("“{name}” is {status}; only what is finished or cancelled goes to the archive."),
+                name=mailing.draft.name,
+                status=mailing.status.value,
+            )
+        return await self.get(mailing_id)
+
+    async def bring_back(self, mailing_id: int, by: Actor) -> Mailing:
+        """Back into the list."""
+        require(by, "archive")
+        mailing = await self.get(mailing_id)
+        if not await self.store.writer.write(archiving.bring_back, (mailing_id, self._audited(by, "bring_back"))):
+            raise Refused(_("“{name}” is not in the archive."), name=mailing.draft.name)
+        return await self.get(mailing_id)
+
     # --- looking before ---
 
     async def check(self, mailing_id: int) -> CheckCard:
@@ -193,11 +220,13 @@ class Operations(Reporting):
 
     # --- statistics ---
 
-    async def list_mailings(self, *, search: str = "", limit: int = 20, offset: int = 0) -> list[Summary]:
-        """Newest first."""
-        mailings = await self.store.mailings.page(search=search, limit=limit, offset=offset)
+    async def list_mailings(
+        self, *, search: str = "", limit: int = 20, offset: int = 0, archived: bool | None = False
+    ) -> list[Summary]:
+        """Newest first; `archived` True: those in the archive; None: these and all others."""
+        mailings = await self.store.mailings.page(search=search, limit=limit, offset=offset, archived=archived)
         counters = await self.store.deliveries.counters([mailing.step_id for mailing in mailings])
-        return [_summary(mailing, counters[mailing.step_id]) for mailing in mailings]
+        return [_summary(mailing, counters[mailing.step_id], self.settings) for mailing in mailings]
 
     async def active(self) -> list[Mailing]:
         """Mailings that have started and not ended."""
@@ -254,11 +283,9 @@ def _require_name(draft: Draft) -> None:
         raise Invalid(_("A mailing's name has at most 200 characters; this one has {length}."), length=len(draft.name))
 
 
-def _summary(mailing: Mailing, counters: Mapping[tuple[str, str], int]) -> Summary:
-    sums: dict[str, int] = {}
-    for (_channel, name), amount in counters.items():
-        sums[name] = sums.get(name, 0) + amount
-    planned, waiting = sums.get("planned", 0), sums.get("waiting", 0)
+def _summary(mailing: Mailing, counters: Mapping[tuple[str, str], int], settings: EngineSettings) -> Summary:
+    totals = render_totals(counters, settings=settings)
+    planned, waiting = totals["planned"], totals["waiting"]
     return Summary(
         id=mailing.id,
         name=mailing.draft.name,
@@ -267,7 +294,10 @@ def _summary(mailing: Mailing, counters: Mapping[tuple[str, str], int]) -> Summa
         start_at=mailing.start_at,
         planned=planned,
         waiting=waiting,
-        sent=sums.get("sent", 0),
-        failed=sums.get("failed", 0),
+        sent=totals["sent"],
+        failed=totals["failed"],
         progress=(planned - waiting) / planned if planned else 0.0,
+        delivered=totals["delivered"],
+        read=totals["read"],
+        archived=mailing.archived_at is not None,
     )

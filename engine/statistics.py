@@ -13,6 +13,7 @@ from storage.records import Mailing, Status
 
 RATE_IS_FRESH_S = 5.0
 ENDS = ("sent", "failed", "skipped", "cancelled", "unknown")
+SPEEDS = (25, 20, 15, 10, 5, 1)  # messages/second, as the buttons offer them
 CLICKS = ("any", "link", "text_link", "buy", "message")
 
 Sums = Mapping[tuple[str, str], int]  # (channel, counter) -> amount
@@ -43,7 +44,8 @@ def render_figures(
         "finished_at": _iso(mailing.finished_at),
         **told,
         "rate": _rate(mailing, told, at),
-        "eta_seconds": _eta(mailing, by_channel, settings),
+        "eta_seconds": _eta(mailing, by_channel, mailing.draft.speed, settings),
+        "eta_at": _eta_at(mailing, by_channel, settings),
         "progress": _progress(mailing, told["planned"], told["waiting"]),
         "by_channel": by_channel,
         "reason": _reason(mailing, stopped),
@@ -156,16 +158,27 @@ def _rate(mailing: Mailing, totals: Mapping[str, int], at: datetime) -> float:
     return round(sum(totals.get(name, 0) for name in ("sent", "failed", "unknown")) / took_s, 1) if took_s > 0 else 0.0
 
 
-def _eta(mailing: Mailing, by_channel: Mapping[str, Mapping[str, Any]], settings: EngineSettings) -> int | None:
-    """Seconds until the slowest channel is through at the mailing's speed."""
+def _eta(
+    mailing: Mailing, by_channel: Mapping[str, Mapping[str, Any]], speed: float | None, settings: EngineSettings
+) -> int | None:
+    """Seconds until the slowest channel is through at that speed."""
     if mailing.status is not Status.SENDING:
         return None
-    return round(
-        max(
-            (seconds_for(channel, f["waiting"], mailing.draft.speed, settings) for channel, f in by_channel.items()),
-            default=0,
-        )
-    )
+    waiting = {channel: figures["waiting"] for channel, figures in by_channel.items()}
+    return round(max((seconds_for(channel, n, speed, settings) for channel, n in waiting.items()), default=0))
+
+
+def _eta_at(
+    mailing: Mailing, by_channel: Mapping[str, Mapping[str, Any]], settings: EngineSettings
+) -> dict[str, int | None]:
+    """What if it went at other speeds: messages/second -> seconds left."""
+    most = max((channel.max_rate for channel in settings.channels.values()), default=0.0)
+    return {f"{speed:g}": _eta(mailing, by_channel, speed, settings) for speed in speeds_up_to(most)}
+
+
+def speeds_up_to(most: float) -> list[float]:
+    """The speeds that people choose from, the fastest first."""
+    return [most, *(float(speed) for speed in SPEEDS if speed < most)] if most else []
 
 
 def seconds_for(channel: str, messages: int, speed: float | None, settings: EngineSettings) -> float:

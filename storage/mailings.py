@@ -81,9 +81,13 @@ class Mailings:
             row = (await connection.execute(select_mailings().where(mailings.c.id == mailing_id))).one_or_none()
             return read_mailing(row) if row is not None else None
 
-    async def page(self, *, search: str = "", limit: int = 20, offset: int = 0) -> list[Mailing]:
-        """Newest first; `search` is part of a name, or a number."""
-        statement = select_mailings().where(mailings.c.archived_at.is_(None)).order_by(mailings.c.id.desc())
+    async def page(
+        self, *, search: str = "", limit: int = 20, offset: int = 0, archived: bool | None = False
+    ) -> list[Mailing]:
+        """Newest first; `search` is part of a name, or a number; `archived` None: those in the archive as well."""
+        statement = select_mailings().order_by(mailings.c.id.desc())
+        if archived is not None:
+            statement = statement.where(mailings.c.archived_at.is_not(None) == archived)
         if search:
             named = mailings.c.name.icontains(search, autoescape=True)
             statement = statement.where(or_(named, mailings.c.id == int(search)) if _is_id(search) else named)
@@ -395,6 +399,7 @@ def read_mailing(row: Any) -> Mailing:
         rate=row.step_rate,
         rate_at=row.step_rate_at,
         moved_at=row.step_moved_at,
+        archived_at=row.archived_at,
         last_count=row.step_last_count,
         counted_at=row.step_counted_at,
     )
