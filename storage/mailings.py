@@ -1,7 +1,7 @@
 """Mailings and their steps: drafts, moves between statuses with their guard, audit, notices, the kill switch."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -12,8 +12,9 @@ from gateways.message import plain, read_message
 from storage import database as db
 from storage.audit import Audited, NewNotice, write_audit, write_notice
 from storage.database import Database
-from storage.records import Actor, Draft, Mailing, Notice, OnUnknown, Routing, Status
+from storage.records import Actor, Canary, CanaryState, Draft, Mailing, Notice, OnUnknown, Routing, Status
 from storage.schema import (
+    approvals,
     audit,
     cards,
     counters,
@@ -119,7 +120,8 @@ class Mailings:
     # --- the engine's look ---
 
     async def active_steps(self) -> list[ActiveStep]:
-        """Steps that the engine has to do with: sending or scheduled, and cancelled ones with rows still waiting."""
+        """Steps that the engine has to do with: sending or scheduled, cancelled ones with rows still waiting, and those
+        whose first clients have it."""
         waiting = select(counters.c.step_id).where(counters.c.name == "waiting", counters.c.amount > 0)
         statement = (
             select(steps, mailings.c.speed, mailings.c.launched_by, mailings.c.name.label("mailing_name"))
@@ -128,6 +130,7 @@ class Mailings:
                 or_(
                     steps.c.status.in_([Status.SENDING.value, Status.SCHEDULED.value]),
                     (steps.c.status == Status.CANCELLED.value) & steps.c.id.in_(waiting),
+                    (steps.c.status == Status.PAUSED.value) & (steps.c.canary_state == CanaryState.WAITING.value),
                 )
             )
             .order_by(steps.c.id)
@@ -232,6 +235,7 @@ def plain_mailing(draft: Draft) -> dict[str, Any]:
         "channels": list(draft.channels),
         "speed": draft.speed,
         "on_unknown": draft.on_unknown.value,
+        "canary": asdict(draft.canary) if draft.canary else None,
     }
 
 
@@ -318,7 +322,8 @@ async def _delete_draft(connection: AsyncConnection, values: Sequence[tuple[int,
             continue
         for table in (counters, links):
             await connection.execute(delete(table).where(table.c.step_id == step_id))
-        await connection.execute(delete(cards).where(cards.c.mailing_id == mailing_id))
+        for its in (approvals, cards):
+            await connection.execute(delete(its).where(its.c.mailing_id == mailing_id))
         await connection.execute(delete(steps).where(steps.c.mailing_id == mailing_id))
         await connection.execute(delete(mailings).where(mailings.c.id == mailing_id))
         await write_audit(connection, audited, mailing_id)
@@ -382,6 +387,7 @@ def read_mailing(row: Any) -> Mailing:
             start=row.step_start,
             timezone=row.step_timezone,
             on_unknown=OnUnknown(row.on_unknown),
+            canary=Canary(**row.canary) if row.canary else None,
         ),
         status=Status(row.step_status),
         reason=row.step_reason,
@@ -402,6 +408,8 @@ def read_mailing(row: Any) -> Mailing:
         archived_at=row.archived_at,
         last_count=row.step_last_count,
         counted_at=row.step_counted_at,
+        canary_state=CanaryState(row.step_canary_state) if row.step_canary_state else None,
+        canary_until=row.step_canary_until,
     )
 
 

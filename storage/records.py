@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from math import ceil
 from typing import Any
 
 from gateways.base import AddressStatus
@@ -74,6 +75,30 @@ class Actor:
 ENGINE = Actor("Carillon", Role.OWNER, "engine")
 
 
+class CanaryState(StrEnum):
+    """Of a mailing whose first clients have it."""
+
+    WAITING = "waiting"  # it is judged when its time is up
+    HELD = "held"  # too much failed, or a person said so: a person decides
+    PASSED = "passed"  # all the others get it
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """The first clients get a mailing alone: `first` of them, or that `share` of all. After `wait_s` it goes on by
+    itself unless more than `failed_share` failed or `unsubscribed_share` unsubscribed."""
+
+    first: int | None = None
+    share: float | None = None
+    wait_s: float = 30 * 60.0
+    failed_share: float = 0.05
+    unsubscribed_share: float = 0.01
+
+    def size(self, planned: int) -> int:
+        """How many of so many clients get it first."""
+        return min(self.first or max(ceil((self.share or 0.0) * planned), 1), planned)
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """Everything a person decides about a mailing before it starts.
@@ -90,6 +115,7 @@ class Draft:
     start: str = "now"
     timezone: str | None = None
     on_unknown: OnUnknown = OnUnknown.SKIP
+    canary: Canary | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +144,8 @@ class Mailing:
     archived_at: datetime | None = None
     last_count: int | None = None  # how many it was going to when a person last saw a number, at counted_at
     counted_at: datetime | None = None
+    canary_state: CanaryState | None = None
+    canary_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -230,6 +230,7 @@ mailings = Table(
     Column("launched_by", Text),
     Column("copied_from", Id),
     Column("archived_at", Instant),
+    Column("canary", Json),  # storage.records.Canary; NULL: it goes to everybody at once
 )
 
 steps = Table(
@@ -260,6 +261,8 @@ steps = Table(
     Column("planned_all", Boolean, nullable=False, server_default=false()),
     Column("last_count", BigInteger),  # how many it was going to when a person last saw a number
     Column("counted_at", Instant),
+    Column("canary_state", Text),  # storage.records.CanaryState; NULL: its first ones are not all sent yet
+    Column("canary_until", Instant),  # when it is judged
     UniqueConstraint("mailing_id", "number"),
 )
 Index("steps_by_status", steps.c.status)
@@ -719,6 +722,28 @@ members = Table(  # accounts that an invitation has bound to a person
     Column("invited_by", Text, nullable=False),
     Column("joined_at", Instant, nullable=False),
     UniqueConstraint("surface", "account"),
+)
+
+approvals = Table(  # a second person's word on a mailing, exactly as it was when it was asked for
+    "approvals",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("mailing_id", Id, ForeignKey("mailings.id"), nullable=False),
+    Column("draft_hash", Text, nullable=False),  # of everything that was shown: another one is another mailing
+    Column("state", Text, nullable=False),  # storage.approvals.ApprovalState
+    Column("asked_by", Text, nullable=False),  # storage.records.Actor
+    Column("asked_at", Instant, nullable=False),
+    Column("decided_by", Text),
+    Column("decided_at", Instant),
+    Column("words", Text),  # why it was rejected
+)
+Index("approvals_by_mailing", approvals.c.mailing_id, approvals.c.id)
+Index(  # one question at a time
+    "approvals_waiting",
+    approvals.c.mailing_id,
+    unique=True,
+    sqlite_where=text("state = 'waiting'"),
+    postgresql_where=text("state = 'waiting'"),
 )
 
 notices = Table(  # what people are to be told; a surface marks it told

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from storage.amendments import Amendments
+from storage.approvals import Approvals
 from storage.attributes import Attributes
 from storage.channel_states import ChannelStates
 from storage.clients import Clients
@@ -57,6 +58,7 @@ class Store:
     orders: Orders
     order_hooks: OrderHooks
     own_events: OwnEvents
+    approvals: Approvals
     saved: SavedMessages
     periods: Periods
     digests: Digests
@@ -92,6 +94,7 @@ async def open_store(url: str, *, data_dir: Path, secret: bytes) -> AsyncIterato
         orders=Orders(database, writer),
         order_hooks=OrderHooks(database, writer),
         own_events=OwnEvents(database, writer),
+        approvals=Approvals(database, writer),
         saved=SavedMessages(database, writer),
         periods=Periods(database),
         digests=Digests(database, writer),

@@ -129,3 +129,30 @@ def upgrade() -> None:
     merged = sa.text("merged_into IS NOT NULL")
     op.create_index("clients_merged", "clients", ["merged_into"], sqlite_where=merged, postgresql_where=merged)
     op.create_index("audit_by_subject", "audit", ["subject", "id"])
+    op.add_column("mailings", sa.Column("canary", Json))
+    op.add_column("steps", sa.Column("canary_state", sa.Text()))
+    op.add_column("steps", sa.Column("canary_until", Instant()))
+    op.create_table(
+        "approvals",
+        sa.Column("id", Id, nullable=False),
+        sa.Column("mailing_id", Id, nullable=False),
+        sa.Column("draft_hash", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("asked_by", sa.Text(), nullable=False),
+        sa.Column("asked_at", Instant(), nullable=False),
+        sa.Column("decided_by", sa.Text(), nullable=True),
+        sa.Column("decided_at", Instant(), nullable=True),
+        sa.Column("words", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["mailing_id"], ["mailings.id"], name="approvals_mailing_id_fkey"),
+        sa.PrimaryKeyConstraint("id", name="approvals_pkey"),
+    )
+    op.create_index("approvals_by_mailing", "approvals", ["mailing_id", "id"])
+    unanswered = sa.text("state = 'waiting'")
+    op.create_index(
+        "approvals_waiting",
+        "approvals",
+        ["mailing_id"],
+        unique=True,
+        sqlite_where=unanswered,
+        postgresql_where=unanswered,
+    )
