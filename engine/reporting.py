@@ -7,6 +7,7 @@ from typing import Any
 
 from engine.launching import Launching
 from engine.statistics import Sums, of_channel, render_figures, render_totals
+from engine.stuck import Stuck
 from storage.records import Mailing
 from storage.timelines import Span, Timelines
 
@@ -34,18 +35,23 @@ class Reporting(Launching):
         """The same of several, in their order, read at once."""
         counters = await self.store.deliveries.counters([mailing.step_id for mailing in mailings])
         states = await self.store.channel_states.all()
-        stopped = await self.stopped() is not None
-        return [
-            render_figures(
+        stopped_by, at = await self.stopped(), self._clock.now()
+        stuck = Stuck(self.store, self.settings, states, self.checker.quota_left, at)
+        told = []
+        for mailing in mailings:
+            figures = render_figures(
                 mailing,
                 counters[mailing.step_id],
                 settings=self.settings,
                 states=states,
-                stopped=stopped,
-                at=self._clock.now(),
+                stopped=stopped_by is not None,
+                at=at,
             )
-            for mailing in mailings
-        ]
+            waiting = {channel: one["waiting"] for channel, one in figures["by_channel"].items()}
+            figures["stopped_by"] = stopped_by.name if stopped_by else None
+            figures["stuck"] = None if stopped_by else await stuck.why(mailing, waiting)
+            told.append(figures)
+        return told
 
     async def channels_of(self, mailing_id: int) -> dict[str, dict[str, Any]]:
         """The numbers of each channel of a mailing."""

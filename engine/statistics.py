@@ -44,7 +44,7 @@ def render_figures(
         "finished_at": _iso(mailing.finished_at),
         **told,
         "rate": _rate(mailing, told, at),
-        "eta_seconds": _eta(mailing, by_channel, mailing.draft.speed, settings),
+        "eta_seconds": _eta(by_channel, mailing.draft.speed, settings) if mailing.status is Status.SENDING else None,
         "eta_at": _eta_at(mailing, by_channel, settings),
         "progress": _progress(mailing, told["planned"], told["waiting"]),
         "by_channel": by_channel,
@@ -158,22 +158,18 @@ def _rate(mailing: Mailing, totals: Mapping[str, int], at: datetime) -> float:
     return round(sum(totals.get(name, 0) for name in ("sent", "failed", "unknown")) / took_s, 1) if took_s > 0 else 0.0
 
 
-def _eta(
-    mailing: Mailing, by_channel: Mapping[str, Mapping[str, Any]], speed: float | None, settings: EngineSettings
-) -> int | None:
+def _eta(by_channel: Mapping[str, Mapping[str, Any]], speed: float | None, settings: EngineSettings) -> int:
     """Seconds until the slowest channel is through at that speed."""
-    if mailing.status is not Status.SENDING:
-        return None
     waiting = {channel: figures["waiting"] for channel, figures in by_channel.items()}
     return round(max((seconds_for(channel, n, speed, settings) for channel, n in waiting.items()), default=0))
 
 
-def _eta_at(
-    mailing: Mailing, by_channel: Mapping[str, Mapping[str, Any]], settings: EngineSettings
-) -> dict[str, int | None]:
+def _eta_at(mailing: Mailing, by_channel: Mapping[str, Mapping[str, Any]], settings: EngineSettings) -> dict[str, int]:
     """What if it went at other speeds: messages/second -> seconds left."""
+    if mailing.status in (Status.SENT, Status.CANCELLED):
+        return {}
     most = max((channel.max_rate for channel in settings.channels.values()), default=0.0)
-    return {f"{speed:g}": _eta(mailing, by_channel, speed, settings) for speed in speeds_up_to(most)}
+    return {f"{speed:g}": _eta(by_channel, speed, settings) for speed in speeds_up_to(most)}
 
 
 def speeds_up_to(most: float) -> list[float]:

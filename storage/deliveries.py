@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Text, and_, cast, func, select
+from sqlalchemy import Text, and_, cast, func, literal_column, select
 
 from storage.database import Database
 from storage.records import DeliveryState
@@ -86,13 +86,17 @@ class Deliveries:
                 or 0
             )
 
-    async def next_due(self, step_id: int) -> datetime | None:
+    async def next_due(self, step_id: int, channel: str) -> datetime | None:
+        """When the first of those planned on a channel may go."""
+        planned = deliveries.c.state == literal_column("'planned'")  # as the index has it, or it is not used
+        statement = (
+            select(deliveries.c.due_at)
+            .where(deliveries.c.step_id == step_id, deliveries.c.channel == channel, planned)
+            .order_by(deliveries.c.due_at)
+            .limit(1)
+        )
         async with self._database.read() as connection:
-            found: datetime | None = await connection.scalar(
-                select(func.min(deliveries.c.due_at)).where(
-                    deliveries.c.step_id == step_id, deliveries.c.state == DeliveryState.PLANNED.value
-                )
-            )
+            found: datetime | None = await connection.scalar(statement)
             return found
 
     async def rows(
