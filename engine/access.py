@@ -22,7 +22,7 @@ _OPERATE = _APPROVE | {
     "segments",
     "topup",
 }
-_OWN = _OPERATE | {"go", "people", "erase"}
+_OWN = _OPERATE | {"go", "people", "opt_in", "erase"}
 
 RIGHTS = {Role.MANAGER: _READ, Role.APPROVER: _APPROVE, Role.OPERATOR: _OPERATE, Role.OWNER: _OWN}
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from engine.access import require
+from engine.card_verbs import CardVerbs
 from engine.check import CheckCard
 from engine.errors import Invalid, NotFound, Refused, _
 from engine.launching import STARTED
@@ -43,7 +44,7 @@ class Summary:
     archived: bool = False
 
 
-class Operations(Reporting):
+class Operations(Reporting, CardVerbs):
     """Every method may raise Invalid and its kinds; nothing is half done then."""
 
     # --- composing ---

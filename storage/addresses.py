@@ -10,6 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
 from gateways.base import AddressStatus
+from storage.audit import Audited, write_audit
+from storage.errors import Stale, _
+from storage.records import Actor
 from storage.schema import addresses, client_tags, clients, subscriptions
 
 _AT_ONCE = 5000  # ids in one statement
@@ -76,6 +79,36 @@ async def move_address(connection: AsyncConnection, address_id: int, new_address
             .values(status=AddressStatus.GONE.value, status_reason="moved")
         )
         await keep_in_step(connection, await owners(connection, [address_id, known]))
+
+
+@dataclass(frozen=True, slots=True)
+class MainChannel:
+    client_id: int
+    channel: str
+    at: datetime
+    by: Actor
+
+
+async def set_main_channels(connection: AsyncConnection, values: Sequence[MainChannel]) -> Sequence[None]:
+    """Which of its channels a client is reached by; raises Stale for one that has no address of theirs."""
+    for value in values:
+        is_there = select(addresses.c.id).where(
+            addresses.c.client_id == value.client_id, addresses.c.channel == value.channel
+        )
+        standing = (clients.c.id == value.client_id, clients.c.erased_at.is_(None), clients.c.merged_into.is_(None))
+        changed = (
+            update(clients)
+            .where(*standing, is_there.exists())
+            .values(main_channel=value.channel, updated_at=value.at)
+            .returning(clients.c.id)
+        )
+        if await connection.scalar(changed) is None:
+            raise Stale(_("The client is not on {channel} any more."), channel=value.channel)
+        details = {"main_channel": value.channel}
+        audited = Audited(value.at, value.by, "main_channel", subject=f"client {value.client_id}", details=details)
+        await write_audit(connection, audited, None)
+    await keep_in_step(connection, {value.client_id for value in values})
+    return [None] * len(values)
 
 
 async def keep_in_step(connection: AsyncConnection, client_ids: Collection[int]) -> None:

@@ -10,13 +10,21 @@ from sqlalchemy import ColumnElement, RowMapping, Select, and_, bindparam, func,
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateways.base import AddressStatus
-from storage.addresses import AddressChange, change_addresses, keep_in_step, move_address
+from storage.addresses import (
+    AddressChange,
+    MainChannel,
+    change_addresses,
+    keep_in_step,
+    move_address,
+    set_main_channels,
+)
 from storage.audiences import Audience, AudienceCount, count_audience, first_reachable, why_left_out
 from storage.database import Database, now
 from storage.erasing import Erasure, erase, export_client
 from storage.errors import NotFound, _
 from storage.fields import load_fields
-from storage.opting import OptOut, Revoked, opt_out
+from storage.merging import Joining, join_cards
+from storage.opting import OptIn, OptOut, Revoked, opt_in, opt_out
 from storage.records import Actor, AddressRecord, ClientCard
 from storage.schema import addresses, attributes, client_tags, clients, tags
 from storage.tagging import TagChange, as_tag, change_tags
@@ -188,21 +196,21 @@ class Clients:
             raise NotFound(_("There is no client {client}."), client=client_id)
         return found[0]
 
-    async def find(self, words: str, limit: int = 20) -> list[ClientCard]:
-        """Clients by their id, one of their addresses, or a piece of the name; an exact hit comes alone."""
-        exact = await self.find_by_any(words)
+    async def find(self, words: str, limit: int = 20, after: int = 0) -> list[ClientCard]:
+        """Clients by their id, one of their addresses, or a piece of the name, by ascending id from behind `after`; an
+        exact hit comes alone."""
+        exact = await self.find_by_any(words) if not after else None
         if exact is not None:
             return [exact]
         async with self._database.read() as connection:
             fields = await load_fields(connection, (), at=now(), zone=UTC)
-            named = or_(
-                *(
-                    fields.compare(field, "contains", _clean(words))
-                    for field in ("name", "first_name", "last_name", "phone", "email")
-                )
-            )
-            ids = await connection.scalars(select(clients.c.id).where(_STANDING, named).limit(limit))
-            return await cards_for(connection, sorted(ids))
+            # One look at each card, however many columns may hold the piece: a million of them are asked.
+            named = fields.holds_piece(_NAMED, _clean(words))
+            if digits := _digits(words):
+                named = or_(named, fields.holds_piece([clients.c.phone], digits))
+            wanted = select(clients.c.id).where(_STANDING, named, clients.c.id > after)
+            ids = await connection.scalars(wanted.order_by(clients.c.id).limit(limit))
+            return await cards_for(connection, list(ids))
 
     async def find_by_any(self, text: str) -> ClientCard | None:
         """The client with exactly this id in the user's system, address, phone, e-mail, or id of ours."""
@@ -211,7 +219,7 @@ class Clients:
             for statement in _exact(text):
                 found = await connection.scalar(statement)
                 if found is not None:
-                    return next(iter(await cards_for(connection, [found])), None)
+                    return next(iter(await cards_for(connection, [await _standing(connection, found)])), None)
         return None
 
     async def values_of(self, client_id: int) -> Mapping[str, Any]:
@@ -294,6 +302,19 @@ class Clients:
         nothing goes to any more."""
         return await self._writer.write(opt_out, OptOut(client_id, scope, "person", at or now(), by=by))
 
+    async def opt_in(self, client_id: int, scope: str, reason: str, by: Actor, at: datetime) -> Sequence[str]:
+        """Let mailings come again, because somebody says that the client wants them; returns the channels that they
+        come by. Raises Refused where there is nothing to bring back."""
+        return await self._writer.write(opt_in, OptIn(client_id, scope, reason, at, by))
+
+    async def set_main_channel(self, client_id: int, channel: str, by: Actor, at: datetime) -> None:
+        """Raises Stale where the client is not on that channel (any more)."""
+        await self._writer.write(set_main_channels, MainChannel(client_id, channel, at, by))
+
+    async def merge(self, from_id: int, into_id: int, by: Actor, at: datetime) -> Sequence[Revoked]:
+        """Make two cards one, for good; see `storage.merging.join_cards`. Raises Refused, Stale."""
+        return await self._writer.write(join_cards, Joining(from_id, into_id, at, by))
+
     async def erase(self, client_id: int, by: Actor, at: datetime | None = None) -> Sequence[Revoked]:
         """Forget a client: the card and the addresses go, keyed hashes keep an import from bringing them back."""
         return await self._writer.write(erase, Erasure(client_id, self._secret, at or now(), by))
@@ -310,6 +331,21 @@ class Clients:
 
 
 _STANDING = and_(clients.c.erased_at.is_(None), clients.c.merged_into.is_(None))
+_NAMED = (clients.c.name, clients.c.first_name, clients.c.last_name, clients.c.phone, clients.c.email)
+_LEAST_DIGITS = 4  # of a phone, before they are looked for without what parts them
+
+
+async def _standing(connection: AsyncConnection, client_id: int) -> int:
+    """The card itself, or the one that it was merged into."""
+    into: int | None = await connection.scalar(select(clients.c.merged_into).where(clients.c.id == client_id))
+    return client_id if into is None else into
+
+
+def _digits(words: str) -> str:
+    """The piece of a phone that somebody typed with blanks, dashes and brackets; "" where it is none, or the same."""
+    digits = re.sub(r"[\s()+-]", "", words)
+    is_phone = digits.isascii() and digits.isdecimal() and len(digits) >= _LEAST_DIGITS
+    return digits if is_phone and digits != words.strip() else ""
 
 
 def _exact(text: str) -> list[Select[int]]:

@@ -67,8 +67,10 @@ def _listed(row: Sequence[Key], by_id: Mapping[str, int], by_address: Mapping[st
 async def _by_id(connection: AsyncConnection, values: Collection[str]) -> dict[str, int]:
     found: dict[str, int] = {}
     for some in _pieces(values):
-        wanted = select(clients.c.external_id, clients.c.id).where(
-            clients.c.external_id.in_(some), clients.c.erased_at.is_(None), clients.c.merged_into.is_(None)
+        # The id of a card that was merged into another one leads to that one.
+        stands = func.coalesce(clients.c.merged_into, clients.c.id)
+        wanted = select(clients.c.external_id, stands.label("id")).where(
+            clients.c.external_id.in_(some), clients.c.erased_at.is_(None)
         )
         found |= {row.external_id: row.id for row in await connection.execute(wanted)}
     return found

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.erasing import ID_SCOPE, erased_among, hash_address
@@ -91,7 +91,9 @@ class Matching:
         matching.erased = await erased_among(connection, {one for hashes in matching.hashes for one in hashes})
         ids = {row.external_id for row in rows if row.external_id}
         if ids:
-            wanted = select(clients.c.external_id, clients.c.id).where(clients.c.external_id.in_(ids))
+            # The id of a card that was merged into another one leads to that one.
+            stands = func.coalesce(clients.c.merged_into, clients.c.id)
+            wanted = select(clients.c.external_id, stands.label("id")).where(clients.c.external_id.in_(ids))
             matching.by_id = {row.external_id: row.id for row in await connection.execute(wanted)}
         places = {place.external_id for row in rows for place in row.places}
         if places:

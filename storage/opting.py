@@ -1,6 +1,6 @@
 """Opting out and coming back: the rows that prove it, the addresses that obey it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateways.base import AddressStatus
 from storage.addresses import AddressChange, change_addresses, keep_in_step
 from storage.database import insert
+from storage.errors import Refused, _
 from storage.records import Actor
 from storage.schema import addresses, audit, opt_outs
 
@@ -65,9 +66,64 @@ async def _opt_out(connection: AsyncConnection, value: OptOut) -> Sequence[Revok
             )
         )
     if value.by is not None:
-        await _write_audit(connection, value, value.by)
+        await _write_audit(connection, "opt_out", value.client_id, value.at, value.by, {"scope": value.scope})
     await keep_in_step(connection, [value.client_id])
     return [Revoked(row.channel, row.id) for row in revoked if row.channel is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class OptIn:
+    """Somebody says that a client wants mailings again on a channel, or with scope "all" on every one."""
+
+    client_id: int
+    scope: str
+    reason: str
+    at: datetime
+    by: Actor
+
+
+async def opt_in(connection: AsyncConnection, values: Sequence[OptIn]) -> Sequence[Sequence[str]]:
+    """Enable the addresses and end the opt-outs; returns the channels that mailings come by again.
+
+    Where the client left by the messenger itself, the messenger lets nobody in but the client: that stays."""
+    return [await _opt_in(connection, value) for value in values]
+
+
+async def _opt_in(connection: AsyncConnection, value: OptIn) -> Sequence[str]:
+    concerned = [
+        addresses.c.client_id == value.client_id,
+        addresses.c.channel.is_not(None),
+        addresses.c.status == AddressStatus.UNSUBSCRIBED.value,
+        addresses.c.status_reason.is_distinct_from("platform"),
+    ]
+    if value.scope != EVERYWHERE:
+        concerned.append(addresses.c.channel == value.scope)
+    enabled = await connection.scalars(
+        update(addresses)
+        .where(*concerned)
+        .values(status=AddressStatus.ENABLED.value, status_reason="person", status_at=value.at)
+        .returning(addresses.c.channel)
+    )
+    back = sorted({channel for channel in enabled if channel})
+    lasting = [
+        opt_outs.c.client_id == value.client_id,
+        opt_outs.c.ended_at.is_(None),
+        opt_outs.c.source != "platform",
+    ]
+    if value.scope != EVERYWHERE:
+        lasting.append(opt_outs.c.scope == value.scope)
+    if not back and await connection.scalar(select(opt_outs.c.id).where(*lasting).limit(1)) is None:
+        raise Refused(
+            _("Nothing to bring back there: who left by the messenger itself can only come back there by themselves.")
+        )
+    if value.scope == EVERYWHERE:
+        await connection.execute(update(opt_outs).where(*lasting).values(ended_at=value.at))
+    else:
+        await end_opt_outs(connection, value.client_id, value.scope, value.at)
+    details = {"scope": value.scope, "reason": value.reason}
+    await _write_audit(connection, "opt_in", value.client_id, value.at, value.by, details)
+    await keep_in_step(connection, [value.client_id])
+    return back
 
 
 async def note_statuses(connection: AsyncConnection, changes: Sequence[AddressChange]) -> Sequence[Revoked]:
@@ -107,14 +163,12 @@ async def not_overtaken(connection: AsyncConnection, changes: Sequence[AddressCh
     return [change for change in changes if change.address_id in since and change.at >= since[change.address_id]]
 
 
-async def _write_audit(connection: AsyncConnection, value: OptOut, by: Actor) -> None:
+async def _write_audit(
+    connection: AsyncConnection, verb: str, client_id: int, at: datetime, by: Actor, details: Mapping[str, str]
+) -> None:
     await connection.execute(
         insert(connection, audit).values(
-            at=value.at,
-            actor=str(by),
-            verb="opt_out",
-            subject=f"client {value.client_id}",
-            details={"scope": value.scope},
+            at=at, actor=str(by), verb=verb, subject=f"client {client_id}", details=dict(details)
         )
     )
 

@@ -15,6 +15,7 @@ from storage.conversations import Conversations
 from storage.database import Database
 from storage.deliveries import Deliveries
 from storage.digests import Digests
+from storage.histories import Histories
 from storage.inbound import InboundStore
 from storage.invitations import Invitations
 from storage.links import Links
@@ -52,6 +53,7 @@ class Store:
     conversations: Conversations
     preferences: Preferences
     invitations: Invitations
+    histories: Histories
     uploads: Uploads
     templates: Templates
     links: Links
@@ -88,6 +90,7 @@ async def open_store(url: str, *, data_dir: Path, secret: bytes) -> AsyncIterato
         conversations=Conversations(database, writer),
         preferences=Preferences(database, writer),
         invitations=Invitations(database, writer),
+        histories=Histories(database),
         uploads=Uploads(database, writer, data_dir / "media"),
         templates=Templates(database, writer),
         links=Links(database, writer),

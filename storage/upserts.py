@@ -180,7 +180,9 @@ def _card_statement(slots: tuple[int, ...]) -> Any:
     def kept(name: str) -> ColumnElement[Any]:
         return func.coalesce(bindparam(f"new_{name}", type_=Text()), clients.c[name])
 
-    values: dict[str, Any] = {name: kept(name) for name in ("external_id", *CARD_COLUMNS)}
+    values: dict[str, Any] = {name: kept(name) for name in CARD_COLUMNS}
+    # A row may name the card by the id of another one that was merged into it: that id stays where it is.
+    values["external_id"] = func.coalesce(clients.c.external_id, bindparam("new_external_id", type_=Text()))
     own = bindparam("new_timezone", type_=Text())
     of_phone = bindparam("new_timezone_of_phone", type_=Text())
     # A time zone that somebody gave stands above one that was read from a phone.
