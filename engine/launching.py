@@ -13,7 +13,7 @@ from engine.settings import CHANGEABLE_UNTIL_S, EngineSettings
 from gateways.base import Account, ChannelBroken, GatewayError
 from gateways.message import content_hash
 from storage import settling
-from storage.audit import Audited
+from storage.audit import Audited, NewNotice
 from storage.channel_states import MENDED, told_of
 from storage.deliveries import DeliveryRow
 from storage.mailings import Move, Moved
@@ -92,6 +92,7 @@ class Launching:
             self._audited(by, "launch"),
             revision=mailing.revision if revision is None else revision,
             mailing_values={"launched_by": str(by)},
+            notice=NewNotice("started", now, by) if mailing.draft.start == "now" else None,
         )
         return await self.get(mailing_id)
 
@@ -201,6 +202,7 @@ class Launching:
         *,
         revision: int | None = None,
         mailing_values: Mapping[str, Any] | None = None,
+        notice: NewNotice | None = None,
     ) -> Moved:
         moved = await self.store.mailings.move(
             Move(
@@ -210,6 +212,7 @@ class Launching:
                 audited=audited,
                 revision=revision,
                 mailing_values=mailing_values or {},
+                notice=notice,
             )
         )
         if not moved.happened:
@@ -260,7 +263,8 @@ class Launching:
             "start_at": start_at if later else mailing.start_at or now,
             "started_at": None if later else mailing.started_at or now,
         }
-        await self._move(mailing, (Status.PAUSED,), values, self._audited(by, "launch"))
+        notice = None if later else NewNotice("started", now, by)
+        await self._move(mailing, (Status.PAUSED,), values, self._audited(by, "launch"), notice=notice)
         return await self.get(mailing.id)
 
     async def _mend(self, channels: Collection[str], by: Actor) -> list[Refused]:

@@ -338,6 +338,8 @@ async def _switch(connection: AsyncConnection, values: Sequence[tuple[bool, Audi
         changed.append(bool(before) != on)
         row = {"value": on, "set_by": str(audited.actor), "set_at": audited.at}
         if changed[-1]:
+            notice = NewNotice("stopped" if on else "went_on", audited.at, audited.actor, {"name": audited.actor.name})
+            await write_notice(connection, notice, None)
             await connection.execute(
                 db.insert(connection, settings)
                 .values(name="stopped", **row)
