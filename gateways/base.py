@@ -98,6 +98,18 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True)
+class Charges:
+    """What messages may cost, by the names that `[prices]` of the configuration has. `message` is each platform call, or
+    each of the things that `unit` names; one by a template costs `template`, with the template's {category}. Within
+    `session_s` after the client wrote it costs `session`, which is free where it has no price."""
+
+    message: str = ""
+    template: str = ""
+    session: str = ""
+    session_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a kind of messenger can carry. Every limit has its source; `engine.fit` reads them all.
 
@@ -141,8 +153,13 @@ class Capabilities:
     repeats_safely_for_s: float = 0.0  # the platform drops a repeated send for so long; 0: it sends twice
     carries_reference: bool = False
     own_fields: frozenset[str] = frozenset()  # what `only.<kind>` of a message may hold beside elements
+    charges: Charges | None = None  # None: messages cost nothing here
     window_s: float | None = None  # free messages only so long after the client wrote; None: always
     takes_templates: bool = False  # `only.<kind>.template` goes where the window is closed
+    takes_back_for_s: Fact | None = (
+        None  # so long after it was sent a message can be deleted for its reader; None: never
+    )
+    corrects_for_s: Fact | None = None  # the same for changing its text and buttons where it stands
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +211,23 @@ class Accepted:
     usage: float = 0.0
     cost: str = ""
     units: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SentPart:
+    """A part that the platform took: where it went, and what it is called there; `details` as Accepted had them."""
+
+    address: str
+    external_id: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A part that stands in a client's chat, and how it is to read from now on: the same kind, with the same media."""
+
+    sent: SentPart
+    outgoing: Outgoing
 
 
 class GatewayError(Exception):
@@ -555,6 +589,26 @@ class PollsReads(Protocol):
 
     async def poll_reads(self, addresses: Sequence[str]) -> Sequence[Watermark]:
         """What these clients have read, a hundred addresses at most. Raises GatewayError."""
+        ...
+
+
+@runtime_checkable
+class TakesBack(Protocol):
+    """A platform that deletes a message for whom it was sent to; `capabilities.takes_back_for_s` says how long."""
+
+    async def take_back(self, parts: Sequence[SentPart]) -> Sequence[GatewayError | None]:
+        """Delete up to `batch` parts; for each None when it is gone, also when it was before. Raises nothing but
+        CancelledError."""
+        ...
+
+
+@runtime_checkable
+class Corrects(Protocol):
+    """A platform that changes a message where it stands; `capabilities.corrects_for_s` says how long."""
+
+    async def correct(self, corrections: Sequence[Correction]) -> Sequence[GatewayError | None]:
+        """Change up to `batch` parts; for each None when it reads so now, also when it did before. Raises nothing but
+        CancelledError."""
         ...
 
 

@@ -22,6 +22,14 @@ _MODELS: Mapping[str, Mapping[str, str]] = {  # kind, provider ("" where a kind 
 }
 KINDS = tuple(_MODELS)
 
+# What messages may cost, as a platform's answers and receipts name it and `[prices]` prices it.
+PRICED = (
+    *("whatsapp.marketing", "whatsapp.utility", "whatsapp.authentication", "whatsapp.service"),
+    "sms.segment",
+    *("viber.charged", "viber.session", "viber.session_billable", "viber.free", "viber.free_billable"),
+    "viber.unclassified",
+)
+
 NOT_BUILT: Mapping[str, str] = {
     **{
         kind: f"a channel of the kind “{kind}” is planned and not built yet; there is {', '.join(KINDS)}"

@@ -10,6 +10,8 @@ from typing import Any
 from gateways.markup import RichText
 from gateways.simulator.subscription import Subscription
 
+DELETED = "deleted"
+
 
 @dataclass(frozen=True, slots=True)
 class ChatButton:
@@ -41,7 +43,8 @@ class ChatCard:
 
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
-    """What a client sees of one message. `state` is what the sender may be told: sent, delivered, read.
+    """What a client sees of one message. `state` is what the sender may be told: sent, delivered, read; one that is
+    deleted keeps its place, and nobody sees it.
 
     `raw` is the platform's own request or object."""
 
@@ -106,7 +109,7 @@ class SimClient:
     @property
     def messages(self) -> list[ChatMessage]:
         """What we sent, in order."""
-        return [message for message in self.chat if message.from_us]
+        return [message for message in self.chat if message.from_us and message.state != DELETED]
 
     @property
     def last(self) -> ChatMessage:
@@ -152,6 +155,12 @@ class SimClient:
                 self._tell(PhoneEvent("message", self.account, self.id, marked))
                 return marked
         return None
+
+    def change(self, message: ChatMessage) -> None:
+        """What we sent reads otherwise now, where it stands. Raises LookupError."""
+        before = self.find(message.id)
+        self.chat[self.chat.index(before)] = message
+        self._tell(PhoneEvent("message", self.account, self.id, message))
 
     def become(self, state: str) -> None:
         self.state = state

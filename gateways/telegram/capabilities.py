@@ -28,6 +28,10 @@ TELEGRAM = Capabilities(
     why_no_receipts="Telegram tells bots neither delivery nor reading.",
     address_pattern=r"-?[0-9]{1,19}",  # core.telegram.org/bots/api#chat: at most 52 significant bits
     start_link="?start={payload}",  # core.telegram.org/bots/features#deep-linking: up to 64 of A-Z, a-z, 0-9, _ and -
+    takes_back_for_s=Fact(48 * 3600, "core.telegram.org/bots/api#deletemessage: sent less than 48 hours ago"),
+    corrects_for_s=Fact(
+        365 * 86_400, "core.telegram.org/bots/api#editmessagetext names no limit for a bot's own messages: ours"
+    ),
     max_rate=25.0,  # core.telegram.org/bots/faq: about 30 messages/s in bulk, less a margin
 )
 

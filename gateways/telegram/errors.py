@@ -48,6 +48,14 @@ class QueryTooOld(Rejected):
     """The press waited too long for its answer."""
 
 
+class AlreadyGone(Rejected):
+    """What was to be deleted stands there no more."""
+
+
+class AlreadySo(Rejected):
+    """What was to be changed reads so already."""
+
+
 class Busy(Unavailable):
     """Somebody else reads this bot's updates."""
 
@@ -77,6 +85,14 @@ def _media(words: str, code: str) -> GatewayError:
 
 def _too_old(words: str, code: str) -> GatewayError:
     return QueryTooOld(words, code=code)
+
+
+def _already_gone(words: str, code: str) -> GatewayError:
+    return AlreadyGone(words, code=code, reason="deleted")
+
+
+def _already_so(words: str, code: str) -> GatewayError:
+    return AlreadySo(words, code=code)
 
 
 def _token(words: str, code: str) -> GatewayError:
@@ -128,7 +144,6 @@ BY_WORDS: tuple[tuple[str, Make], ...] = (
     ("entity beginning at", _message()),
     ("file is too big", _message("too_big")),
     ("entity too large", _message("too_big")),
-    # Calls that are no sends
     # A file in the form in which it was given (td FileManager, WebPagesManager; Client.cpp get_input_file)
     ("wrong http url", _media),
     ("http url specified", _media),
@@ -154,6 +169,14 @@ BY_WORDS: tuple[tuple[str, Make], ...] = (
     ("file must be non-empty", _media),
     ("is too big for a photo", _media),
     # Calls that are no sends
+    ("message to delete not found", _already_gone),
+    ("message can't be deleted", _client("too_old")),
+    ("message_delete_forbidden", _client("too_old")),
+    ("message to edit not found", _client("deleted")),
+    ("message_id_invalid", _client("deleted")),
+    ("message can't be edited", _client("not_editable")),
+    ("message is not modified", _already_so),
+    ("message_not_modified", _already_so),
     ("query is too old", _too_old),
     ("query id is invalid", _too_old),
     ("query_id_invalid", _too_old),

@@ -18,6 +18,7 @@ from gateways.base import (
     Account,
     Capabilities,
     ChannelBroken,
+    Correction,
     GatewayError,
     Heard,
     Hook,
@@ -29,6 +30,7 @@ from gateways.base import (
     PartKind,
     Pressed,
     Rejected,
+    SentPart,
     Throttled,
     Unavailable,
     Unreadable,
@@ -40,6 +42,7 @@ from gateways.signatures import derive_secret, require_same
 from gateways.telegram import render
 from gateways.telegram.api import CALL_S, UPLOAD_S, BotApi, Upload
 from gateways.telegram.capabilities import MAX_NOTE, TELEGRAM
+from gateways.telegram.changing import Changes
 from gateways.telegram.config import TelegramSettings
 from gateways.telegram.errors import MediaRefused, Migrated, QueryTooOld
 from gateways.telegram.media import Files, Item, items_of
@@ -58,7 +61,8 @@ _METHODS = {
 
 
 class TelegramGateway:
-    """Satisfies Gateway, HoldsMedia, AnswersPresses, PollsUpdates and SetsWebhook of `gateways.base`.
+    """Satisfies Gateway, HoldsMedia, TakesBack, Corrects, AnswersPresses, PollsUpdates and SetsWebhook of
+    `gateways.base`.
 
     `start_after` is the last committed update, where somebody keeps it. Nobody needs to: Telegram repeats what was not
     acknowledged, repeats have the same key, and after a week without updates their numbers start anywhere, so that an
@@ -85,6 +89,7 @@ class TelegramGateway:
         self._http = HttpClient()
         self._api = BotApi(self._http, api_base, token, call_s=call_s, upload_s=upload_s)
         self._files = Files(channel, media, api_base, time.monotonic)
+        self._changes = Changes(self._api)
         self._uploading = asyncio.Lock()
         self._webhook_secret = webhook_secret
         self._polls = polls
@@ -228,6 +233,14 @@ class TelegramGateway:
         if method == "sendDocument":
             values["disable_content_type_detection"] = True  # a file stays a file, and so its id sends one
         return await self._api.upload(method, values, files)
+
+    # --- what was sent
+
+    async def take_back(self, parts: Sequence[SentPart]) -> Sequence[GatewayError | None]:
+        return [await self._changes.take_back(part) for part in parts]
+
+    async def correct(self, corrections: Sequence[Correction]) -> Sequence[GatewayError | None]:
+        return [await self._changes.correct(each) for each in corrections]
 
     # --- who we are
 

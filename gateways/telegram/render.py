@@ -49,13 +49,13 @@ def text_values(out: Outgoing, chat: int | str) -> Values:
 
 def media_values(out: Outgoing, chat: int | str, parameter: str, reference: str) -> Values:
     """The parameters of sendPhoto, sendVideo or sendDocument; `reference` is a URL, a file_id or attach://."""
-    return _with_rest({"chat_id": chat, parameter: reference, **_caption(out.text)}, out)
+    return _with_rest({"chat_id": chat, parameter: reference, **caption(out.text)}, out)
 
 
 def album_values(out: Outgoing, chat: int | str, references: Sequence[str]) -> Values:
     """The parameters of sendMediaGroup: the caption on the first picture stands under all of them."""
     media: list[Values] = [{"type": "photo", "media": reference} for reference in references]
-    media[0] |= _caption(out.text)
+    media[0] |= caption(out.text)
     values = _with_rest({"chat_id": chat, "media": media}, out)
     values.pop("reply_markup", None)
     return values
@@ -102,7 +102,8 @@ def _entity(span: Span, start: int, end: int) -> Values:
     return entity
 
 
-def _caption(rich: RichText) -> Values:
+def caption(rich: RichText) -> Values:
+    """The parameters of a text that stands under media."""
     if not rich.text:
         return {}
     text, entities = text_and_entities(rich)

@@ -38,6 +38,7 @@ WHATSAPP = Capabilities(
     own_fields=frozenset({"template"}),
     window_s=86_400.0 - 300.0,  # twilio.com/docs/whatsapp/key-concepts: 24 hours; less what a call takes
     takes_templates=True,
+    charges=Charges(template="whatsapp.{category}", session="whatsapp.service"),  # what Meta bills, passed on
 )
 
 SMS = Capabilities(
@@ -58,6 +59,7 @@ SMS = Capabilities(
     measure=plain_measure(TextUnit.UTF16),
     units=lambda rich: count(plain_text(rich)).segments,
     unit="segment",
+    charges=Charges(message="sms.segment"),
     counted=lambda rich: counted(plain_text(rich)),
     address_pattern=SMS_ADDRESS,
     address_by_phone=True,

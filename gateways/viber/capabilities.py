@@ -1,7 +1,7 @@
 """What a Viber bot carries; the documents as read in November 2026. Their source is Viber/creators-hub docs/bots-api,
 the same text as creators.viber.com/docs/bots-api, called `bots-api` below."""
 
-from gateways.base import ButtonSet, Capabilities, CarouselLimits, Fact, PartKind, ReceiptState, TextUnit
+from gateways.base import ButtonSet, Capabilities, CarouselLimits, Charges, Fact, PartKind, ReceiptState, TextUnit
 from gateways.dialects import VIBER as MARKS
 from gateways.dialects import render_marked
 from gateways.markup import RichText
@@ -57,6 +57,8 @@ VIBER = Capabilities(
         max_buttons=Fact(3, "ours: beside picture and text in the 7 rows of a card"),
     ),
     measure=measure,
+    # bots-api, Send message, billing_status: charged is what begins a conversation, 24 h from the client's words are not
+    charges=Charges(message="viber.charged", session="viber.session_billable", session_s=86_400.0),
     address_pattern=r"[A-Za-z0-9+/=_-]{4,64}",  # base64; bots-api, subscribers
     start_link="&context={payload}",  # bots-api, deep links: viber://pa?chatURI=…&context=…
     receipts=frozenset({ReceiptState.DELIVERED, ReceiptState.READ, ReceiptState.FAILED}),

@@ -36,14 +36,6 @@ class Upload:
     content: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Executed:
-    """What a script returned, and the errors of its calls in their order."""
-
-    returned: Any
-    errors: Sequence[Any]
-
-
 class Requests:
     """Keeps all requests of a key within a second's limit: sends are paced by their lane and only counted, whatever
     else is asked waits for room."""
@@ -93,12 +85,25 @@ class VkApi:
         self._requests.count()
         return (await self._call("messages.send", values, hidden))["response"]
 
-    async def execute(self, code: str, hidden: Sequence[str] = ()) -> Executed:
-        """Run a script of sends. Raises GatewayError where the whole of it failed."""
+    async def execute(self, code: str, count: int, hidden: Sequence[str] = ()) -> Sequence[Any]:
+        """Run a script of so many calls: what each answered, or its GatewayError. Raises GatewayError where the whole
+        of it failed."""
         self._requests.count()
         answer = await self._call("execute", {"code": code}, hidden)
-        errors = answer.get("execute_errors")
-        return Executed(answer["response"], errors if isinstance(errors, list) else [])
+        returned, errors = answer["response"], answer.get("execute_errors")
+        if not isinstance(returned, list) or len(returned) != count:
+            return [OutcomeUnknown("the script returned something else")] * count
+        # A failed call leaves `false` in its slot and its error in the list, in order and without a number.
+        failed = sum(slot is False for slot in returned)
+        told = errors if isinstance(errors, list) and len(errors) == failed else [None] * failed
+        left = iter(told)
+        return [self._slot_error(next(left), hidden) if slot is False else slot for slot in returned]
+
+    def _slot_error(self, error: Any, hidden: Sequence[str]) -> GatewayError:
+        if error is None:
+            return OutcomeUnknown("a call of the script failed without a word")
+        known = error if isinstance(error, Mapping) else {}
+        return error_of(known.get("error_code"), known.get("error_msg"), self.hides(hidden))
 
     async def ask(self, method: str, values: Mapping[str, Any] | None = None, hidden: Sequence[str] = ()) -> Any:
         """The response of a method that may be repeated, so that its outcome is never unknown. Raises GatewayError."""
@@ -144,11 +149,6 @@ class VkApi:
         if read is None:
             raise OutcomeUnknown(f"HTTP {answer.status} without an answer of VK", code=str(answer.status))
         raise error_of_call(read, self.hides(hidden))
-
-    def error_in(self, error: Any, hidden: Sequence[str] = ()) -> GatewayError:
-        """One of a script's errors as ours."""
-        known = error if isinstance(error, Mapping) else {}
-        return error_of(known.get("error_code"), known.get("error_msg"), self.hides(hidden))
 
     def hides(self, addresses: Sequence[str]) -> tuple[str, ...]:
         """What no words may show."""

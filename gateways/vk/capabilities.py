@@ -37,6 +37,11 @@ VK = Capabilities(
     max_rate=25.0,
     batch=25,  # calls in one execute, dev.vk.com/ru/method/execute
     repeats_safely_for_s=3300.0,  # random_id: the last hour, dev.vk.com/ru/method/messages.send; less a margin
+    takes_back_for_s=Fact(24 * 3600, "dev.vk.com/ru/method/messages.delete: delete_for_all within 24 hours"),
+    corrects_for_s=Fact(
+        24 * 3600,
+        "dev.vk.com/ru/method/messages.edit: 909 for older ones, without a number; taken as for deleting",
+    ),
     own_fields=frozenset({"link_preview"}),
 )
 

@@ -125,7 +125,8 @@ BY_CODE: Mapping[int, Make] = {
     **dict.fromkeys((2, 3, 8, 23, 34, 35), _OUR_BUG),
     **dict.fromkeys((14, 17, 24, 25, 3300), _PERSON),
     42: _broken("VK does not take calls from this server's address: allow it in the community's settings"),
-    **dict.fromkeys((909, 920, 949), _client()),
+    **dict.fromkeys((909, 924), _client("too_old")),
+    **dict.fromkeys((920, 949), _client("not_editable")),
 }  # fmt: skip
 
 # A receiver's error may come as words alone.
@@ -174,6 +175,11 @@ def error_of_call(answer: Any, hidden: tuple[str, ...] = ()) -> GatewayError:
         return OutcomeUnknown("an answer that is not VK's")
     # `request_params` echoes what was sent: it stays unread.
     return error_of(error.get("error_code"), error.get("error_msg"), hidden)
+
+
+def is_refusal(error: GatewayError) -> bool:
+    """Whether VK surely did nothing of it, for something in what was asked."""
+    return isinstance(error, Rejected | AddressGone | OutsideWindow)
 
 
 def _bad_parameter(words: str) -> GatewayError:

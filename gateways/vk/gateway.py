@@ -15,6 +15,7 @@ from gateways.base import (
     BadSignature,
     Capabilities,
     ChannelBroken,
+    Correction,
     GatewayError,
     Heard,
     Hook,
@@ -23,6 +24,7 @@ from gateways.base import (
     Part,
     Pressed,
     Rejected,
+    SentPart,
     Unavailable,
     Unreadable,
     Watermark,
@@ -33,6 +35,7 @@ from gateways.http import HttpClient
 from gateways.signatures import derive_secret, require_same
 from gateways.vk.api import CALL_S, UPLOAD_S, Requests, VkApi
 from gateways.vk.capabilities import MAX_NOTE, VK
+from gateways.vk.changing import Changes
 from gateways.vk.config import MAX_SECRET, VkSettings
 from gateways.vk.events import is_ours, read_event, read_json, read_until
 from gateways.vk.listening import CallbackServers, LongPoll
@@ -50,8 +53,8 @@ _ADDRESS = re.compile(VK.address_pattern)
 
 
 class VkGateway:
-    """Satisfies Gateway, SendsTogether, CostsSlots, HoldsMedia, AnswersPresses, PollsUpdates, PollsReads and
-    SetsWebhook of `gateways.base`.
+    """Satisfies Gateway, SendsTogether, CostsSlots, HoldsMedia, TakesBack, Corrects, AnswersPresses, PollsUpdates,
+    PollsReads and SetsWebhook of `gateways.base`.
 
     Left out of what VK offers, and why:
     - keyboards in place of the input (`inline: false`): they would stay in the chat long after the mailing;
@@ -61,7 +64,7 @@ class VkGateway:
     - the address beside a link's words, for clients that can't show formatting: everybody would see it twice;
     - `message_reply`, `message_edit`, `message_typing_state`, `message_reaction_event` and joining or leaving: they say
       nothing that a mailing uses, and one `message_reply` a message would double the traffic;
-    - edits, typing signs, stickers, replies, forwards and voice messages: a mailing has none;
+    - typing signs, stickers, replies, forwards and voice messages: a mailing has none;
     - stopping all where flood control (9), closed windows (950, 943, 944) or one right's refusals (15) grow frequent:
       each client waits or fails by itself, equal refusals interrupt the mailing, `interrupt_at` the rest;
     - an answer that asks VK to come later at an HTTP date: whatever is not answered `ok` is repeated anyway;
@@ -102,6 +105,7 @@ class VkGateway:
         self._media = Media(channel, media, self._api, group_id=group_id, api_base=api_base, monotonic=time.monotonic)
         salt = derive_secret(app_secret, "vk random_id", channel)
         self._sender = Sender(self._api, self._media, channel=channel, salt=salt, intent=intent)
+        self._changes = Changes(self._api, self._media)
         self._secret = secret
         title = f"carillon-{derive_secret(app_secret, 'vk callback server', channel)[:5]}"  # 14 characters at most
         self._servers = CallbackServers(self._api, group_id, title=title, secret=secret)
@@ -154,6 +158,14 @@ class VkGateway:
 
     async def send(self, parts: Sequence[Outgoing]) -> Sequence[Accepted | GatewayError]:
         return await self._sender.send(parts)
+
+    # --- what was sent
+
+    async def take_back(self, parts: Sequence[SentPart]) -> Sequence[GatewayError | None]:
+        return await self._changes.take_back(parts)
+
+    async def correct(self, corrections: Sequence[Correction]) -> Sequence[GatewayError | None]:
+        return await self._changes.correct(corrections)
 
     # --- who we are
 

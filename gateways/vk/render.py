@@ -60,6 +60,12 @@ def send_values(out: Outgoing, media: Mapping[str, str], random_id: int, intent:
     return values
 
 
+def edit_values(out: Outgoing, media: Mapping[str, str], message_id: str) -> Values:
+    """The parameters of messages.edit, which replaces all that stands there. Raises MessageRejected."""
+    values = {name: value for name, value in send_values(out, media, 0).items() if name != "random_id"}
+    return {"peer_id": int(out.address), "message_id": int(message_id), **values}
+
+
 def calls_of(messages: Iterable[tuple[int, str, Values]]) -> list[Call]:
     """Messages (place, address, values) as calls: those that are equal, their random_id too, go in one to all."""
     equal: dict[str, list[tuple[int, str]]] = {}
@@ -76,9 +82,9 @@ def calls_of(messages: Iterable[tuple[int, str, Values]]) -> list[Call]:
     ]
 
 
-def script(calls: Sequence[Call]) -> str:
-    """The code of an execute that makes all calls and returns their answers in order."""
-    return f"return [{','.join(f'API.messages.send({encode(call.parameters)})' for call in calls)}];"
+def script(method: str, each: Sequence[Values]) -> str:
+    """The code of an execute that calls a method with each of these parameters and returns the answers in order."""
+    return f"return [{','.join(f'API.{method}({encode(parameters)})' for parameters in each)}];"
 
 
 def keyboard(rows: Rows, button_data: Sequence[str]) -> Values:

@@ -15,13 +15,12 @@ from gateways.base import (
     MessageRejected,
     OutcomeUnknown,
     Outgoing,
-    OutsideWindow,
     Rejected,
     Throttled,
 )
 from gateways.vk.api import VkApi
 from gateways.vk.capabilities import VK
-from gateways.vk.errors import LONGEST_QUOTA_S, METHOD_QUOTA, NOT_COMPILED, MediaRefused, receiver_error
+from gateways.vk.errors import LONGEST_QUOTA_S, METHOD_QUOTA, NOT_COMPILED, MediaRefused, is_refusal, receiver_error
 from gateways.vk.media import Media
 from gateways.vk.render import Call, Values, calls_of, script, send_values
 
@@ -127,28 +126,19 @@ class Sender:
         try:
             if len(calls) == 1:
                 return [await self._api.send(calls[0].parameters, addresses)]
-            done = await self._api.execute(script(calls), addresses)
+            return await self._api.execute(
+                script("messages.send", [call.parameters for call in calls]), len(calls), addresses
+            )
         except GatewayError as error:
             # Nothing of it was sent, and one message's fault must not be another's.
-            refused = _is_refusal(error) or error.code == str(NOT_COMPILED)
+            refused = is_refusal(error) or error.code == str(NOT_COMPILED)
             return [None if refused and len(addresses) > 1 else error] * len(calls)
-        if not isinstance(done.returned, list) or len(done.returned) != len(calls):
-            return [OutcomeUnknown("the script returned something else")] * len(calls)
-        # A failed call leaves `false` in its slot and its error in the list, in order and without a number.
-        failed = sum(slot is False for slot in done.returned)
-        errors = iter(done.errors if len(done.errors) == failed else [None] * failed)
-        return [self._slot_error(next(errors), addresses) if slot is False else slot for slot in done.returned]
-
-    def _slot_error(self, error: Any, addresses: Sequence[str]) -> GatewayError:
-        if error is None:
-            return OutcomeUnknown("a call of the script failed without a word")
-        return self._api.error_in(error, addresses)
 
     def _outcomes(self, answer: Any, call: Call) -> Sequence[Outcome | None]:
         if answer is None:
             return [None] * len(call.places)
         if isinstance(answer, GatewayError):
-            again = isinstance(answer, MediaRefused) or (_is_refusal(answer) and len(call.places) > 1)
+            again = isinstance(answer, MediaRefused) or (is_refusal(answer) and len(call.places) > 1)
             return [None if again else answer] * len(call.places)
         return self._read(answer, call)
 
@@ -212,10 +202,6 @@ def _accepted(message_id: Any) -> Accepted:
     """A message without an id was sent all the same, or had been: it only can't be found again."""
     known = isinstance(message_id, int) and not isinstance(message_id, bool) and message_id > 0
     return Accepted(str(message_id) if known else "")
-
-
-def _is_refusal(error: GatewayError) -> bool:
-    return isinstance(error, Rejected | AddressGone | OutsideWindow)
 
 
 def _of_this_client(outcome: Outcome, out: Outgoing) -> Outcome:

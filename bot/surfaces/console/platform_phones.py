@@ -55,7 +55,8 @@ class PlatformPhones:
         ]
 
     def messages(self, phone: str) -> list[wire.Json]:
-        return [self._message(phone, place, message) for place, message in enumerate(self._clients[phone].chat)]
+        chat = enumerate(self._clients[phone].chat)
+        return [self._message(phone, place, message) for place, message in chat if message.state != "deleted"]
 
     @contextmanager
     def events(self) -> "Iterator[AsyncIterator[PhoneEvent]]":
@@ -102,8 +103,10 @@ class PlatformPhones:
     def _happened(self, phone: str, event: "simulated.PhoneEvent") -> wire.Json | None:
         match event.kind:
             case "message" if event.message is not None:
-                ids = [message.id for message in self._clients[phone].chat]
-                return {"kind": "message", "message": self._message(phone, ids.index(event.message.id), event.message)}
+                place = [message.id for message in self._clients[phone].chat].index(event.message.id)
+                if event.message.state == "deleted":
+                    return {"kind": "deleted", "id": str(place)}
+                return {"kind": "message", "message": self._message(phone, place, event.message)}
             case "state":
                 return {"kind": "state", "state": event.text}
             case "note" if event.text:

@@ -13,6 +13,9 @@ Json = dict[str, Any]
 
 REPEATS_S = 3600.0  # random_id is compared so far back, dev.vk.com/ru/method/messages.send
 REPEATS = 100  # and with so many messages of the dialog
+CHANGES_S = (
+    24 * 3600.0
+)  # a message can be deleted for its reader or edited so long; dev.vk.com/ru/method/messages.delete
 PRESS_S = 60.0  # a press may be answered so long; dev.vk.com/ru/method/messages.sendMessageEventAnswer
 GIVES_UP_AFTER = 5  # tries in a row that a callback server did not take
 QUEUE = 1000  # events that Long Poll keeps
@@ -37,8 +40,10 @@ WORDS: Mapping[int, str] = {  # VKCOM/vk-api-schema errors.json
     900: "Can't send messages for users from blacklist",
     901: "Can't send messages for users without permission",
     902: "Can't send messages to this user due to their privacy settings",
+    909: "Can't edit this message, because it's too old",
     911: "Keyboard format is invalid",
     914: "Message is too long",
+    924: "Can't delete this message for everybody",
     950: "The message can't be sent: the reply window is over",
     984: "Spam restriction",
     2000: "Servers number limit is reached",
@@ -123,6 +128,7 @@ class Community:
     code: str = "a1b2c3d4"
     message_id: int = 7000
     dialogs: dict[str, Dialog] = field(default_factory=dict)
+    peers: dict[int, str] = field(default_factory=dict)  # to whom each message of ours went
     photos: dict[str, Photo] = field(default_factory=dict)  # by owner_id
     documents: dict[str, Document] = field(default_factory=dict)
     uploads: dict[str, Json] = field(default_factory=dict)  # by hash or file token, each good for one save

@@ -5,16 +5,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gateways.simulator.phones import ChatMedia, ChatMessage
+from gateways.simulator.phones import DELETED, ChatMedia, ChatMessage, SimClient
 from gateways.simulator.platform import Platform, SimAccount
 from gateways.simulator.vk.checks import read_attachments, read_carousel, read_keyboard, read_text
-from gateways.simulator.vk.community import WORDS, Community, VkError, bad
+from gateways.simulator.vk.community import CHANGES_S, WORDS, Community, VkError, bad
 
 Json = dict[str, Any]
 Values = Mapping[str, str]
 
 MAX_TEXT = 4096
 MAX_PEERS = 100
+MAX_DELETED = 1000  # of one messages.delete; VKCOM/vk-api-schema
 CHAT_PEERS = 2_000_000_000
 _INT32 = range(-(2**31), 2**31)
 
@@ -51,6 +52,46 @@ class Sending:
             raise VkError(code)
         return self._keep(peers[0], values, message, random_id)[0]
 
+    def edit(self, values: Values) -> int:
+        """messages.edit: everything of the message is replaced. Raises VkError."""
+        client, before = self._find(values.get("message_id", ""))
+        if before is None or client is None or client.id != values.get("peer_id"):
+            raise bad("message_id is invalid")
+        if time.time() - before.at > CHANGES_S:
+            raise VkError(909)
+        if (code := self._refusal(client.id)) is not None:
+            raise VkError(code)
+        message = self._read(values, [client.id])
+        client.change(replace(message, id=before.id, at=before.at, state=before.state, raw=dict(values)))
+        return 1
+
+    def delete(self, values: Values) -> list[Json]:
+        """messages.delete: each message by itself, of whomever; one that is gone is named without an error."""
+        names = [name.strip() for name in values.get("message_ids", "").split(",")]
+        if len(names) > MAX_DELETED or not all(name.isdecimal() for name in names):
+            raise bad("message_ids is invalid")
+        return [self._delete(name, for_all=values.get("delete_for_all") == "1") for name in names]
+
+    def _delete(self, name: str, *, for_all: bool) -> Json:
+        client, message = self._find(name)
+        peer = self.community.peers.get(int(name), "0")
+        item = {"peer_id": int(peer), "message_id": int(name), "conversation_message_id": 0}
+        if client is None or message is None:
+            return {**item, "response": 0}
+        if for_all and time.time() - message.at > CHANGES_S:
+            return {**item, "response": 0, "error": {"code": 924, "description": WORDS[924]}}
+        if for_all:
+            client.change(ChatMessage(message.id, from_us=True, at=message.at, state=DELETED))
+        return {**item, "response": 1}
+
+    def _find(self, message_id: str) -> tuple[SimClient | None, ChatMessage | None]:
+        """Whose message of ours it is, and the message while it stands there."""
+        peer = self.community.peers.get(int(message_id)) if message_id.isdecimal() else None
+        if peer is None:
+            return None, None
+        client = self.platform.client(self.account.key, peer)
+        return client, next((each for each in client.messages if each.id == message_id), None)
+
     def _answer(self, peer: str, values: Values, message: ChatMessage, random_id: int) -> Json:
         """What stands in the list for one receiver."""
         if (code := self._refusal(peer)) is not None:
@@ -74,6 +115,7 @@ class Sending:
             self.community.repeats_dropped += 1
             return repeated, dialog.conversation_message_id
         message_id = self.community.next_message(dialog)
+        self.community.peers[message_id] = peer
         dialog.sent.append((random_id, now, message_id))
         shown = replace(message, id=str(message_id), at=now, raw=dict(values))
         self.platform.take(self.account, peer, _content(values), shown)

@@ -106,8 +106,10 @@ class VkSimulator(Platform):
 
     def _do(self, account: SimAccount, name: str, values: Mapping[str, str]) -> Any:
         community = self.communities[account.key]
-        if name == "messages.send":
-            return Sending(self, account, community, partial(self.events.emit, account, community)).send(values)
+        sending = Sending(self, account, community, partial(self.events.emit, account, community))
+        own = {"messages.send": sending.send, "messages.edit": sending.edit, "messages.delete": sending.delete}
+        if name in own:
+            return own[name](values)
         methods = Methods(
             self.url,
             account,

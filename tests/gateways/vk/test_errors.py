@@ -59,7 +59,8 @@ TABLE: dict[int, GatewayError] = {
     **{code: OutcomeUnknown(code=str(code)) for code in (1, 10, 13, 36, 995)},
     12: Unavailable(code="12"),
     43: Unavailable(code="43"),
-    **{code: Rejected(code=str(code)) for code in (909, 920, 949)},
+    **{code: Rejected(code=str(code), reason="too_old") for code in (909, 924)},
+    **{code: Rejected(code=str(code), reason="not_editable") for code in (920, 949)},
 }  # fmt: skip
 
 

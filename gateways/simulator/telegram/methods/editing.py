@@ -99,16 +99,23 @@ def delete_message(bot: SimulatedBot, call: Call) -> bool:
     stored = chat.find_stored(call.number("message_id"))
     if stored is None:
         raise bad("message to delete not found")
+    _require_young(stored)
+    return chat.forget(stored.raw["message_id"])
+
+
+def _require_young(stored: StoredMessage) -> None:
     if time.time() - stored.raw["date"] > _DELETABLE_FOR_S:
         raise bad("message can't be deleted for everyone")
-    return chat.forget(stored.raw["message_id"])
 
 
 def delete_messages(bot: SimulatedBot, call: Call) -> bool:
     message_ids = call_ids(call)
     chat = bot.get_chat(call.values.get("chat_id"))
-    for message_id in message_ids:
-        chat.forget(message_id)  # what is not found is skipped
+    found = [stored for message_id in message_ids if (stored := chat.find_stored(message_id)) is not None]
+    for stored in found:  # what is not found is skipped
+        _require_young(stored)
+    for stored in found:
+        chat.forget(stored.raw["message_id"])
     return True
 
 
