@@ -13,9 +13,11 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from bot.config_models import BOT_MODELS, MAX_RATE, App, Bot, Person, Sending, Storage, Tables, Web
+from bot.config_models import BOT_MODELS, MAX_RATE, App, Approval, Bot, Person, Sending, Storage, Tables, Web
 from bot.config_words import NOT_BUILT, section_of, sentence_of
 from bot.toml_source import Place, key_lines, line_of
+from engine.prices import read_price
+from engine.settings import Price
 from gateways import registry
 
 DEFAULT_FILE = "config.toml"
@@ -40,6 +42,8 @@ class Config:
     storage: Storage
     web: Web
     sending: Sending
+    approval: Approval | None
+    prices: Mapping[str, Price]  # by what is charged for
     people: tuple[Person, ...]
     bots: tuple[Bot, ...]
     channels: tuple[Any, ...]  # one of gateways.registry's models each; all have id, kind, rate, quota
@@ -128,6 +132,7 @@ class _Reader:
         tables = self._validate(Tables, rest, (), expanded, more_keys=("bots", "channels"))
         self._check_bots(bots, tables.app)
         self._check_channels(channels, tables.app)
+        self._check_approval(tables.approval, [channel.id for channel in channels])
         self._check_tokens(bots, channels)
         folder = self.file.resolve().parent
         return Config(
@@ -136,6 +141,8 @@ class _Reader:
             storage=tables.storage,
             web=tables.web,
             sending=tables.sending,
+            approval=tables.approval,
+            prices={name: self._price(name, words) for name, words in tables.prices.items()},
             people=tuple(tables.people),
             bots=bots,
             channels=channels,
@@ -230,6 +237,22 @@ class _Reader:
             if channel.id in [other.id for other in channels[:number]]:
                 raise self._error(place, f"two channels have the id “{channel.id}”; each needs its own")
             self._check_mode(channel, ("channels", number), app)
+
+    def _check_approval(self, approval: Approval | None, known: Sequence[str]) -> None:
+        for channel in approval.channels if approval else ():
+            if channel not in known:
+                words = f"there is no channel “{channel}”; there is {', '.join(known) or 'none'}"
+                raise self._error(("approval", "channels"), words)
+
+    def _price(self, name: str, words: str) -> Price:
+        if name not in registry.PRICED:
+            near = difflib.get_close_matches(name, registry.PRICED, n=1, cutoff=0.5)
+            hint = f"did you mean “{near[0]}”?" if near else f"there is {', '.join(registry.PRICED)}"
+            raise self._error(("prices", name), f"nothing is charged for as “{name}”; {hint}")
+        price = read_price(words)
+        if price is None:
+            raise self._error(("prices", name), f'“{name}” in [prices] is an amount and a currency, such as "0.06 EUR"')
+        return price
 
     def _check_mode(self, account: Any, place: Place, app: App) -> None:
         if getattr(account, "mode", None) == "webhook" and app.public_url is None:

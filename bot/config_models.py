@@ -95,6 +95,25 @@ class Sending(Section):
     tries: int = Field(default=3, ge=1, le=10)
     interrupt_at: InterruptAt = InterruptAt()
     cascade_after_minutes: float = Field(default=30.0, gt=0, le=7 * 24 * 60)
+    same_text_days: int = Field(default=7, ge=0, le=365)
+
+
+_HOUR = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+
+
+class Approval(Section):
+    """When a second person has to approve a mailing: any of these is enough."""
+
+    above: int | None = Field(default=None, ge=0)
+    outside_hours: list[Annotated[str, StringConstraints(pattern=_HOUR)]] | None = None
+    channels: list[str] = []
+
+    @field_validator("outside_hours")
+    @classmethod
+    def _from_and_until(cls, value: list[str] | None) -> list[str] | None:
+        if value is not None and (len(value) != 2 or value[0] == value[1]):
+            raise ValueError('two hours, from and until, such as ["20:00", "08:00"]')
+        return value
 
 
 class Person(Section):
@@ -185,6 +204,8 @@ class Tables(Section):
     storage: Storage = Storage()
     web: Web = Web()
     sending: Sending = Sending()
+    approval: Approval | None = None
+    prices: dict[str, str] = {}
     people: list[Person] = []
 
     @model_validator(mode="after")

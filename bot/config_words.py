@@ -10,8 +10,6 @@ from bot.toml_source import Place
 NOT_BUILT: Mapping[tuple[str, ...], str] = {
     ("sending", "quiet_hours"): "quiet_hours in [sending] is planned and not built yet; take it out",
     ("sending", "cap"): "cap in [sending] is planned and not built yet; take it out",
-    ("approval",): "[approval] is planned and not built yet; take it out",
-    ("prices",): "[prices] is planned and not built yet; take it out",
 }
 
 _TYPES = {
@@ -49,6 +47,8 @@ def sentence_of(problem: Mapping[str, Any], place: Place, data: Mapping[str, Any
             return f"{key} in {where} must be at most {_number(limits['le'])}"
         case "string_too_short" | "too_short":
             return f"{key} in {where} is empty"
+        case "string_pattern_mismatch" if "[0-5][0-9]" in str(limits.get("pattern")):
+            return f'{key} in {where} must be hours, from and until, such as ["20:00", "08:00"]'
         case "string_pattern_mismatch" if "https?" in str(limits.get("pattern")):
             return f"{key} in {where} must be a URL that begins with https:// or http://"
         case "value_error" if not place:

@@ -3,17 +3,18 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import time
 from typing import TYPE_CHECKING, Any
 
 from bot.config import Config, secret_of
-from bot.config_models import TelegramBot
+from bot.config_models import Approval, TelegramBot
 from bot.dialogs.talk import House
 from bot.screens import People, Person
 from engine.clock import Clock, SystemClock
 from engine.links import link_length
 from engine.media import Media
 from engine.operations import Operations
-from engine.settings import ChannelSettings, EngineSettings, InterruptAt, Quota, QuotaPer
+from engine.settings import ApprovalRule, ChannelSettings, EngineSettings, InterruptAt, Quota, QuotaPer
 from gateways import registry
 from gateways.base import Account, Gateway
 from gateways.config import Context
@@ -109,8 +110,16 @@ def engine_settings(config: Config) -> EngineSettings:
         interrupt_at=InterruptAt(limits.failed_share, limits.after, limits.gone_share),
         inbox=config.app.inbox,
         cascade_after_s=config.sending.cascade_after_minutes * 60,
+        approval=_approval_rule(config.approval) if config.approval else None,
+        prices=config.prices,
+        same_text_days=config.sending.same_text_days,
         link_length=link_length(config.app.public_url) if config.app.public_url else None,
     )
+
+
+def _approval_rule(approval: Approval) -> ApprovalRule:
+    hours = tuple(time.fromisoformat(hour) for hour in approval.outside_hours or ())
+    return ApprovalRule(approval.above, (hours[0], hours[1]) if hours else None, frozenset(approval.channels))
 
 
 def _channel_settings(config: Config, channel: Any) -> ChannelSettings:

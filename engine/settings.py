@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import time
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 
@@ -11,6 +13,8 @@ MAX_RATE = 25.0  # messages/second of a channel, unless a person allowed more
 LATE_START_S = 30 * 60.0  # a start that is further past asks a person
 SILENCE_S = 30 * 60.0  # a longer one before this start, and what was sending asks a person
 CHANGEABLE_UNTIL_S = 5 * 60.0  # before a scheduled start
+
+Price = tuple[Decimal, str]  # an amount, and the currency in capitals
 
 
 class QuotaPer(StrEnum):
@@ -50,6 +54,15 @@ class InterruptAt:
 
 
 @dataclass(frozen=True, slots=True)
+class ApprovalRule:
+    """When a second person has to approve a mailing: any of these is enough."""
+
+    above: int | None = None  # clients
+    outside_hours: tuple[time, time] | None = None  # from, until, in the app's zone; over midnight too
+    channels: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class EngineSettings:
     channels: Mapping[str, ChannelSettings]
     data_dir: Path
@@ -60,6 +73,9 @@ class EngineSettings:
     cascade_after_s: float = 30 * 60.0  # without a delivered receipt, until the next channel is tried
     inbox: bool = False  # what clients write is shown to people
     drain_s: float = 8.0  # how long a shutdown waits for what is in flight
+    approval: ApprovalRule | None = None
+    prices: Mapping[str, Price] = field(default_factory=dict)  # by what is charged for; empty: no cost is told
+    same_text_days: int = 7  # a text that most of the audience had within so many days is warned of; 0: never
     link_length: int | None = None  # characters of a link that leads through us; None: links go as they are
 
     @property

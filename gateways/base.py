@@ -99,9 +99,9 @@ class Counted:
 
 @dataclass(frozen=True, slots=True)
 class Charges:
-    """What messages may cost, by the names that `[prices]` of the configuration has. `message` is each platform call, or
-    each of the things that `unit` names; one by a template costs `template`, with the template's {category}. Within
-    `session_s` after the client wrote it costs `session`, which is free where it has no price."""
+    """What messages may cost, by the names that `[prices]` of the configuration has. `message` is each platform call,
+    or each of the things that `unit` names; one by a template costs `template`, with the template's {category}. Within
+    `session_s` after the client wrote (None: as the window goes) it costs `session`, free where it has no price."""
 
     message: str = ""
     template: str = ""

@@ -1,6 +1,6 @@
 """What Twilio's Programmable Messaging carries to WhatsApp and as SMS; read November 2026."""
 
-from gateways.base import Capabilities, Fact, PartKind, ReceiptState, TextUnit
+from gateways.base import Capabilities, Charges, Fact, PartKind, ReceiptState, TextUnit
 from gateways.dialects import WHATSAPP as WHATSAPP_MARKS
 from gateways.dialects import marked_measure, plain_measure, plain_text
 from gateways.twilio.segments import count, counted

@@ -57,7 +57,7 @@ VIBER = Capabilities(
         max_buttons=Fact(3, "ours: beside picture and text in the 7 rows of a card"),
     ),
     measure=measure,
-    # bots-api, Send message, billing_status: charged is what begins a conversation, 24 h from the client's words are not
+    # bots-api, Send message, billing_status: what begins a conversation is charged, an answer within 24 h is not
     charges=Charges(message="viber.charged", session="viber.session_billable", session_s=86_400.0),
     address_pattern=r"[A-Za-z0-9+/=_-]{4,64}",  # base64; bots-api, subscribers
     start_link="&context={payload}",  # bots-api, deep links: viber://pa?chatURI=…&context=…

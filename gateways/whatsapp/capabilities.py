@@ -1,6 +1,6 @@
 """What the WhatsApp Business Cloud API carries; Graph API v26.0, read November 2026."""
 
-from gateways.base import ButtonSet, Capabilities, Fact, PartKind, ReceiptState, TextUnit
+from gateways.base import ButtonSet, Capabilities, Charges, Fact, PartKind, ReceiptState, TextUnit
 from gateways.dialects import WHATSAPP as MARKS
 from gateways.dialects import marked_measure
 from gateways.message import Buy, Link, Reply
@@ -48,7 +48,7 @@ WHATSAPP = Capabilities(
     own_fields=frozenset({"template", "link_preview", "list_button"}),
     window_s=86_400.0 - 300.0,  # …/messages/send-messages#customer-service-windows: 24 h; less what a call takes
     takes_templates=True,
-    # developers.facebook.com …/whatsapp/pricing: a delivered template by its category; others, where they are billed at all
+    # developers.facebook.com …/whatsapp/pricing: a delivered template by its category; others where they are billed
     charges=Charges(template="whatsapp.{category}", session="whatsapp.service"),
 )
 

@@ -43,7 +43,7 @@ def test_the_example_loads_and_shows_defaults() -> None:
 
 
 def example_with_everything() -> str:
-    return re.sub(r"^#(?=[a-z_]+ = |\[\[)", "", EXAMPLE.read_text(), flags=re.MULTILINE)
+    return re.sub(r'^#(?=[a-z_]+ = |"[a-z.]+" = |\[)', "", EXAMPLE.read_text(), flags=re.MULTILINE)
 
 
 def test_the_example_loads_with_every_commented_key_and_table_too() -> None:
@@ -78,6 +78,8 @@ def test_the_example_names_every_key_that_a_model_knows() -> None:
         "storage",
         "web",
         "sending",
+        "approval",
+        "prices",
         "people",
     }
 
@@ -233,8 +235,24 @@ WRONG: list[tuple[str, int | None, str]] = [
     # described and not built yet
     ('[sending]\nquiet_hours = ["21:00", "09:00"]', 2, f"quiet_hours in [sending] {NOT_YET}"),
     ("[sending]\ncap = { messages = 3, days = 7 }", 2, f"cap in [sending] {NOT_YET}"),
-    ("[approval]\nabove = 5", 1, f"[approval] {NOT_YET}"),
-    ('[prices]\n"whatsapp.marketing" = "0.06 EUR"', 1, f"[prices] {NOT_YET}"),
+    ("[approval]\nabov = 5", 2, "there is no key “abov” in [approval]; did you mean “above”?"),
+    (
+        '[approval]\noutside_hours = ["20:00"]',
+        2,
+        'outside_hours in [approval]: two hours, from and until, such as ["20:00", "08:00"].',
+    ),
+    (
+        '[approval]\noutside_hours = ["8 pm", "8 am"]',
+        2,
+        'outside_hours in [approval] must be hours, from and until, such as ["20:00", "08:00"].',
+    ),
+    (f'[approval]\nchannels = ["tg-shp"]\n{SHOP}', 2, "there is no channel “tg-shp”; there is tg-shop."),
+    ('[prices]\n"sms.segmnt" = "0.06 EUR"', 2, "nothing is charged for as “sms.segmnt”; did you mean “sms.segment”?"),
+    (
+        '[prices]\n"sms.segment" = "six cents"',
+        2,
+        '“sms.segment” in [prices] is an amount and a currency, such as "0.06 EUR".',
+    ),
     ('[app]\nlocale = "de"', 2, 'locale in [app] must be "en", "ru" or "uk".'),
     (
         '[[channels]]\nid = "mail"\nkind = "email"',
