@@ -141,7 +141,7 @@ async def test_too_large_a_share_of_failures_interrupts(tmp_path: Path) -> None:
         assert figures["status"] == "interrupted"
         assert "failed" in figures["reason"]
         assert figures["waiting"] > 0
-        assert [notice.kind for notice in await made.desk.operations.notices()] == ["interrupted"]
+        assert [notice.kind for notice in await made.desk.operations.notices()] == ["started", "interrupted"]
         made.simulator.faults.clear()
         await made.cli("mailing", "resume", str(mailing))
         figures = await made.until_status(mailing, "sent", "interrupted")
