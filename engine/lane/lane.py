@@ -78,6 +78,8 @@ class Lane:
         self._feeder = Feeder(self.state, self._ending, gateway=gateway, writer=writer, run_id=run_id, quota=quota)
         self._first: deque[tuple[Outgoing, asyncio.Future[Accepted]]] = deque()
         self._more: deque[_Waiting] = deque()  # next parts of messages, each waiting for a slot
+        self._amends: deque[_Amend] = deque()
+        self._amended_at = 0.0
         self._most_together = gateway.capabilities.batch
         self._together = gateway.together if isinstance(gateway, SendsTogether) else None
         self._slots = gateway.slots if isinstance(gateway, CostsSlots) else None
@@ -133,6 +135,17 @@ class Lane:
         self.state.slot_wake.set()
         return await done
 
+    async def amend(self, call: "AmendCall", slots: int) -> Sequence[GatewayError | None]:
+        """Make a call about messages that were sent before, in slots as sends have them and in turn with the steps.
+
+        It waits while the lane may not send; returns what the call returns. Raises Unavailable when the lane ends."""
+        if self._sends is None:
+            raise Unavailable("the channel is not running")
+        amend = _Amend(call, slots, asyncio.get_running_loop().create_future())
+        self._amends.append(amend)
+        self.state.slot_wake.set()
+        return await amend.done
+
     async def break_off(self, words: str) -> None:
         """The platform said beside any send that the channel may not send."""
         await self._ending.break_channel(words)
@@ -163,6 +176,10 @@ class Lane:
                 if not done.done():
                     done.set_exception(Unavailable("Carillon is stopping"))
             self._first.clear()
+            for amend in self._amends:
+                if not amend.done.done():
+                    amend.done.set_exception(Unavailable("Carillon is stopping"))
+            self._amends.clear()
 
     async def close(self) -> None:
         """Begin nothing more; give back what has not gone out."""
@@ -177,7 +194,7 @@ class Lane:
             now = self._clock.monotonic()
             if state.halted or not state.reachable():
                 await self._release_all()
-            if not (state.reachable() and (state.has_room() or self._first or self._more)):
+            if not (state.reachable() and (state.has_room() or self._first or self._more or self._amends)):
                 await self._clock.sleep(LONGEST_NAP_S)
                 continue
             slot_at, use = self._next_use(now)
@@ -215,6 +232,10 @@ class Lane:
             # Of those that may go now, the one that has waited longest; so mailings share the channel's slots.
             if best is None or (step_at, step.served_at) < (best_at, best.served_at):
                 best, best_at, best_count = step, step_at, count
+        if self._amends:
+            amend_at = state.pacer.next_start(now, self._amends[0].slots)
+            if best is None or (amend_at, self._amended_at) < (best_at, best.served_at):
+                return amend_at, self._use_for_amend
         if best is None:
             return best_at, None
         return best_at, partial(self._use_for_step, best, best_count)
@@ -248,6 +269,11 @@ class Lane:
         self.state.start_wake.set()
         if self._feeder.is_low(step):
             self.state.claim_wake.set()
+
+    def _use_for_amend(self) -> None:
+        amend = self._amends.popleft()
+        self._amended_at = self._clock.monotonic()
+        self._spawn(self._make(amend), "amend")
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         if self._sends is None:
@@ -344,6 +370,21 @@ class Lane:
             if not waiting.outcome.done():
                 waiting.outcome.set_result(outcome)
 
+    async def _make(self, amend: "_Amend") -> None:
+        try:
+            outcomes = await NotingPause(amend.call(), partial(self._record_start, amend.slots))
+        except Exception as error:  # noqa: BLE001  # whoever asked sees to it; the lane goes on
+            if not amend.done.done():
+                amend.done.set_exception(error)
+            return
+        for outcome in outcomes:
+            if isinstance(outcome, ChannelBroken):
+                await self._ending.break_channel(outcome.words)
+            elif isinstance(outcome, Throttled) and not outcome.only_this:
+                await self._ending.throttle(outcome.retry_after_s)
+        if not amend.done.done():
+            amend.done.set_result(outcomes)
+
     async def _write(self, call: Sequence[Outgoing], step: LaneStep | None = None) -> Sequence[Accepted | GatewayError]:
         slots = self._slots_of(call)
         if step is not None:
@@ -364,3 +405,15 @@ class _Waiting:
 
     outgoing: Outgoing
     outcome: "asyncio.Future[Accepted | GatewayError]"
+
+
+AmendCall = Callable[[], Coroutine[Any, Any, Sequence[GatewayError | None]]]
+
+
+@dataclass(slots=True)
+class _Amend:
+    """A call about messages that were sent before, waiting for its slots."""
+
+    call: AmendCall
+    slots: int
+    done: "asyncio.Future[Sequence[GatewayError | None]]"
