@@ -23,7 +23,7 @@ _KEPT = re.compile(r"media:([0-9a-f]{64}\.[a-z0-9]{1,10})")
 _PICTURES = {"JPEG": "jpg", "PNG": "png", "GIF": "gif", "WEBP": "webp", "BMP": "bmp", "TIFF": "tif"}
 _PICTURE_ENDINGS = frozenset({*_PICTURES.values(), "jpeg", "tiff"})
 # Pillow says in many ways that bytes are no picture; a warning is one where warnings are errors.
-_UNREADABLE = (
+UNREADABLE = (
     OSError,
     SyntaxError,
     ValueError,
@@ -159,5 +159,5 @@ def _picture_ending(file: Path, name: str) -> str:
                 raise Invalid(words, name=name, width=picture.width, height=picture.height)
             picture.load()
             return _PICTURES[str(picture.format)]
-    except (*_UNREADABLE, Image.DecompressionBombError) as error:
+    except (*UNREADABLE, Image.DecompressionBombError) as error:
         raise Invalid(_("The picture {name} can't be read: it is damaged, or no picture."), name=name) from error
