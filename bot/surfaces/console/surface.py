@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlencode
@@ -19,6 +20,7 @@ from bot.surfaces.console.phones import Phones
 from bot.texts import Texts
 from engine.access import may
 from engine.clock import Clock
+from storage.invitations import Invitation
 
 NAME = "console"
 
@@ -39,6 +41,14 @@ class Media(Protocol):
     def path(self, source: str) -> Path: ...
 
 
+class Invitations(Protocol):
+    """Who may come in by a code; `bot.people` satisfies it."""
+
+    async def invited(self, code: str, at: datetime) -> Invitation: ...
+
+    async def join(self, code: str, surface: str, account: str | None, at: datetime) -> Person | None: ...
+
+
 class ConsoleSurface:
     """The admin bot in the browser: one chat for each of `people` whose surface is "console".
 
@@ -56,6 +66,7 @@ class ConsoleSurface:
         locale: str = "en",
         timezone: str = "UTC",
         public_url: str | None = None,
+        invitations: Invitations | None = None,
         demo: bool = False,
         phones: Phones | None = None,
     ) -> None:
@@ -64,13 +75,15 @@ class ConsoleSurface:
         self.clock = clock
         self.title = name
         self.public_url = public_url
+        self.base_url = ""  # where it is served, once it is
+        self.invitations = invitations
         self.demo = demo
         self.phones = phones if demo else None
         self.doorman = Doorman(self.people, clock, demo=demo)
         self._conversation = conversation
         self._locale = locale
         self._timezone = timezone
-        self._chats = {account: Chat(account) for account in self.people}
+        self._chats: dict[str, Chat] = {}
         self._sockets: set[web.WebSocketResponse] = set()
 
     # --- what live cards and announcements use
@@ -83,10 +96,10 @@ class ConsoleSurface:
         """Put a screen into a chat, whether its page is open or not; it is there when the person looks.
 
         Raises Unreachable for somebody who is none of the people."""
-        return self._show(self._chat(chat), screen)
+        return self._show(self.chat(chat), screen)
 
     async def edit(self, chat: str, message_id: str, screen: Screen) -> str:
-        return self._put(self._chat(chat), message_id, screen)
+        return self._put(self.chat(chat), message_id, screen)
 
     # --- what a person does
 
@@ -97,7 +110,7 @@ class ConsoleSurface:
 
         A press that names no message is of the newest card with that button. A repeat with the same key does nothing.
         Raises Unreachable."""
-        chat = self._chat(account)
+        chat = self.chat(account)
         if isinstance(what, Press) and not what.message_id:
             what = Press(what.token, chat.newest_with(what.token))
         event = Event(NAME, account, account, f"{account}:{key or secrets.token_hex(8)}", what, language=language)
@@ -110,12 +123,15 @@ class ConsoleSurface:
 
     async def greet(self, account: str, language: str = "") -> None:
         """Open a chat that is still empty with the menu."""
-        chat = self._chat(account)
+        chat = self.chat(account)
         if not chat.entries and not chat.typing:
             await self.act(account, Command("start"), language=language)
 
     def chat(self, account: str) -> Chat:
-        return self._chats[account]
+        """Raises Unreachable for somebody who is none of the people."""
+        if account not in self.people:
+            raise Unreachable(f"the console has no chat {account!r}")
+        return self._chats.setdefault(account, Chat(account))
 
     def texts(self, account: str | None, language: str = "") -> Texts:
         """The language of a person; of the browser, else of the house, for nobody and for somebody new."""
@@ -136,6 +152,11 @@ class ConsoleSurface:
 
     def new_link(self, account: str, base_url: str) -> str:
         return f"{base_url.rstrip('/')}/?{urlencode({'key': self.doorman.make_key(account)})}"
+
+    def way_in(self, code: str) -> str:
+        """The link by which somebody who is invited opens the page."""
+        base_url = self.public_url or self.base_url
+        return f"{base_url.rstrip('/')}/console/join?{urlencode({'code': code})}" if base_url else ""
 
     def routes(self) -> list[web.AbstractRouteDef]:
         from bot.surfaces.console.web import routes
@@ -159,12 +180,6 @@ class ConsoleSurface:
 
     # --- within
 
-    def _chat(self, account: str) -> Chat:
-        try:
-            return self._chats[account]
-        except KeyError:
-            raise Unreachable(f"the console has no chat {account!r}") from None
-
     def _echo(self, chat: Chat, what: Command | Press | Said) -> None:
         """What the person said, as it stands in their chat; a press leaves nothing, and neither does the greeting."""
         match what:
@@ -186,7 +201,7 @@ class ConsoleSurface:
         for screen in screens:
             if screen.toast:
                 chat.tell({"type": "toast", "text": screen.toast})
-            if not (screen.text or screen.preview):
+            if not (screen.text or screen.preview or screen.album):
                 continue
             message_id = self._put(chat, pressed, screen) if screen.edit and pressed else self._show(chat, screen)
             if message_id == pressed:
@@ -197,13 +212,19 @@ class ConsoleSurface:
         return shown
 
     def _put(self, chat: Chat, message_id: str, screen: Screen) -> str:
-        if screen.preview or not chat.has(message_id):
+        if screen.preview or screen.album or not chat.has(message_id):
             return self._show(chat, screen)
         chat.replace(message_id, self._card(chat, screen))
         return message_id
 
     def _show(self, chat: Chat, screen: Screen) -> str:
         message_id = ""
+        if screen.album:
+            pictures = [
+                {"url": f"/console/pictures/{chat.keep_picture(one.png)}", "title": one.title, "words": one.words}
+                for one in screen.album
+            ]
+            message_id = chat.add("bot", self.clock.now(), {"album": pictures})
         if screen.preview:
             messages = [wire.message(one) for one in screen.preview]
             message_id = chat.add("bot", self.clock.now(), {"preview": messages})

@@ -59,6 +59,8 @@ class Painter:
 
     async def show(self, chat: str, screen: Screen, t: Texts) -> str:
         """Post the screen; returns the id of its card, "" where it has none."""
+        if screen.album:
+            screen = _noted(screen, await self._share(chat, {one.title: one.png for one in screen.album}, t))
         if screen.preview:
             screen = _noted(screen, await self._show_preview(chat, screen, t))
         if screen.picture is not None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from aiogram import Bot
 from aiogram.exceptions import TelegramBadRequest, TelegramForbiddenError, TelegramRetryAfter
-from aiogram.types import BufferedInputFile, LinkPreviewOptions
+from aiogram.types import BufferedInputFile, InputMediaPhoto, LinkPreviewOptions
 
 from bot.screens import Busy, Screen, Unreachable
 from bot.surfaces.telegram import cards
@@ -14,6 +14,7 @@ from engine.clock import Clock
 from gateways.base import Gateway, GatewayError, Throttled
 
 LONGEST_WAIT_S = 60.0  # for an answer to a person, when Telegram asks us to wait
+_ALBUM = 10  # pictures of one; core.telegram.org/bots/api#sendmediagroup
 _NO_LINK_PREVIEW = LinkPreviewOptions(is_disabled=True)
 
 
@@ -28,7 +29,7 @@ class Painter:
 
     async def show(self, chat: str, screen: Screen) -> str:
         """Send the screen as new messages; returns the id of its card. Raises Busy, Unreachable, TelegramAPIError."""
-        failed = await self._show_preview(chat, screen)
+        failed = await self._show_album(chat, screen) or await self._show_preview(chat, screen)
         if failed:
             t = self._texts(chat)
             screen = replace(
@@ -78,6 +79,25 @@ class Painter:
                 link_preview_options=_NO_LINK_PREVIEW,
             )
         return str(sent.message_id)
+
+    async def _show_album(self, chat: str, screen: Screen) -> str:
+        """Send the pictures; returns Telegram's words where it takes them not."""
+        media = [
+            InputMediaPhoto(media=BufferedInputFile(one.png, "picture.png"), caption=one.title) for one in screen.album
+        ]
+        with _Translated():
+            try:
+                for at in range(0, len(media), _ALBUM):
+                    piece = media[at : at + _ALBUM]
+                    if len(piece) == 1:
+                        await self._bot.send_photo(_chat_id(chat), piece[0].media, caption=piece[0].caption)
+                    else:
+                        await self._bot.send_media_group(_chat_id(chat), media=[*piece])
+            except TelegramBadRequest as error:
+                if "chat not found" in error.message.lower():
+                    raise
+                return error.message
+        return ""
 
     async def _show_preview(self, chat: str, screen: Screen) -> str:
         """Send the real message; returns Telegram's words where it takes it not."""

@@ -84,7 +84,7 @@ export class Chat {
   }
 
   #draw(entry) {
-    const inside = entry.preview ? this.#preview(entry) : entry.side === "me" ? own(entry) : this.#card(entry);
+    const inside = entry.album ? looks(entry) : entry.preview ? this.#preview(entry) : entry.side === "me" ? own(entry) : this.#card(entry);
     const element = h("article", { class: `entry ${entry.side}`, "aria-label": w(entry.side), "data-id": entry.id }, inside);
     // A card that changes every few seconds would be read out without end.
     if (entry.live) element.setAttribute("aria-live", "off");
@@ -160,6 +160,13 @@ export class Chat {
     this.#stay = isAtEnd(this.#log, 40);
     if (this.#stay) this.#newest.hidden = true;
   }
+}
+
+// Pictures beside each other, pushed sideways; each opens by itself in its full size.
+function looks(entry) {
+  const picture = ({ url, title, words }) =>
+    h("a", { href: url, target: "_blank", rel: "noopener" }, h("img", { src: url, alt: words ? `${title}: ${words}` : title }), h("span", {}, title));
+  return h("div", { class: "looks", tabindex: "0", role: "group", "aria-label": w("preview") }, entry.album.map(picture));
 }
 
 function own(entry) {
