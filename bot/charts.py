@@ -1,171 +1,248 @@
-"""Numbers as pictures, in one house style. matplotlib is imported when something is drawn, not before."""
+"""Numbers as pictures; what they say stands in words beside them too. `drawn` draws away from the loop."""
 
-from collections.abc import Mapping, Sequence
-from datetime import tzinfo
-from io import BytesIO
+import asyncio
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from html import unescape
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
+from zoneinfo import ZoneInfo
 
+from bot.drawing import LIGHT, Look, Pieces, Sheet, drawable
+from bot.numbers import Figures, Row, percent
+from bot.texts import Texts
 from storage.timelines import Span
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+_FUNNEL: Final = ("planned", "sent", "delivered", "read", "clicked")
+_BESIDE: Final = ("failed", "waiting")
+_COMPARED: Final = ("sent", "failed", "delivered", "read", "clicked", "unsubscribed", "orders", "sales")
+MOST_REASONS: Final = 8
+MOST_MAILINGS: Final = 5
+_DAY_S: Final = 86_400
 
-INK = "#1f2933"
-QUIET = "#7b8794"
-LINE = "#d9dee4"
-SENT = "#2f6fed"
-FAILED = "#d64545"
-OTHER = "#e0a030"
-GOOD = "#2f9e6e"
-
-_STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",  # matplotlib brings it: the same picture on every machine
-    "font.size": 10,
-    "text.color": INK,
-    "axes.labelcolor": QUIET,
-    "axes.edgecolor": LINE,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": LINE,
-    "grid.linewidth": 0.6,
-    "xtick.color": QUIET,
-    "ytick.color": QUIET,
-    "figure.facecolor": "white",
-    "savefig.facecolor": "white",
-    "svg.hashsalt": "carillon",
-}
-_FUNNEL = (
-    ("audience", "matched", QUIET),
-    ("planned", "planned", INK),
-    ("sent", "sent", SENT),
-    ("delivered", "delivered", GOOD),
-    ("read", "read", GOOD),
-    ("clicked", "clicked", GOOD),
-    ("failed", "failed", FAILED),
-    ("skipped", "skipped", OTHER),
-    ("unknown", "unknown", OTHER),
-)
-_DAY_S = 86_400
+_drawing = threading.Lock()  # matplotlib is not made for several threads, and two pictures at once would be no sooner
 
 
-def draw_mailing(figures: Mapping[str, Any], timeline: Sequence[Span], zone: tzinfo) -> bytes:
-    """A mailing as PNG: how far it came at the left, when at the right. `figures` are CONTRACT.md section 6."""
-    with _styled():
-        figure = _figure(width_in=11, height_in=4.6)
-        left, right = figure.subplots(1, 2, width_ratios=(5, 6))
-        _funnel(left, figures)
-        _progress(right, timeline, zone)
-        _title(figure, f"{figures['name']}", f"mailing {figures['id']} · {figures['status']}")
-        return _png(figure)
+async def drawn(draw: Callable[..., bytes], *args: Any, **more: Any) -> bytes:
+    """The picture, drawn in a thread."""
+    return await asyncio.to_thread(partial(_in_turn, draw, *args, **more))
 
 
-def draw_totals(mailings: Sequence[Mapping[str, Any]], since: str) -> bytes:
-    """Several mailings as PNG, one bar each: `mailings` have name, sent, failed, and waiting."""
-    with _styled():
-        shown = list(mailings)[:25]
-        figure = _figure(width_in=9, height_in=1.8 + 0.34 * max(len(shown), 2))
-        axes = figure.subplots()
-        names = [_short(f"{each['id']} · {each['name']}", 36) for each in shown]
-        begin = [0] * len(shown)
-        for key, color in (("sent", SENT), ("failed", FAILED), ("waiting", LINE)):
-            amounts = [int(each[key]) for each in shown]
-            axes.barh(names, amounts, left=begin, color=color, height=0.62, label=key)
-            begin = [before + amount for before, amount in zip(begin, amounts, strict=True)]
-        axes.invert_yaxis()
-        _bare(axes)
-        if shown:
-            figure.legend(loc="outside upper right", ncols=3, frameon=False)
-        _title(figure, "Mailings", since)
-        return _png(figure)
+def _in_turn(draw: Callable[..., bytes], *args: Any, **more: Any) -> bytes:
+    with _drawing:
+        return draw(*args, **more)
 
 
-def _funnel(axes: "Axes", figures: Mapping[str, Any]) -> None:
-    rows = [(words, _amount(figures[key]), color) for key, words, color in _FUNNEL if _amount(figures[key]) is not None]
-    rows = [row for row in rows if row[1] or row[0] in ("matched", "planned", "sent", "failed")]
-    most = max([amount or 0 for _, amount, _ in rows] + [1])
-    axes.barh([words for words, _, _ in rows], [amount or 0 for _, amount, _ in rows], color=[c for *_, c in rows])
-    for place, (_, amount, _) in enumerate(rows):
-        axes.text((amount or 0) + most * 0.015, place, f"{amount:,}", va="center", color=INK)
-    axes.set_xlim(0, most * 1.16)
-    axes.invert_yaxis()
-    axes.set_xticks([])
-    _bare(axes)
+def draw_mailing(
+    t: Texts, title: str, under: str, rows: Sequence[Row], timeline: Sequence[Span], *, look: Look = LIGHT
+) -> bytes:
+    """How far it came, and how it went out."""
+    sheet = _sheet(look, title, under)
+    _funnel(sheet, t, rows)
+    sheet.heading(t.plain("As it went out"))
+    if timeline:
+        sheet.plot(1.9, 0.95, partial(_over_time, t, look, timeline))
+        sheet.legend([(t.plain("Sent"), look.sent), (t.plain("Failed"), look.failed)])
+    else:
+        sheet.line(t.plain("Nothing went out yet."))
+    return sheet.png()
 
 
-def _progress(axes: "Axes", timeline: Sequence[Span], zone: tzinfo) -> None:
+def draw_reasons(t: Texts, title: str, under: str, figures: Figures, *, look: Look = LIGHT) -> bytes:
+    """Who did not get it, by reason."""
+    sheet = _sheet(look, title, under)
+    sections = (
+        (t.plain("Failed"), figures["failures"], figures["planned"], look.failed),
+        (t.plain("Skipped"), figures["skips"], figures["planned"], look.other),
+        (t.plain("Left out before the start"), figures["left_out"], figures["audience"], look.other),
+    )
+    for words, amounts, of, colour in sections:
+        if any(amounts.values()):
+            sheet.heading(words)
+            _reasons(sheet, t, amounts, of, colour)
+    return sheet.png()
+
+
+def draw_channels(
+    t: Texts, title: str, under: str, channels: Sequence[tuple[str, Sequence[Row]]], *, look: Look = LIGHT
+) -> bytes:
+    """Channels side by side, each with its name and its rows."""
+    sheet = _sheet(look, title, under)
+    for name, rows in channels:
+        of = _by_name(rows)
+        planned = of["planned"].amount or 0
+        sheet.row(
+            drawable(name), of["sent"].told, t.plain("of {planned}", planned=t.number(planned)), [_parts(of, look)]
+        )
+        sheet.line(_in_short(t, [of[one] for one in ("delivered", "read", "clicked")]))
+    sheet.legend(_parts_legend(t, look))
+    return sheet.png()
+
+
+def draw_period(
+    t: Texts,
+    title: str,
+    under: str,
+    rows: Sequence[Row],
+    mailings: Sequence[tuple[str, Figures]],
+    more: int = 0,
+    *,
+    look: Look = LIGHT,
+) -> bytes:
+    """How far all of them came together, and each with a bar of its own; `more` others are only counted."""
+    sheet = _sheet(look, title, under)
+    _funnel(sheet, t, rows)
+    most = max([figures["planned"] for _name, figures in mailings] + [1])
+    sheet.heading(t.plain("The mailings"))
+    for name, figures in mailings[:MOST_MAILINGS]:
+        bar = [(figures["sent"] / most, look.sent), (figures["failed"] / most, look.failed)]
+        of = t.plain("of {planned}", planned=t.number(figures["planned"]))
+        sheet.row(drawable(name), t.number(figures["sent"]), of, [bar])
+    if left := more + len(mailings[MOST_MAILINGS:]):
+        sheet.line(t.plain_plural("and {count} more", "and {count} more", left))
+    sheet.legend([(t.plain("Sent"), look.sent), (t.plain("Failed"), look.failed)])
+    return sheet.png()
+
+
+def draw_comparison(
+    t: Texts,
+    title: str,
+    under: str,
+    this: tuple[str, Sequence[Row]],
+    that: tuple[str, Sequence[Row]],
+    *,
+    look: Look = LIGHT,
+) -> bytes:
+    """Two mailings or two spans of time, measure by measure: shares, because they seldom are of one size."""
+    sheet = _sheet(look, title, under)
+    sheet.legend([(drawable(this[0]), look.sent), (drawable(that[0]), look.other)])
+    here, there = _by_name(this[1]), _by_name(that[1])
+    for name in _COMPARED:
+        one, other = here[name], there[name]
+        if one.share is None and other.share is None and not one.amount and not other.amount:
+            if one.amount is None and other.amount is None:
+                sheet.row(one.words, one.told)
+            continue
+        values = _weights(one, other)
+        most = max(values) or 1.0
+        bars = [[(values[0] / most, look.sent)], [(values[1] / most, look.other)]]
+        sheet.row(one.words, _short_told(t, one), t.plain("before: {told}", told=_short_told(t, other)), bars)
+    return sheet.png()
+
+
+# --- within
+
+
+def _sheet(look: Look, title: str, under: str) -> Sheet:
+    sheet = Sheet(look)
+    sheet.title(drawable(title), drawable(under))
+    return sheet
+
+
+def _by_name(rows: Sequence[Row]) -> Mapping[str, Row]:
+    return {row.name: row for row in rows}
+
+
+def _colours(look: Look) -> Mapping[str, str]:
+    return {
+        "planned": look.quiet,
+        "sent": look.sent,
+        "delivered": look.good,
+        "read": look.good,
+        "clicked": look.acted,
+        "failed": look.failed,
+    }
+
+
+def _funnel(sheet: Sheet, t: Texts, rows: Sequence[Row]) -> None:
+    """From all who were meant to those who did something; then those whom it did not reach."""
+    of, colours = _by_name(rows), _colours(sheet.look)
+    most = max([of[name].amount or 0 for name in (*_FUNNEL, "failed")] + [1])
+    for name in (*_FUNNEL, *(name for name in _BESIDE if name in of)):
+        row = of[name]
+        bars: list[Pieces] = [[((row.amount or 0) / most, colours.get(name, sheet.look.other))]]
+        share = percent(t, row.share) if row.share is not None and name != "planned" else ""
+        sheet.row(row.words, row.told, share, bars if row.amount is not None else [])
+
+
+def _reasons(sheet: Sheet, t: Texts, amounts: Mapping[str, int], of: int, colour: str) -> None:
+    most_first = sorted(amounts.items(), key=lambda item: (-item[1], item[0]))
+    shown, others = most_first[:MOST_REASONS], most_first[MOST_REASONS:]
+    named = [(unescape(t.reason(reason)), amount) for reason, amount in shown]
+    if others:
+        named.append((t.plain("other reasons"), sum(amount for _reason, amount in others)))
+    most = max(amount for _words, amount in named)
+    for words, amount in named:
+        share = percent(t, amount / of) if of else ""
+        sheet.row(drawable(words), t.number(amount), share, [[(amount / most, colour)]])
+
+
+def _parts(of: Mapping[str, Row], look: Look) -> Pieces:
+    """All who were planned: sent, failed, waiting, and the rest."""
+    planned = of["planned"].amount or 1
+    rest = sum(of[name].amount or 0 for name in ("skipped", "cancelled", "unknown") if name in of)
+    pieces = [((of["sent"].amount or 0) / planned, look.sent), ((of["failed"].amount or 0) / planned, look.failed)]
+    return [*pieces, (rest / planned, look.other)]
+
+
+def _parts_legend(t: Texts, look: Look) -> list[tuple[str, str]]:
+    return [
+        (t.plain("Sent"), look.sent),
+        (t.plain("Failed"), look.failed),
+        (t.plain("Skipped, cancelled, unknown"), look.other),
+        (t.plain("Waiting"), look.track),
+    ]
+
+
+def _short_told(t: Texts, row: Row) -> str:
+    return percent(t, row.share) if row.share is not None else row.told
+
+
+def _in_short(t: Texts, rows: Sequence[Row]) -> str:
+    """Several numbers in a line, those that are told alike together."""
+    alike: dict[str, list[str]] = {}
+    for row in rows:
+        alike.setdefault(_short_told(t, row), []).append(row.words)
+    return " · ".join(f"{', '.join(words)}: {told}" for told, words in alike.items())
+
+
+def _weights(one: Row, other: Row) -> tuple[float, float]:
+    if one.share is not None or other.share is not None:
+        return one.share or 0.0, other.share or 0.0
+    return float(one.amount or 0), float(other.amount or 0)
+
+
+def _over_time(t: Texts, look: Look, timeline: Sequence[Span], axes: Any) -> None:
     """Sent and failed as they added up."""
-    axes.set_title("as it went out", loc="left", fontsize=10, color=QUIET)
-    if not timeline:
-        axes.text(0.5, 0.5, "nothing went out yet", ha="center", va="center", transform=axes.transAxes, color=QUIET)
-        axes.set_xticks([])
-        axes.set_yticks([])
-        return
     from matplotlib import dates
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     kit: Any = dates  # matplotlib leaves it untyped
-
+    zone = ZoneInfo(t.timezone)
     times = [kit.date2num(span.begin.astimezone(zone).replace(tzinfo=None)) for span in timeline]
     times = [times[0], *(at + timeline[0].width_s / _DAY_S for at in times)]
-    for key, color in (("sent", SENT), ("failed", FAILED), ("other", OTHER)):
-        amounts = [0, *accumulate(int(getattr(span, key)) for span in timeline)]
-        if amounts[-1] or key == "sent":
-            axes.plot(times, amounts, color=color, linewidth=2, label={"other": "skipped, unknown"}.get(key, key))
-            if key == "sent":
-                axes.fill_between(times, amounts, color=color, alpha=0.08, linewidth=0)
+    for name, colour in (("failed", look.failed), ("sent", look.sent)):
+        amounts = [0, *accumulate(int(getattr(span, name)) for span in timeline)]
+        axes.plot(times, amounts, color=colour, linewidth=3, solid_capstyle="round")
+        axes.fill_between(times, amounts, color=colour, alpha=0.12, linewidth=0)
     axes.set_ylim(bottom=0)
     axes.set_xlim(times[0], times[-1])
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
-    length_s = (times[-1] - times[0]) * _DAY_S
-    axes.xaxis.set_major_locator(kit.AutoDateLocator(minticks=3, maxticks=6))
-    axes.xaxis.set_major_formatter(
-        kit.DateFormatter("%H:%M:%S" if length_s < 600 else "%H:%M" if length_s < _DAY_S else "%d.%m %H:%M")
-    )
-    axes.legend(loc="upper left", frameon=False)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=4))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda amount, _place: t.number(amount)))
+    axes.xaxis.set_major_locator(kit.AutoDateLocator(minticks=2, maxticks=4))
+    shape = _shape((times[-1] - times[0]) * _DAY_S)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda at, _place: _moment(t, kit.num2date(at), shape)))
 
 
-def _amount(value: Any) -> int | None:
-    """A figure's number: clicked is a table of kinds, whose "any" counts; None is a number that nobody reports."""
-    return _amount(value["any"]) if isinstance(value, Mapping) else None if value is None else int(value)
+def _shape(length_s: float) -> str:
+    if length_s < 300:
+        return "HH:mm:ss"
+    return "HH:mm" if length_s < 1.5 * _DAY_S else "d MMM"
 
 
-def _styled() -> Any:
-    import matplotlib as mpl
+def _moment(t: Texts, at: datetime, shape: str) -> str:
+    from babel.dates import format_datetime
 
-    return mpl.rc_context(_STYLE)
-
-
-def _figure(*, width_in: float, height_in: float) -> "Figure":
-    from matplotlib.figure import Figure  # without pyplot: no display, nothing global
-
-    return Figure(figsize=(width_in, height_in), dpi=130, layout="constrained")
-
-
-def _title(figure: "Figure", title: str, under: str) -> None:
-    # A name may hold "$", which would otherwise begin a formula, and letters that the font lacks.
-    figure.suptitle(f"{_short(title, 70)}\n", x=0.01, ha="left", fontsize=14, fontweight="bold", parse_math=False)
-    figure.text(0.0115, 0.915, under, ha="left", va="center", fontsize=10, color=QUIET, parse_math=False)
-
-
-def _bare(axes: "Axes") -> None:
-    axes.grid(visible=False, axis="y")
-    axes.tick_params(length=0)
-    axes.spines["left"].set_visible(False)
-
-
-def _short(words: str, most: int) -> str:
-    return words if len(words) <= most else f"{words[: most - 1]}…"
-
-
-def _png(figure: "Figure") -> bytes:
-    import warnings
-
-    written = BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")  # a name in a script the font lacks
-        figure.savefig(written, format="png", metadata={"Software": "Carillon"})
-    return written.getvalue()
+    return format_datetime(at, shape, locale=t.locale)

@@ -9,28 +9,28 @@ from html import unescape
 from pathlib import Path
 from re import fullmatch, sub
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from rich.console import Console
 from rich.markup import escape
 
 from bot.app import Demo, Service, running
-from bot.charts import draw_mailing
+from bot.charts import draw_mailing, drawn
 from bot.cli.figures import print_figures
 from bot.config import Config, read
 from bot.demo_clients import SHOWN, Crowd, write_clients
+from bot.numbers import rows_of
 from bot.ports import free_port
 from bot.screens import Attachment, Command, Event, Press, Said, Screen
 from bot.simulated import FIVE, SHOP, Simulated
 from bot.surfaces.console.phones import ManyPhones, Phones
 from bot.surfaces.console.platform_phones import PlatformPhones
 from bot.surfaces.console.telegram_phones import TelegramPhones
+from bot.texts import Texts
 from bot.watch import watch_mailing
 from engine.imports import import_clients
 from gateways.base import PartKind
 from gateways.simulator.telegram.server import TelegramSimulator
 from storage.records import Actor
-from storage.timelines import Timelines
 
 OWNER = "You"
 READY_WITHIN_S = 30.0
@@ -231,9 +231,10 @@ async def _tell(service: Service, mailing_id: int, chart: Path, out: Console) ->
     desk = service.desk
     figures = await desk.operations.figures(mailing_id)
     print_figures(out, figures)
-    timeline = await Timelines(desk.store.database).of_step((await desk.operations.get(mailing_id)).step_id)
-    zone = ZoneInfo(desk.settings.timezone)
-    await asyncio.to_thread(lambda: chart.write_bytes(draw_mailing(figures, timeline, zone)))
+    t = Texts("en", desk.settings.timezone)
+    rows, timeline = rows_of(t, figures, desk.settings), await desk.operations.timeline(mailing_id)
+    under = f"#{mailing_id} · {t.status(figures['status'])}"
+    await asyncio.to_thread(chart.write_bytes, await drawn(draw_mailing, t, figures["name"], under, rows, timeline))
     out.print(f"Chart: {chart}", soft_wrap=True)
 
 

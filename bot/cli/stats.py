@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 _COLUMNS = ("id", "name", "status", "started_at", "planned", "sent", "failed", "skipped", "unknown", "waiting")
 
 
+_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)  # older than any mailing
+
+
 def register(app: typer.Typer) -> None:
     app.command()(stats)
 
@@ -69,10 +72,10 @@ async def _all(desk: "Desk", start: datetime | None) -> tuple[Any, list[Mapping[
     """Every mailing that started since then, newest first, and the sums."""
     rows: list[Mapping[str, Any]] = []
     offset = 0
-    while page := await desk.operations.list_mailings(limit=100, offset=offset):
+    while page := await desk.store.mailings.page(limit=100, offset=offset, archived=None):
         offset += len(page)
         wanted = [each for each in page if start is None or (each.start_at or each.created_at) >= start]
-        rows += [await desk.operations.figures(each.id) for each in wanted]
+        rows += await desk.operations.figures_of(wanted)
     sums = {name: sum(int(row[name]) for row in rows) for name in _COLUMNS[4:]}
     return {"since": start, "mailings": rows, "total": sums}, rows
 
@@ -96,16 +99,20 @@ async def _written(
 async def _picture(
     desk: "Desk", mailing_id: int | None, document: Any, rows: Sequence[Mapping[str, Any]], since: str
 ) -> bytes:
-    from zoneinfo import ZoneInfo
+    from bot.charts import draw_mailing, draw_period
+    from bot.numbers import rows_of
+    from bot.texts import Texts
 
-    from bot.charts import draw_mailing, draw_totals
-    from storage.timelines import Timelines
-
+    t = Texts("en", desk.config.app.timezone)
     if mailing_id is None:
-        return draw_totals(rows, f"since {since}" if since else "all")
-    mailing = await desk.operations.get(mailing_id)
-    timeline = await Timelines(desk.store.database).of_step(mailing.step_id)
-    return draw_mailing(document, timeline, ZoneInfo(desk.config.app.timezone))
+        began = [row for row in rows if row["status"] not in ("draft", "scheduled")]
+        period = await desk.operations.period(_day(since) if since else _BEGINNING, desk.clock.now())
+        named = [(f"#{row['id']} {row['name']}", row) for row in began]
+        under = f"since {since}" if since else "since the beginning"
+        return draw_period(t, "Mailings", under, rows_of(t, period.figures, desk.settings), named)
+    timeline = await desk.operations.timeline(mailing_id)
+    under = f"#{mailing_id} · {t.status(document['status'])}"
+    return draw_mailing(t, document["name"], under, rows_of(t, document, desk.settings), timeline)
 
 
 def _day(text: str) -> datetime:

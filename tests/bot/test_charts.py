@@ -1,17 +1,30 @@
-"""Charts are pictures that can be opened, whatever the numbers and the names."""
+"""Charts are pictures that can be opened, whatever the numbers and the names; the same numbers stand in words."""
 
+import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from bot.charts import draw_mailing, draw_totals
+from bot.charts import draw_channels, draw_comparison, draw_mailing, draw_period, draw_reasons, drawn
+from bot.drawing import DARK, drawable
+from bot.numbers import Row, columns, notes, rows_of
 from bot.sheets import csv_of, xlsx_of
+from bot.texts import Texts
+from engine.settings import ChannelSettings, EngineSettings
+from gateways.telegram.capabilities import TELEGRAM
+from gateways.viber.capabilities import VIBER
+from gateways.vk.capabilities import VK
 from storage.timelines import Span
 
 AT = datetime(2026, 11, 21, 9, tzinfo=UTC)
+T = Texts("en", "Europe/Kyiv")
+CHANNELS = (ChannelSettings("tg", TELEGRAM), ChannelSettings("viber", VIBER), ChannelSettings("vk", VK))
+SETTINGS = EngineSettings({channel.id: channel for channel in CHANNELS}, Path())
 
 
 def figures(**other: Any) -> dict[str, Any]:
@@ -20,48 +33,100 @@ def figures(**other: Any) -> dict[str, Any]:
         "name": "Spring sale",
         "status": "sent",
         "audience": 2050,
+        "left_out": {"blocked": 50},
         "planned": 2000,
         "waiting": 0,
         "sent": 1880,
         "failed": 95,
         "skipped": 20,
+        "cancelled": 0,
         "unknown": 5,
-        "delivered": None,
-        "read": None,
-        "clicked": {"any": 61, "link": None},
+        "delivered": 420,
+        "delivered_of": 590,
+        "read": 130,
+        "read_of": 590,
+        "clicked": {"any": 61, "link": None, "text_link": None, "buy": 12, "message": 9},
+        "unsubscribed": 3,
+        "orders": 4,
+        "sales": 2,
+        "revenue": {"EUR": "39.80"},
+        "by_channel": {"tg": {"delivered": None, "read": None}, "viber": {"delivered": 420, "read": 130}},
+        "failures": {"blocked": 95},
+        "skips": {},
         **other,
     }
+
+
+def rows(**other: Any) -> list[Row]:
+    return rows_of(T, figures(**other), SETTINGS)
+
+
+NOTHING = figures(
+    **dict.fromkeys(("audience", "planned", "sent", "failed"), 0), by_channel={}, delivered=None, read=None
+)
 
 
 def spans(count: int) -> list[Span]:
     return [Span(AT + timedelta(seconds=number), 1, 25, number % 3, 0) for number in range(count)]
 
 
-@pytest.mark.parametrize("name", ["Spring sale", "$5 and $6", "日本 🎉", "x" * 300, "a\nb"])
-@pytest.mark.parametrize("count", [0, 1, 60])
-def test_a_mailing_is_drawn(name: str, count: int) -> None:
-    picture = Image.open(BytesIO(draw_mailing(figures(name=name), spans(count), UTC)))
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: draw_mailing(T, "$5 and $6 日本 🎉", "#7", rows(), spans(60)),
+        lambda: draw_mailing(T, "日本", "x" * 300, rows_of(T, NOTHING, SETTINGS), [], look=DARK),
+        lambda: draw_mailing(Texts("uk"), "a\nb", "", rows(), spans(1)),
+        lambda: draw_reasons(T, "x" * 300, "#7", figures(failures={f"reason_{n}": n + 1 for n in range(12)})),
+        lambda: draw_channels(T, "Spring", "#7", [("tg · Telegram", rows()), ("viber · Viber", rows(planned=0))]),
+        lambda: draw_period(T, "Week", "", rows(), [("Spring", figures())] * 9, more=3),
+        lambda: draw_period(T, "Week", "", rows_of(T, NOTHING, SETTINGS), []),
+        lambda: draw_comparison(T, "Two", "", ("A", rows()), ("B", rows_of(T, NOTHING, SETTINGS))),
+    ],
+)
+def test_a_picture_is_as_wide_as_a_phone_and_not_endless(draw: Callable[[], bytes]) -> None:
+    picture = Image.open(BytesIO(draw()))
 
     assert picture.format == "PNG"
-    assert picture.width > 1000
+    assert picture.width == 1080
+    assert 300 < picture.height < 2200
 
 
-def test_a_mailing_that_has_sent_nothing_is_drawn() -> None:
-    empty = dict.fromkeys(("audience", "planned", "sent", "failed", "skipped", "unknown"), 0)
-
-    assert draw_mailing(figures(**empty, clicked={"any": None}), [], UTC).startswith(b"\x89PNG")
+def test_letters_that_the_font_lacks_are_left_out_of_a_picture() -> None:
+    assert drawable("Spring 🎉 sale\n日本 – Весна") == "Spring sale – Весна"
 
 
-@pytest.mark.parametrize("count", [0, 1, 40])
-def test_several_mailings_are_drawn(count: int) -> None:
-    assert draw_totals([figures(id=number) for number in range(count)], "since 2026-11-01").startswith(b"\x89PNG")
+async def test_two_who_ask_at_once_get_a_picture_each() -> None:
+    both = await asyncio.gather(*(drawn(draw_reasons, T, name, "#7", figures()) for name in ("One", "Two")))
+
+    assert both[0] != both[1]
+
+
+def test_numbers_stand_in_columns_and_say_what_nobody_reports() -> None:
+    told = columns(T, rows())
+
+    assert "Sent                    1,880   94%" in told
+    assert "Unsubscribed                3  0.2%" in told
+    assert "Delivered           at least 420 (71%)" in told
+    assert "– a link            not counted" in told
+    assert notes(T, figures(), SETTINGS) == (
+        "Delivered, Read: counted for 590 of the 1,880 sent, not reported by Telegram."
+    )
+
+
+def test_a_number_that_no_messenger_reports_is_never_0() -> None:
+    silent = {"tg": {"delivered": None, "read": None}, "vk": {"delivered": None, "read": 3}}
+    told = {row.name: row for row in rows(delivered=None, delivered_of=0, read=3, read_of=1880, by_channel=silent)}
+
+    assert (told["delivered"].told, told["delivered"].amount) == ("not reported by Telegram, VK", None)
+    assert told["read"].told == "3"
+    assert [row.told for row in rows_of(T, NOTHING, SETTINGS) if row.name == "read"] == ["–"]
 
 
 def test_a_sheet_has_a_row_for_each_mailing_and_a_column_for_each_reason() -> None:
     from openpyxl import load_workbook
 
-    rows = [figures(left_out={"blocked": 12}), figures(left_out={"unsubscribed": 3})]
-    sheet = load_workbook(BytesIO(xlsx_of(rows))).worksheets[0]
+    made = [figures(left_out={"blocked": 12}, delivered=None), figures(left_out={"unsubscribed": 3})]
+    sheet = load_workbook(BytesIO(xlsx_of(made))).worksheets[0]
     header, first, second = sheet.iter_rows(values_only=True)
 
     assert first[header.index("left_out.blocked")] == 12
