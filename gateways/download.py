@@ -39,6 +39,23 @@ def is_public(address: Address) -> bool:
     return address.is_global and not address.is_multicast
 
 
+def near(api_base: str) -> Callable[[Address], bool]:
+    """Where the pictures of a channel may be fetched: from the open internet, and, where the platform itself stands
+    on this very machine (a test bench), from this machine too.
+
+    For what is recognised by its bytes, or only measured: nothing else of this machine may go out in its place."""
+    host = URL(api_base).host or ""
+    try:
+        on_bench = host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        on_bench = False
+    return _public_or_ours if on_bench else is_public
+
+
+def _public_or_ours(address: Address) -> bool:
+    return is_public(address) or address.is_loopback
+
+
 class _CheckedResolver(AbstractResolver):
     """Names that lead to an address which is not allowed lead nowhere: checked where the connection is made, so that
     a name can't change in between."""

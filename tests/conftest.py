@@ -20,6 +20,9 @@ from storage.migrate import upgrade
 from storage.schema import metadata
 from storage.store import Store, open_store
 
+# They assert for tests, and are to show what they compared.
+pytest.register_assert_rewrite("tests.gateways.cases", "tests.bot.chat", "tests.flows.carillon")
+
 # What takes long and another test covers nearly as well: with --thorough only, so that everybody runs the rest.
 THOROUGH = (
     "test_app.py::test_it_gets_ready_and_ends_on_a_signal[2]",

@@ -7,10 +7,8 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from yarl import URL
-
 from gateways.base import MediaStore, MessageRejected, PartKind, Unavailable
-from gateways.download import Address, NotFetched, fetch, is_public
+from gateways.download import NotFetched, fetch, is_public, near
 from gateways.meta.graph import Upload
 
 log = logging.getLogger(__name__)
@@ -28,7 +26,7 @@ class Uploads:
         self._store = store
         self._good_for = good_for
         self._now = now
-        self._bench = URL(api_base).host in ("127.0.0.1", "localhost", "::1")
+        self._near = near(api_base)
         self._known: dict[tuple[str, PartKind], tuple[str, datetime]] = {}
 
     async def find(self, source: str, kind: PartKind) -> str | None:
@@ -90,18 +88,11 @@ class Uploads:
 
     async def _fetch(self, source: str, max_bytes: int, *, picture: bool) -> tuple[bytes, str, str]:
         try:
-            return await fetch(source, max_bytes, allowed=self._allowed(picture=picture))
+            return await fetch(source, max_bytes, allowed=self._near if picture else is_public)
         except NotFetched as error:
             raise MessageRejected(
                 f"a file of the message can't be fetched by its URL: {error}", reason="media"
             ) from None
-
-    def _allowed(self, *, picture: bool) -> Callable[[Address], bool]:
-        # A Graph API on this very machine stands on a test bench, whose pictures stand there too. A picture is
-        # recognised by its bytes, so nothing else of this machine can go out in its place.
-        if self._bench and picture:
-            return lambda address: is_public(address) or address.is_loopback
-        return is_public
 
     def _log_store(self, error: Exception) -> None:
         log.warning("uploads are not kept", extra={"channel": self._channel, "error": type(error).__name__})

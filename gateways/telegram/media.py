@@ -6,13 +6,10 @@ import mimetypes
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Any
 
-from yarl import URL
-
 from gateways.base import MediaStore, MessageRejected, PartKind, Unavailable
-from gateways.download import Address, NotFetched, fetch, is_public
+from gateways.download import NotFetched, fetch, is_public, near
 from gateways.telegram.api import Upload
 from gateways.telegram.capabilities import PICTURE_EXTENSIONS, TELEGRAM
 
@@ -56,7 +53,7 @@ class Files:
         self._channel = channel
         self._store = store
         self._monotonic = monotonic
-        self._bench = _is_loopback_host(api_base)
+        self._near = near(api_base)
         self._known: dict[Item, tuple[str, float]] = {}  # file_id, and until when it is believed
 
     async def find(self, item: Item) -> str | None:
@@ -120,19 +117,13 @@ class Files:
             raise MessageRejected("a file of the message is no longer kept; add it again", reason="media") from None
 
     async def _fetch(self, item: Item) -> tuple[bytes, str, str]:
+        allowed = self._near if item.kind is PartKind.PICTURE else is_public
         try:
-            return await fetch(item.source, _max_bytes(item), allowed=self._allowed(item))
+            return await fetch(item.source, _max_bytes(item), allowed=allowed)
         except NotFetched as error:
             raise MessageRejected(
                 f"Telegram did not take the file by its URL, and we can't fetch it either: {error}", reason="media"
             ) from None
-
-    def _allowed(self, item: Item) -> Callable[[Address], bool]:
-        # A Bot API server on this very machine stands on a test bench, whose pictures stand there too. A picture is
-        # recognised by its bytes, so nothing else of this machine can go out in its place.
-        if self._bench and item.kind is PartKind.PICTURE:
-            return lambda address: is_public(address) or address.is_loopback
-        return is_public
 
     def _believe(self, item: Item, file_id: str) -> None:
         self._known[item] = (file_id, self._monotonic() + URL_CACHE_S if item.is_url else float("inf"))
@@ -192,13 +183,3 @@ def _type_of(extension: str) -> str:
 def _plain_name(name: str) -> str:
     """A name that can stand in a form's header and on any disk."""
     return re.sub(r'[\x00-\x1f\x7f"\\/<>|:*?]', "_", name).strip(" .")[-120:]
-
-
-def _is_loopback_host(api_base: str) -> bool:
-    host = URL(api_base).host or ""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -5,13 +5,12 @@ bots-api: nothing can be uploaded, and a picture or video is told by the end of 
 import asyncio
 import logging
 from collections.abc import Callable
-from ipaddress import ip_address
 from pathlib import PurePosixPath
 
 from yarl import URL
 
 from gateways.base import MediaStore, MessageRejected, Part, PartKind
-from gateways.download import Address, NotFetched, fetch, is_public
+from gateways.download import NotFetched, fetch, near
 from gateways.public_media import PREFIX, media_url
 from gateways.viber.capabilities import (
     MAX_FILE_NAME,
@@ -43,7 +42,7 @@ class Files:
         self._store = store
         self._public_url = public_url
         self._secret = secret
-        self._allowed = _anywhere_near if _is_loopback(api_base) else is_public
+        self._near = near(api_base)
         self._monotonic = monotonic
         self._sizes: dict[str, tuple[int, float]] = {}  # bytes, and until when they are believed
         self._asking: dict[str, asyncio.Lock] = {}
@@ -118,7 +117,7 @@ class Files:
     async def _size_at(self, url: str, most: int) -> int:
         # HEAD is refused or answered without a length by too many servers, so the file itself is asked for.
         try:
-            return len((await fetch(url, most, allowed=self._allowed)).content)
+            return len((await fetch(url, most, allowed=self._near)).content)
         except NotFetched as error:
             words = f"Viber must be told a file's size, and we can't fetch it: {error}"
             raise MessageRejected(words, reason="media") from None
@@ -130,16 +129,3 @@ def _file_name(name: str) -> str:
         return name or "file"
     ending = PurePosixPath(name).suffix[:20]
     return name[: MAX_FILE_NAME - len(ending)] + ending
-
-
-def _anywhere_near(address: Address) -> bool:
-    """A Viber on this very machine stands on a test bench, whose files stand there too; only their size goes out."""
-    return is_public(address) or address.is_loopback
-
-
-def _is_loopback(api_base: str) -> bool:
-    host = URL(api_base).host or ""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False

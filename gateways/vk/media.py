@@ -8,13 +8,10 @@ import logging
 import mimetypes
 import re
 from collections.abc import Callable, Mapping
-from ipaddress import ip_address
 from typing import Any
 
-from yarl import URL
-
 from gateways.base import MediaStore, MessageRejected, Outgoing, Part, PartKind, Unavailable
-from gateways.download import Address, NotFetched, fetch, is_public
+from gateways.download import NotFetched, fetch, is_public, near
 from gateways.vk.api import Upload, VkApi
 from gateways.vk.capabilities import PICTURE_EXTENSIONS, VK
 from gateways.vk.errors import MediaRefused
@@ -77,7 +74,7 @@ class Media:
         self._api = api
         self._group_id = group_id
         self._monotonic = monotonic
-        self._bench = _is_loopback_host(api_base)
+        self._near = near(api_base)
         self._known: dict[str, tuple[str, float]] = {}  # attachment by source, and until when it is believed
         self._uploading = asyncio.Lock()
         self._document: tuple[str, Upload, float] | None = None  # the last one, which the next client gets too
@@ -237,8 +234,9 @@ class Media:
     async def _load(self, source: str, limit: int, kind: PartKind) -> tuple[bytes, str, str]:
         """Content, type ("" where it is not said) and name. Raises MessageRejected."""
         if _is_url(source):
+            allowed = self._near if kind is PartKind.PICTURE else is_public
             try:
-                content, content_type, name = await fetch(source, limit, allowed=self._allowed(kind))
+                content, content_type, name = await fetch(source, limit, allowed=allowed)
             except NotFetched as error:
                 raise MessageRejected(f"the file can't be fetched by its URL: {error}", reason="media") from None
         else:
@@ -257,13 +255,6 @@ class Media:
         except OSError as error:
             log.warning("a kept file can't be read", extra={"channel": self._channel, "error": type(error).__name__})
             raise MessageRejected("a file of the message is no longer kept; add it again", reason="media") from None
-
-    def _allowed(self, kind: PartKind) -> Callable[[Address], bool]:
-        # A VK on this very machine stands on a test bench, whose pictures stand there too. A picture is recognised by
-        # its bytes, so nothing else of this machine can go out in its place.
-        if self._bench and kind is PartKind.PICTURE:
-            return lambda address: is_public(address) or address.is_loopback
-        return is_public
 
 
 def _attachment(kind: str, saved: Any) -> str:
@@ -292,13 +283,3 @@ def _plain_name(name: str) -> str:
 
 def _is_url(source: str) -> bool:
     return source.startswith(("http://", "https://"))
-
-
-def _is_loopback_host(api_base: str) -> bool:
-    host = URL(api_base).host or ""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

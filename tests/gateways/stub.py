@@ -4,6 +4,8 @@ requests to any path."""
 
 import asyncio
 import json
+import os
+import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,6 +15,10 @@ from urllib.parse import parse_qsl
 from aiohttp import BodyPartReader, web
 
 Json = dict[str, Any]
+
+# Of this process alone, where the system lets anybody use the whole of 127/8: a port that another test has just left is
+# soon given to us, and whoever still calls there would be counted.
+_HOST = f"127.77.{os.getpid() >> 8 & 255}.{os.getpid() & 255 or 1}" if sys.platform == "linux" else "127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -198,9 +204,9 @@ async def _running(stub: _Server[Any]) -> AsyncIterator[None]:
     app.router.add_route("*", "/{tail:.*}", stub.answer)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, _HOST, 0)
     await site.start()
-    stub.url = f"http://127.0.0.1:{site.port}"
+    stub.url = f"http://{_HOST}:{site.port}"
     try:
         yield
     finally:
