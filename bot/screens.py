@@ -130,79 +130,14 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """One message of ours: first `album`, `preview` and `files` to keep, then the card with `text`, `picture` and `rows`.
-
-"""
-
-    text: str = ""
-    attachments: tuple[Attachment, ...] = ()
-    location: Point | None = None
-    buttons: Rows = ()
-    forwarded: bool = False
-    unusable: str = ""
-    problem: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something a person did. `key` is the same for every repeat of the same event, unique within the surface.
-
-    In a private chat `chat` equals `account`: announcements find a person there. `language` is the person's own there,
-    where the messenger tells it."""
-
-    surface: str  # telegram, slack, console
-    account: str  # the person's id on that surface
-    chat: str
-    key: str
-    what: Command | Press | Said
-    private: bool = True  # False in a group: only presses and commands are meant for us there
-    language: str = ""
-
-
-class Style(StrEnum):
-    """What a surface may show as colour."""
-
-    PLAIN = "plain"
-    PRIMARY = "primary"
-    DANGER = "danger"
-
-
-@dataclass(frozen=True, slots=True)
-class Button:
-    """Either `token` (comes back in a Press) or `url` (opens it)."""
-
-    label: str
-    token: str = ""
-    style: Style = Style.PLAIN
-    url: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A file for the person to keep, such as a table of numbers; the name has its ending."""
-
-    name: str
-    content: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """A picture of an album; `words` say what is in it to those who don't see it."""
-
-    title: str
-    png: bytes
-    words: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Screen:
-    """One message of ours: first `album`, `preview` and `files` to keep, then the card with `text`, `picture` and `rows`.
+    """One message of ours: first `album`, `preview`, `files` to keep, then the card with `text`, `picture` and `rows`.
 
     `album` are pictures beside each other, each with its title. `preview` is the real message, sent as clients get it;
-    the surface puts its own chat in place of the address. A screen without text is only its preview or its toast. `edit` replaces the card that was pressed; where there is
-    none, or it can't be edited, the card is sent anew. `ask` says what the input field waits for. `toast` is a short
-    note over the card for surfaces that can; whatever matters stands in the text as well. `live` is the mailing whose
-    live card this is: once shown, the surface tells `Conversation.shown` where it stands."""
+    the surface puts its own chat in place of the address. A screen without text is only its preview or its toast.
+    `edit` replaces the card that was pressed; where there is none, or it can't be edited, the card is sent anew. `ask`
+    says what the input field waits for. `toast` is a short note over the card for surfaces that can; whatever matters
+    stands in the text as well. `live` is the mailing whose live card this is: once shown, the surface tells
+    `Conversation.shown` where it stands."""
 
     text: str = ""
     rows: tuple[tuple[Button, ...], ...] = ()
