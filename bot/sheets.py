@@ -6,7 +6,10 @@ from datetime import datetime
 from io import BytesIO, StringIO
 from typing import Any
 
-_LEFT_OUT = ("steps", "by_channel", "stopped", "progress", "rate", "eta_seconds")
+_LEFT_OUT = (
+    *("steps", "by_channel", "stopped", "stopped_by", "stuck"),
+    *("progress", "rate", "eta_seconds", "eta_at"),
+)
 
 
 def csv_of(rows: Sequence[Mapping[str, Any]]) -> bytes:

@@ -314,3 +314,21 @@ async def test_the_last_file_carries_a_short_card_and_a_long_one_follows(
     shown = await surface.show("1001", Screen("word " * 500, rows, files=files[:1]))
     assert [bool(one.keyboard) for one in olha.messages[-2:]] == [False, True]
     assert str(olha.messages[-1].message_id) == shown
+
+
+async def test_a_token_that_dies_is_noticed_where_telegram_calls_us_too(
+    shop: Desk, telegram: TelegramSimulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.surfaces.telegram.surface.LOOK_AGAIN_S", 0.05)
+    surface = surface_on(shop, telegram, tmp_path, polls=False, public_url="https://m.acme.test")
+    task = asyncio.create_task(surface.run())
+
+    async def fails() -> bool:
+        return surface.problem == "Telegram refuses the admin bot's token"
+
+    await wait_until(lambda: asyncio.sleep(0, telegram.requests(TOKEN, "setWebhook")))
+    assert surface.problem is None
+    telegram.faults.add("refuse", code=401, words="Unauthorized", chance=1.0)
+    await wait_until(fails)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -16,14 +16,14 @@ from bot.conversation import Conversation
 from bot.screens import Busy, Event, People, Press, Screen, Unreachable
 from bot.surfaces.slack.api import FORM_GONE, Passing, Refused, SlackApi, SlackError, TokenDead
 from bot.surfaces.slack.bolting import Bolt
-from bot.surfaces.slack.cards import form
+from bot.surfaces.slack.cards import COMMAND, form
 from bot.surfaces.slack.events import FilledForm, Heard, Read, Sent, TokenDied, WantsForm
 from bot.surfaces.slack.files import Files
 from bot.surfaces.slack.inbox import Inbox
 from bot.surfaces.slack.painter import Painter
 from bot.surfaces.slack.rich import escape
 from bot.surfaces.slack.sockets import Sockets
-from bot.texts import Texts
+from bot.texts import Texts, _
 from engine.clock import Clock
 from engine.media import Media
 from gateways.base import Answer, BadSignature, Hook
@@ -158,9 +158,9 @@ class SlackSurface:
     def _fails(self, what: str, error: Exception) -> None:
         code = error.code if isinstance(error, SlackError) else type(error).__name__
         if isinstance(error, TokenDead):
-            problem = f"Slack refuses the admin bot's {what}: {code}"
+            problem = _("Slack refuses the admin bot's {what}: {code}").format(what=what, code=code)
         else:
-            problem = f"Slack does not answer the admin bot ({what}): {code}"
+            problem = _("Slack does not answer the admin bot ({what}): {code}").format(what=what, code=code)
         if problem != self._problems.get(what):
             log.error("the admin bot on Slack does not work", extra={"why": problem})
         self._problems[what] = problem
@@ -341,6 +341,10 @@ class SlackSurface:
                     return ""
                 await self._clock.sleep(pause_s)
         return ""
+
+    def way_in(self, code: str) -> str:
+        """What somebody who is invited types, anywhere in the workspace."""
+        return f"{COMMAND} join {code}"
 
     # --- what live cards and announcements use ---
 

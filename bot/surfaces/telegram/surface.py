@@ -35,7 +35,7 @@ from bot.surfaces.telegram.albums import Albums
 from bot.surfaces.telegram.events import Heard, Sent, read_update
 from bot.surfaces.telegram.files import Files
 from bot.surfaces.telegram.painter import LONGEST_WAIT_S, Painter
-from bot.texts import Texts
+from bot.texts import Texts, _
 from engine.access import may
 from engine.clock import Clock
 from engine.media import Media
@@ -54,6 +54,7 @@ SURFACE = "telegram"
 SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105  # a header's name
 POLL_S = 25  # how long Telegram holds a getUpdates that has nothing; 50 at most
 CALL_S = 30.0
+LOOK_AGAIN_S = 60.0  # between looks at whether the token still works
 _USED = ["message", "callback_query"]
 _PAUSES_S = (1.0, 2.0, 5.0, 15.0, 60.0)
 _PASSING = (TelegramNetworkError, TelegramServerError, ClientDecodeError)
@@ -159,7 +160,7 @@ class TelegramSurface:
                 if self._polls:
                     await self._poll()
                 else:
-                    await asyncio.Event().wait()
+                    await self._watch()
         finally:
             self._albums.tasks = None
             await self.close()
@@ -197,6 +198,17 @@ class TelegramSurface:
             allowed_updates=_USED,
         )
 
+    async def _watch(self) -> None:
+        """Where Telegram calls us, a token that died would be silent: ask who we are, now and then."""
+        while True:
+            await self._clock.sleep(LOOK_AGAIN_S)
+            await self._until_done(self._bot.get_me)
+
+    def _noticed(self, error: Exception) -> None:
+        """A call failed: where it is the token, say so now."""
+        if isinstance(error, TelegramUnauthorizedError):
+            self._fails(error)
+
     async def _until_done(self, call: Callable[[], Awaitable[Any]]) -> None:
         failures = 0
         while True:
@@ -212,11 +224,11 @@ class TelegramSurface:
 
     def _fails(self, error: Exception) -> None:
         if isinstance(error, TelegramUnauthorizedError | TelegramNotFound):
-            problem = "Telegram refuses the admin bot's token"
+            problem = _("Telegram refuses the admin bot's token")
         elif isinstance(error, TelegramConflictError):
-            problem = "somebody else reads the admin bot's updates: another process, or a webhook"
+            problem = _("somebody else reads the admin bot's updates: another process, or a webhook")
         else:
-            problem = f"Telegram does not answer the admin bot: {type(error).__name__}"
+            problem = _("Telegram does not answer the admin bot: {error}").format(error=type(error).__name__)
         if problem != self.problem:
             log.error("the admin bot on Telegram does not work", extra={"why": problem})
         self.problem = problem
@@ -359,13 +371,25 @@ class TelegramSurface:
         person = self._people.get((SURFACE, chat))
         return Texts((person and person.locale) or self._locale)
 
+    def way_in(self, code: str) -> str:
+        """The link by which somebody who is invited begins a chat with us."""
+        return f"https://t.me/{self._username}?start={code}" if self._username else ""
+
     # --- what live cards and announcements use ---
 
     async def show(self, chat: str, screen: Screen) -> str:
-        return await self._painter.show(chat, screen)
+        try:
+            return await self._painter.show(chat, screen)
+        except TelegramAPIError as error:
+            self._noticed(error)
+            raise
 
     async def edit(self, chat: str, message_id: str, screen: Screen) -> str:
-        return await self._painter.edit(chat, message_id, screen)
+        try:
+            return await self._painter.edit(chat, message_id, screen)
+        except TelegramAPIError as error:
+            self._noticed(error)
+            raise
 
 
 def _wait_s(error: Exception, failures: int) -> float:
