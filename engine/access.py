@@ -4,8 +4,9 @@ from engine.errors import Refused, _
 from storage.records import Actor, Role
 
 _READ = frozenset({"statistics"})
-_APPROVE = _READ | {"look"}
-_OPERATE = _APPROVE | {
+_LOOK = _READ | {"look"}
+_APPROVE = _LOOK | {"approve"}
+_OPERATE = _LOOK | {
     "compose",
     "launch",
     "pause",
@@ -16,13 +17,14 @@ _OPERATE = _APPROVE | {
     "speed",
     "test",
     "repeat",
+    "amend",
     "archive",
     "stop",
     "clients",
     "segments",
     "topup",
 }
-_OWN = _OPERATE | {"go", "people", "opt_in", "erase"}
+_OWN = _OPERATE | _APPROVE | {"go", "people", "opt_in", "erase"}
 
 RIGHTS = {Role.MANAGER: _READ, Role.APPROVER: _APPROVE, Role.OPERATOR: _OPERATE, Role.OWNER: _OWN}
 

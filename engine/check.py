@@ -7,8 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from engine.advice import Adviser, LookAt
+from engine.approval import draft_hash, reasons_for
 from engine.audience import read_audience
 from engine.clock import Clock
+from engine.costs import HISTORY, Cost, Expected, category_of, costs_of, expected_of
 from engine.errors import Invalid, Refused, _
 from engine.fit import Loss
 from engine.fits import Fit, Fits, channel_of, losses_by_kind
@@ -19,6 +22,8 @@ from engine.reckoning import Leg, Load, Reckoner
 from engine.schedule import resolve_start
 from engine.settings import ChannelSettings, EngineSettings, QuotaPer
 from engine.template_check import check_templates
+from gateways.message import content_hash
+from storage.approvals import Approval, ApprovalState
 from storage.audiences import Audience
 from storage.clients import AudienceCount
 from storage.filters import AudienceFilter
@@ -41,7 +46,9 @@ _OVER_LIMIT = _(
 
 @dataclass(frozen=True, slots=True)
 class CheckCard:
-    """What a person should know before the launch. `problems` forbid it, `warnings` do not."""
+    """What a person should know before the launch. `problems` forbid it, `warnings` and `advice` do not.
+
+    `needs` are why a second person has to approve it, `approval` what was asked and answered of just this mailing."""
 
     mailing: Mailing
     count: AudienceCount
@@ -56,15 +63,27 @@ class CheckCard:
     loads: tuple[Load, ...] = ()
     legs: tuple[Leg, ...] = ()  # of a cascade
     only_for: tuple[str, ...] = ()  # titles of the messengers that the message exists for; empty: all
+    expected: tuple[Expected, ...] = ()
+    costs: tuple[Cost, ...] = ()
+    advice: tuple[Invalid, ...] = ()
+    needs: tuple[Invalid, ...] = ()
+    approval: Approval | None = None
+    tested_at: datetime | None = None  # when somebody last sent exactly this message to an own account
+
+    @property
+    def may_go(self) -> bool:
+        """Whether nobody has to approve it any more."""
+        return not self.needs or (self.approval is not None and self.approval.state is ApprovalState.APPROVED)
 
 
 class Checker:
     """Looks, and changes nothing. Every method may raise Invalid and its kinds."""
 
-    def __init__(self, store: Store, settings: EngineSettings, clock: Clock) -> None:
+    def __init__(self, store: Store, settings: EngineSettings, clock: Clock, *, look_at: LookAt | None = None) -> None:
         self._store = store
         self._settings = settings
         self._clock = clock
+        self._adviser = Adviser(store, settings, clock, look_at)
         self._fits = Fits(store, settings)
         self._reckoner = Reckoner(store, settings)
         self._previews = Previews(store, settings, clock)
@@ -80,9 +99,30 @@ class Checker:
         """Whom the draft would reach now, and by which way. Raises Invalid."""
         return self._audience(read_audience(draft.audience), *route_of(draft, self._settings.channels))
 
+    def audience_by(self, chosen: AudienceFilter) -> Audience:
+        """Whom a filter means now, each by the main channel."""
+        return self._audience(chosen, Routing.MAIN, ())
+
     def _audience(self, chosen: AudienceFilter, routing: Routing, channels: tuple[str, ...]) -> Audience:
         zone = ZoneInfo(self._settings.timezone)
         return Audience(chosen, routing, channels, tuple(self._settings.channels), self._clock.now(), zone)
+
+    async def card(self, mailing: Mailing) -> CheckCard:
+        """The check with what only a person who looks at it needs: it takes longer, and waits for other servers."""
+        check = await self.check(mailing)
+        tested_at = await self._tested_at(mailing)
+        if not check.count.planned or check.problems:
+            return replace(check, tested_at=tested_at)
+        fits = await self._fits_of(mailing.draft, check.count)
+        advice = await self._adviser.advise(mailing, self.audience_of(mailing.draft), check.count.planned, fits)
+        return replace(check, tested_at=tested_at, advice=advice)
+
+    async def _tested_at(self, mailing: Mailing) -> datetime | None:
+        """Any change of the message voids its tests."""
+        now = content_hash(mailing.draft.message)
+        history = await self._store.mailings.history(mailing.id)
+        tests = [entry.at for entry in history if entry.verb == "test" and entry.details.get("hash") == now]
+        return max(tests, default=None)
 
     async def check(self, mailing: Mailing, *, again: bool = False) -> CheckCard:
         draft = mailing.draft
@@ -119,6 +159,8 @@ class Checker:
         package_left = await self._check_quotas(count, problems, warnings)
         await self._check_limits(loads, problems)
         duration_s = max((load.seconds for load in loads), default=0.0)
+        ends_at = starts_at + timedelta(seconds=duration_s)
+        needs = self._needs(draft, count, fits, (starts_at, ends_at))
         return CheckCard(
             mailing=mailing,
             count=count,
@@ -126,14 +168,48 @@ class Checker:
             starts_at=starts_at,
             start_note=note,
             duration_s=duration_s,
-            ends_at=starts_at + timedelta(seconds=duration_s),
+            ends_at=ends_at,
             problems=tuple(problems),
             warnings=tuple(warnings),
             package_left=package_left,
             loads=loads,
             legs=self._reckoner.legs(draft, count, channels_of(draft, self._settings.channels)),
             only_for=self.titles(draft.message.kinds),
+            expected=await self._expected(count),
+            costs=await self._costs(draft, count, fits, loads),
+            needs=needs,
+            approval=await self._approval(mailing) if needs else None,
         )
+
+    def _needs(
+        self, draft: Draft, count: AudienceCount, fits: Mapping[str, Fit], span: tuple[datetime, datetime]
+    ) -> tuple[Invalid, ...]:
+        rule = self._settings.approval
+        return () if rule is None else reasons_for(rule, draft, count.planned, fits, span, self._settings.timezone)
+
+    async def _approval(self, mailing: Mailing) -> Approval | None:
+        """The last question about it, while it is exactly what was asked about."""
+        last = await self._store.approvals.last(mailing.id)
+        if last is None or last.draft_hash != await draft_hash(self._store, mailing.draft):
+            return None
+        return last
+
+    async def _expected(self, count: AudienceCount) -> tuple[Expected, ...]:
+        now = self._clock.now()
+        return expected_of(count.by_channel, await self._store.periods.sums(now - HISTORY, now))
+
+    async def _costs(
+        self, draft: Draft, count: AudienceCount, fits: Mapping[str, Fit], loads: Sequence[Load]
+    ) -> tuple[Cost, ...]:
+        if not self._settings.prices:
+            return ()
+        categories: dict[str, str] = {}
+        for channel, fit in fits.items():
+            if fit.able.takes_templates:
+                templates = await self._store.templates.of_channel(channel)
+                if category := category_of(templates, draft.message, fit.able.kind):
+                    categories[channel] = category
+        return costs_of(loads, fits, count.inside, categories, self._settings.prices)
 
     async def require_sendable(self, draft: Draft) -> None:
         """Raise what no launch would let pass, whoever is in the audience by then."""
@@ -168,8 +244,13 @@ class Checker:
         return await self._reckoner.loads(draft, count, fits, card.id if card is not None else None)
 
     def _with_windows(self, audience: Audience) -> Audience:
-        known = self._settings.channels.items()
-        windows = {name: each.able.window_s for name, each in known if each.able.window_s is not None}
+        """Counted beside: who wrote to each channel within its window, or the time in which a message costs less."""
+        windows: dict[str, float] = {}
+        for name, each in self._settings.channels.items():
+            session_s = each.able.charges.session_s if each.able.charges and self._settings.prices else None
+            span_s = each.able.window_s or session_s
+            if span_s is not None:
+                windows[name] = span_s
         return replace(audience, windows=windows)
 
     async def _check_limits(self, loads: Sequence[Load], problems: list[Invalid]) -> None:

@@ -5,7 +5,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from engine.access import require
-from engine.check import Checker
+from engine.advice import LookAt
+from engine.approval import NeedsApproval
+from engine.check import CheckCard, Checker
 from engine.clock import Clock
 from engine.errors import NotFound, Refused, Stale, _
 from engine.plan import channels_of
@@ -42,11 +44,12 @@ class Launching:
         *,
         check_channel: CheckChannel,
         engine: "Engine | None" = None,
+        look_at: LookAt | None = None,
     ) -> None:
         self.store = store
         self.settings = settings
         self._clock = clock
-        self.checker = Checker(store, settings, clock)
+        self.checker = Checker(store, settings, clock, look_at=look_at)
         self._check_channel = check_channel
         self._engine = engine
 
@@ -123,6 +126,8 @@ class Launching:
             raise still[0]
         if mailing.planned_all:
             await self.checker.require_quota(channels)
+        if mailing.started_at is None:
+            self._require_approved(await self.checker.check(mailing, again=True))
         await self._sweep_all(mailing, DeliveryState.CANCELLED, DeliveryState.PLANNED, (mailing.status,))
         now = self._clock.now()
         values: dict[str, Any] = {"status": Status.SENDING.value, "reason": None, "reason_words": None}
@@ -316,10 +321,17 @@ class Launching:
                 _("“{name}” starts in less than 5 minutes; it can only be cancelled now."), name=mailing.draft.name
             )
 
+    def _require_approved(self, card: CheckCard) -> None:
+        if not card.may_go:
+            words = _("“{name}” goes out when a second person has approved it: {why}. /approval {id} asks for that.")
+            mailing = card.mailing
+            raise NeedsApproval(words, name=mailing.draft.name, why=card.needs[0], id=mailing.id)
+
     async def _require_launchable(self, mailing: Mailing, by: Actor, *, again: bool = False) -> None:
         card = await self.checker.check(mailing, again=again)
         if card.problems:
             raise card.problems[0]
+        self._require_approved(card)
         still = await self._mend(card.count.by_channel, by)
         if still and len(still) == len(card.count.by_channel):  # with others that work, these finish first
             raise still[0]

@@ -1,6 +1,7 @@
 """The one door: every verb that a person or a program has, with its right, its guard and its audit.
 
-Those by which a mailing lives stand in `engine.launching`, the numbers in `engine.reporting`."""
+Those by which a mailing lives stand in `engine.launching`, the numbers in `engine.reporting`, what comes after
+sending in `engine.amending`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,12 +9,12 @@ from datetime import datetime
 from typing import Any
 
 from engine.access import require
+from engine.approving import Approving
 from engine.card_verbs import CardVerbs
 from engine.check import CheckCard
 from engine.errors import Invalid, NotFound, Refused, _
 from engine.launching import STARTED
 from engine.preview import Preview
-from engine.reporting import Reporting
 from engine.settings import EngineSettings, QuotaPer
 from engine.statistics import render_totals, revenue_in
 from engine.template_parts import check_template
@@ -44,7 +45,7 @@ class Summary:
     archived: bool = False
 
 
-class Operations(Reporting, CardVerbs):
+class Operations(Approving, CardVerbs):
     """Every method may raise Invalid and its kinds; nothing is half done then."""
 
     # --- composing ---
@@ -67,6 +68,8 @@ class Operations(Reporting, CardVerbs):
                 status=mailing.status.value,
             )
         values = plain_step(draft)
+        if _goes_to(draft) != _goes_to(mailing.draft):  # what somebody counted was another audience
+            values |= {"last_count": None, "counted_at": None}
         if mailing.status is Status.SCHEDULED:
             self._require_changeable(mailing)
             values |= {"start_at": self.checker.start_at(draft)[0], "content_hash": content_hash(draft.message)}
@@ -156,7 +159,7 @@ class Operations(Reporting, CardVerbs):
     # --- looking before ---
 
     async def check(self, mailing_id: int) -> CheckCard:
-        return await self.checker.check(await self.get(mailing_id))
+        return await self.checker.card(await self.get(mailing_id))
 
     async def preview(self, mailing_id: int, *, client: str | None = None, channel: str | None = None) -> Preview:
         """The message as one client gets it: the one named, or one of the audience."""
@@ -184,7 +187,8 @@ class Operations(Reporting, CardVerbs):
             raise Invalid(
                 _("{channel} did not take the test: {words}"), channel=channel, words=error.words or error.code
             ) from error
-        await self.store.mailings.note(self._audited(by, "test", mailing_id, subject=channel))
+        details = {"hash": content_hash((await self.get(mailing_id)).draft.message)}
+        await self.store.mailings.note(self._audited(by, "test", mailing_id, subject=channel, details=details))
 
     # --- the kill switch, channels ---
 
@@ -275,6 +279,10 @@ class Operations(Reporting, CardVerbs):
             return "not_started"
         reason = await self.store.clients.why_left_out(card.id, self.checker.audience_of(mailing.draft))
         return reason or "came_later"
+
+
+def _goes_to(draft: Draft) -> tuple[Any, ...]:
+    return dict(draft.audience), draft.routing, draft.channels, draft.message.kinds
 
 
 def _require_name(draft: Draft) -> None:
