@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from engine.amender import Amender
 from engine.binding import StartPayloads
 from engine.channels import Channels
 from engine.clock import Clock
@@ -99,6 +100,7 @@ class Engine:
             payloads=payloads,
             hands_over=settings.inbox,
         )
+        self._amender = Amender(store, settings, clock, lanes=lambda: self.lanes, links=links)
         self._reads = ReadPolling(store, gateways, clock, self.inbox.take)
 
     # --- what others ask ---
@@ -115,6 +117,7 @@ class Engine:
     def nudge(self) -> None:
         """Somebody in this process changed something: look now."""
         self._nudged.set()
+        self._amender.nudge()
 
     def revoke(self, channel: str, address_id: int) -> None:
         """An address is not to be written to any more, from this moment on."""
@@ -154,6 +157,7 @@ class Engine:
                 tasks.create_task(self._beat(run_id), name="heartbeat"),
                 tasks.create_task(self._templates.run(), name="templates"),
                 tasks.create_task(self._reads.run(), name="reads"),
+                tasks.create_task(self._amender.run(), name="amendments"),
                 tasks.create_task(keep_late_receipts(self._store, self._clock), name="late receipts"),
             ]
             self.running = True

@@ -9,11 +9,22 @@ from typing import Any
 from sqlalchemy import ColumnElement, FromClause, and_, case, false, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from storage.amending import AmendedState
 from storage.errors import Invalid, _
 from storage.fields import Fields, Span, load_fields
 from storage.records import DeliveryState, Routing
 from storage.routing import Route, route
-from storage.schema import clients, deliveries, delivery_id, reactions, segments, steps
+from storage.schema import (
+    CLIENTS_IN_STEP,
+    amended,
+    amendments,
+    clients,
+    deliveries,
+    delivery_id,
+    reactions,
+    segments,
+    steps,
+)
 
 MAX_VALUES = 1000  # of one `in`; a longer list belongs into a tag
 MAX_DEPTH = 8  # of any, all and segments in one another
@@ -41,6 +52,7 @@ class MailingResult(StrEnum):
     CLICKED = "clicked"
     FAILED = "failed"
     UNSUBSCRIBED = "unsubscribed"
+    KEPT = "kept"  # has it as it was sent: it was neither taken back nor corrected there
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +120,7 @@ _REACHED: Mapping[MailingResult, tuple[DeliveryState, ...]] = {
     MailingResult.DELIVERED: (DeliveryState.DELIVERED, DeliveryState.READ),
     MailingResult.READ: (DeliveryState.READ,),
     MailingResult.FAILED: (DeliveryState.FAILED,),
+    MailingResult.KEPT: (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.READ),
 }
 
 
@@ -204,13 +217,25 @@ def _happened(
     states = _REACHED.get(term.outcome)
     if states is not None:
         arms = [(own[step_id].c.state == str(state), true()) for step_id in step_ids for state in states]
-        return case(*arms, else_=false())
+        reached = case(*arms, else_=false())
+        return and_(reached, ~_is_amended(step_ids, fields)) if term.outcome is MailingResult.KEPT else reached
     return clients.c.id.in_(
         select(reactions.c.client_id).where(
             reactions.c.step_id.in_(step_ids),
             reactions.c.kind == str(term.outcome),
             fields.within(reactions.c.client_id),
         )
+    )
+
+
+def _is_amended(step_ids: Sequence[int], fields: Fields) -> ColumnElement[bool]:
+    """Whether the message that the client had of these steps was changed or taken away where it stood."""
+    span = fields.span or (0, CLIENTS_IN_STEP - 1)
+    spans = [amended.c.delivery_id.between(*(delivery_id(step_id, one) for one in span)) for step_id in step_ids]
+    return clients.c.id.in_(
+        select(amended.c.delivery_id - amendments.c.step_id * CLIENTS_IN_STEP)
+        .join(amendments, amendments.c.id == amended.c.amendment_id)
+        .where(amendments.c.step_id.in_(step_ids), amended.c.state == AmendedState.REACHED.value, or_(*spans))
     )
 
 
