@@ -36,10 +36,10 @@ from gateways.base import (
     Unavailable,
 )
 from gateways.message import Message
-from storage.amending import AmendedOutcome, AmendedState, AmendmentKind, AmendmentStatus, AmendPackage, ToAmend
+from storage.amending import AmendedOutcome, AmendPackage, ToAmend
 from storage.amendments import Amendment, EndAmendment
 from storage.audit import Audited, NewNotice
-from storage.records import ENGINE
+from storage.records import ENGINE, AmendedState, AmendmentKind, AmendmentStatus
 from storage.store import Store
 
 log = logging.getLogger(__name__)

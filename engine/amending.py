@@ -12,11 +12,10 @@ from engine.fits import Fits
 from engine.launching import Launching
 from gateways.base import Capabilities
 from gateways.message import Message
-from storage.amending import AmendedState, AmendmentKind, AmendmentStatus
 from storage.amendments import Amendment, EndAmendment, NewAmendment
 from storage.deliveries import DeliveryRow
 from storage.filters import MailingResult
-from storage.records import Actor, DeliveryState, Mailing, Status
+from storage.records import Actor, AmendedState, AmendmentKind, AmendmentStatus, DeliveryState, Mailing, Status
 
 ENDED = (Status.SENT, Status.CANCELLED)
 TOO_OLD = "too_old"

@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from functools import cache
 from typing import Any
 
@@ -17,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from storage.bulk import Rows, among, is_among
 from storage.clients import values_for
 from storage.database import insert_in
-from storage.records import DeliveryState
+from storage.records import AmendedState, AmendmentKind, AmendmentStatus, DeliveryState
 from storage.schema import (
     CLIENTS_IN_STEP,
     addresses,
@@ -31,23 +30,6 @@ from storage.schema import (
 from storage.writer import long
 
 _ERASED = "erased"  # why an address is gone whose client was forgotten
-
-
-class AmendmentKind(StrEnum):
-    TAKE_BACK = "take_back"
-    CORRECT = "correct"
-
-
-class AmendmentStatus(StrEnum):
-    RUNNING = "running"
-    DONE = "done"
-    STOPPED = "stopped"
-
-
-class AmendedState(StrEnum):
-    WAITING = "waiting"
-    REACHED = "reached"
-    MISSED = "missed"
 
 
 @dataclass(frozen=True, slots=True)

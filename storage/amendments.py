@@ -9,20 +9,10 @@ from sqlalchemy import ColumnElement, Row, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateways.message import Message, plain, read_message
-from storage.amending import (
-    AmendedOutcome,
-    AmendedState,
-    AmendmentKind,
-    AmendmentStatus,
-    AmendPackage,
-    ToAmend,
-    due_to_amend,
-    plan_amendment,
-    settle_amended,
-)
+from storage.amending import AmendedOutcome, AmendPackage, ToAmend, due_to_amend, plan_amendment, settle_amended
 from storage.audit import Audited, NewNotice, write_audit, write_notice
 from storage.database import Database, insert_in
-from storage.records import Actor
+from storage.records import Actor, AmendedState, AmendmentKind, AmendmentStatus
 from storage.schema import amended, amendment_counts, amendments, steps
 from storage.writer import Writer
 

@@ -9,10 +9,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, FromClause, and_, case, false, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.amending import AmendedState
 from storage.errors import Invalid, _
 from storage.fields import Fields, Span, load_fields
-from storage.records import DeliveryState, Routing
+from storage.records import AmendedState, DeliveryState, Routing
 from storage.routing import Route, route
 from storage.schema import (
     CLIENTS_IN_STEP,

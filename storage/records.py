@@ -46,6 +46,23 @@ class OnUnknown(StrEnum):
     REPEAT = "repeat"
 
 
+class AmendmentKind(StrEnum):
+    TAKE_BACK = "take_back"
+    CORRECT = "correct"
+
+
+class AmendmentStatus(StrEnum):
+    RUNNING = "running"
+    DONE = "done"
+    STOPPED = "stopped"
+
+
+class AmendedState(StrEnum):
+    WAITING = "waiting"
+    REACHED = "reached"
+    MISSED = "missed"
+
+
 class Role(StrEnum):
     OWNER = "owner"
     OPERATOR = "operator"
