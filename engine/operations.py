@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from engine.access import require
+from engine.amending import Amending
 from engine.approving import Approving
 from engine.card_verbs import CardVerbs
 from engine.check import CheckCard
@@ -45,7 +46,7 @@ class Summary:
     archived: bool = False
 
 
-class Operations(Approving, CardVerbs):
+class Operations(Approving, CardVerbs, Amending):
     """Every method may raise Invalid and its kinds; nothing is half done then."""
 
     # --- composing ---
