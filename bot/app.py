@@ -167,6 +167,8 @@ async def running(
         await _import_readers(config, parts)
         service = await _build(config, parts, store, secret, clock, stack, demo)
         service.port = await stack.enter_async_context(_served(service))
+        if service.console is not None:
+            service.console.base_url = f"http://{config.web.host}:{service.port}"
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         _start(service, tasks, stack)
         await service.started()
@@ -190,7 +192,7 @@ async def _build(
     payloads = StartPayloads(secret)
     engine = Engine(store, gateways, engine_settings(config), clock, links=links, payloads=payloads)
     desk = desk_on(store, config, secret, clock, engine if "engine" in parts else None)
-    people, house = Everybody(people_of(config), store.preferences), house_of(config)
+    people, house = Everybody(people_of(config), store), house_of(config)
     await people.load()
     conversation = Conversation(
         operations=desk.operations, store=store, people=people, settings=desk.settings, house=house, clock=clock
@@ -210,13 +212,13 @@ def _build_bots(service: Service, people: People, house: House, demo: Demo | Non
     for bot in service.desk.config.bots:
         match bot:
             case ConsoleBot():
-                service.console = _build_console(service, people, house, demo)
+                service.console = service.people.doors["console"] = _build_console(service, people, house, demo)
                 service.surfaces["console"] = service.console
             case TelegramBot():
-                service.telegram = _build_telegram(service, bot, people, house)
+                service.telegram = service.people.doors["telegram"] = _build_telegram(service, bot, people, house)
                 service.surfaces["telegram"] = service.telegram
             case SlackBot():
-                service.slack = _build_slack(service, bot, people, house)
+                service.slack = service.people.doors["slack"] = _build_slack(service, bot, people, house)
                 service.surfaces["slack"] = service.slack
 
 
@@ -233,6 +235,7 @@ def _build_console(service: Service, people: People, house: House, demo: Demo | 
         locale=house.locale,
         timezone=desk.settings.timezone,
         public_url=desk.config.app.public_url,
+        invitations=service.people,
         demo=demo is not None,
         phones=demo.phones if demo else None,
     )

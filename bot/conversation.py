@@ -10,11 +10,11 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from bot.dialogs import compose, home, spoken, stats
+from bot.dialogs import compose, home, spoken, stats, writing
 from bot.dialogs.routes import ANSWERS, BACK, COMMANDS, PRESSES
 from bot.dialogs.talk import House, Opens, Rows, Screens, Talk, button, card, in_rows, paragraphs, plain_words
 from bot.languages import locale_for
-from bot.people import Everybody
+from bot.people import Everybody, code_in
 from bot.screens import Command, Event, Person, Press, Said, Screen, actor_of, shown_hash, with_note
 from bot.texts import Html, Texts, _
 from engine.access import may
@@ -93,10 +93,20 @@ class Conversation:
         if self._is_repeated(event, place):
             return []
         person = await self._meet(event)
+        if code := code_in(event):
+            event = replace(event, what=Command("join", code))
+        joined = person is None and bool(code)
+        if person is None:
+            try:
+                person = await self._let_in(event, code)
+            except Invalid as error:
+                return await self._not_let_in(event, place, error)
         if person is None:
             return await self._turn_away(event, place)
+        if joined:
+            place = replace(place, state={})
         state = {name: value for name, value in place.state.items() if name not in ("seen", "refused")}
-        screens = await self._answered(event, person, state)
+        screens = await self._welcome(event, person, state) if joined else await self._answered(event, person, state)
         await self._keep(event, place, person.name, state)
         return screens
 
@@ -108,6 +118,27 @@ class Conversation:
             await self._people.meet(person.name, event.language)
             person = self._people[event.surface, event.account]
         return person
+
+    async def _let_in(self, event: Event, code: str) -> Person | None:
+        """Who shows the code of an invitation becomes the person that it names. Raises Refused."""
+        if not code:
+            return None
+        person = await self._people.join(code, event.surface, event.account, self._clock.now())
+        return await self._meet(event) if person is not None else None
+
+    async def _not_let_in(self, event: Event, place: Place, error: Invalid) -> list[Screen]:
+        """The code is one of ours and works no more: that is told, because an owner gave it to somebody."""
+        await self._keep(event, place, "", {"refused": True})
+        t = Texts(locale_for(event.language, self._house.locale), self._settings.timezone)
+        return [Screen(t("⚠ {why}", why=t.error(error)))]
+
+    async def _welcome(self, event: Event, person: Person, state: dict[str, Any]) -> list[Screen]:
+        """The menu, with a greeting above it."""
+        log.info("somebody joined", extra={"surface": event.surface})
+        screens = await self._answered(replace(event, what=Command("start")), person, state)
+        t = self._talk(event, person, state).t
+        note = t("👋 Welcome! You belong to the team now, as {role}.", role=person.role.value)
+        return [with_note(screens[0], note), *screens[1:]]
 
     def _is_repeated(self, event: Event, place: Place) -> bool:
         return (event.surface, event.key) in self._seen or event.key in place.state.get("seen", ())
@@ -169,6 +200,7 @@ class Conversation:
             house=self._house,
             may=lambda verb: may(person.role, verb),
             speak=lambda language: self._people.speak(person.name, language),
+            people=self._people,
         )
 
     async def _answer(self, talk: Talk) -> Screens:
@@ -278,8 +310,11 @@ def _told(talk: Talk, error: Invalid) -> Screen:
     rows: Rows = []
     asked = talk.asked
     back = BACK.get(asked[0].partition(".")[0]) if asked else None
-    if back and len(asked) >= 3:
-        rows.append((button(t("◀ Back"), back, *asked[-2:]), button(t("Cancel"), "c:leave", asked[-2])))
+    if asked and asked[0] in writing.BACK:
+        rows.append(writing.way_back(talk, asked))
+    elif back and len(asked) >= 3:
+        out = button(t("Menu"), "h") if back == "g" else button(t("Cancel"), "c:leave", asked[-2])
+        rows.append((button(t("◀ Back"), back, *asked[-2:]), out))
     else:
         ways = [button(t("Menu"), "h")] if talk.may("compose") else [button(t("Statistics"), "s")]
         rows += in_rows(ways, 1)

@@ -14,6 +14,7 @@ from engine.settings import EngineSettings
 from storage.records import Actor, Mailing
 
 if TYPE_CHECKING:
+    from bot.people import Everybody
     from engine.operations import Operations
     from storage.store import Store
 
@@ -49,6 +50,7 @@ class Talk:
     house: House
     may: Callable[[str], bool]
     speak: Callable[[str], Awaitable[None]]  # from now on, this language
+    people: "Everybody"
 
     def ask(self, name: str, *args: object) -> None:
         """What the person says next is the answer to this; it holds until the next card."""

@@ -147,7 +147,7 @@ def conversation_on(store: Store, operations: Operations, settings: EngineSettin
     return Conversation(
         operations=operations,
         store=store,
-        people=Everybody(PEOPLE, store.preferences),
+        people=Everybody(PEOPLE, store),
         settings=settings,
         house=House(name="Acme", support="ops@acme.test"),
         clock=clock,

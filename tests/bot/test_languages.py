@@ -177,7 +177,7 @@ async def test_announcements_go_to_each_in_their_language_and_to_the_team_in_the
     (mailing,) = await shop.operations.active()
     await Moves(shop.store, shop.clock).interrupt(mailing.id, "failures", "17 of the last 40 failed")
     surface = _Heard()
-    people = Everybody(PEOPLE, shop.store.preferences)
+    people = Everybody(PEOPLE, shop.store)
     await people.load()
     cards = LiveCards(
         operations=shop.operations,

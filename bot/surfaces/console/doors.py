@@ -75,6 +75,8 @@ class Doorman:
         if now_s - session.used_at_s > SESSION_IDLE_S:
             del self._sessions[token]
             return None
+        if session.account not in self._people:
+            return None  # removed since
         session.used_at_s = now_s
         self._sessions.move_to_end(token)
         return session.account

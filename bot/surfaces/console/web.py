@@ -16,6 +16,7 @@ from bot.screens import Attachment
 from bot.surfaces.console import words
 from bot.surfaces.console.doors import COOKIE, is_local, same_origin, spoken_by
 from bot.surfaces.console.socket import MAX_FRAME_BYTES, MAX_TEXT, Socket
+from bot.texts import Texts
 from engine.errors import Invalid
 from engine.media import file_name
 from gateways.base import PartKind
@@ -23,7 +24,7 @@ from gateways.base import PartKind
 if TYPE_CHECKING:
     from jinja2 import Template
 
-    from bot.surfaces.console.surface import ConsoleSurface
+    from bot.surfaces.console.surface import ConsoleSurface, Invitations
 
 STATIC: Final = Path(__file__).parent / "static"
 MAX_UPLOAD_MB: Final = 50  # what Telegram takes by upload; core.telegram.org/bots/api#sending-files
@@ -55,6 +56,11 @@ _SAFE = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _PAGE_HEADERS = _SAFE | {"Content-Security-Policy": _PAGE_POLICY, "Cache-Control": "no-store"}
+_IS_HTML = {"Content-Type": "text/html; charset=utf-8"}
+_FORM_HEADERS = {  # without a referrer a browser would not tell where the form comes from
+    "Content-Security-Policy": _PAGE_POLICY.replace("form-action 'none'", "form-action 'self'"),
+    "Referrer-Policy": "same-origin",
+}
 _FILE_HEADERS = _SAFE | {"Content-Security-Policy": "default-src 'none'; sandbox", "Cache-Control": "private, no-cache"}
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _SHOWN = {
@@ -76,6 +82,8 @@ def routes(surface: "ConsoleSurface") -> list[web.AbstractRouteDef]:
     pages = _Pages(surface)
     return [
         web.get("/", pages.page, allow_head=False),
+        web.get("/console/join", pages.invitation, allow_head=False),
+        web.post("/console/join", pages.join),
         web.get("/console/static/{name}", pages.static),
         web.get("/console/session", pages.session),
         web.get("/console/socket", pages.socket, allow_head=False),
@@ -108,12 +116,47 @@ class _Pages:
         if account is None and (account := self._doorman.guest(local=local)) is not None:
             cookie = self._doorman.open_session(account)
         if account is None:
-            return self._render("closed.html", None, spoken_by(request), status=403)
-        response = self._render("index.html", account, spoken_by(request))
+            t = self._surface.texts(None, spoken_by(request))
+            return self._closed(t, t.plain(words.NEEDS_LINK), t.plain(words.NEEDS_LINK_MORE))
+        response = self._opened(account, spoken_by(request))
         if cookie is not None:
-            secure = request.secure or request.headers.get("X-Forwarded-Proto") == "https"
-            response.set_cookie(COOKIE, cookie, httponly=True, samesite="Strict", secure=secure, path="/")
+            self._let_in(request, response, cookie)
         return response
+
+    async def invitation(self, request: web.Request) -> web.Response:
+        """Whom the code invites, and a button to come in: looking at the link must not use it up, as programs that
+        show what is behind a link do."""
+        code, t = request.query.get("code", ""), self._surface.texts(None, spoken_by(request))
+        try:
+            invited = await self._invitations.invited(code, self._surface.clock.now())
+        except Invalid as error:
+            return self._closed(t, t.plain_error(error), t.plain(words.NEEDS_LINK))
+        heading = t.plain(words.INVITED, name=invited.person, house=self._surface.title)
+        return self._closed(t, heading, t.plain(words.INVITED_MORE, role=invited.role.value), code=code)
+
+    async def join(self, request: web.Request) -> web.Response:
+        """The button was pressed: the code is used up, and the page opens."""
+        self._require_origin(request)
+        code, t = str((await request.post()).get("code", "")), self._surface.texts(None, spoken_by(request))
+        try:
+            person = await self._invitations.join(code, "console", None, self._surface.clock.now())
+        except Invalid as error:
+            return self._closed(t, t.plain_error(error), t.plain(words.NEEDS_LINK))
+        if person is None:
+            raise web.HTTPNotFound
+        answer = web.Response(status=303, headers=_SAFE | {"Location": "/"})
+        self._let_in(request, answer, self._doorman.open_session(person.name))
+        return answer
+
+    @property
+    def _invitations(self) -> "Invitations":
+        if self._surface.invitations is None:
+            raise web.HTTPNotFound
+        return self._surface.invitations
+
+    def _let_in(self, request: web.Request, response: web.StreamResponse, session: str) -> None:
+        secure = request.secure or request.headers.get("X-Forwarded-Proto") == "https"
+        response.set_cookie(COOKIE, session, httponly=True, samesite="Strict", secure=secure, path="/")
 
     async def static(self, request: web.Request) -> web.StreamResponse:
         file = self._static.get(request.match_info["name"])
@@ -225,23 +268,28 @@ class _Pages:
 
     # --- templates
 
-    def _render(self, template: str, account: str | None, language: str, *, status: int = 200) -> web.Response:
+    def _opened(self, account: str, language: str) -> web.Response:
         t = self._surface.texts(account, language)
         page_words = words.page_words(t)
         settings = {"words": page_words, "maxText": MAX_TEXT, "maxFileMb": MAX_UPLOAD_MB}
-        body = self._templates[template].render(
+        body = self._templates["index.html"].render(
             lang=t.locale,
             title=self._surface.title,
             w=page_words,
             phones=self._surface.phones is not None,
             # "<" never stands in the block, so no word can end it.
             settings=json.dumps(settings, ensure_ascii=False).replace("<", "\\u003c"),
-            needs_link=t.plain(words.NEEDS_LINK),
-            needs_link_more=t.plain(words.NEEDS_LINK_MORE),
         )
-        return web.Response(
-            body=body.encode(), status=status, headers=_PAGE_HEADERS | {"Content-Type": "text/html; charset=utf-8"}
+        return web.Response(body=body.encode(), headers=_PAGE_HEADERS | _IS_HTML)
+
+    def _closed(self, t: Texts, heading: str, more: str, *, code: str = "") -> web.Response:
+        """A sentence for whoever may not see the page; with a `code`, the button by which they come in."""
+        title, come_in = self._surface.title, t.plain(words.COME_IN)
+        body = self._templates["closed.html"].render(
+            lang=t.locale, title=title, heading=heading, more=more, code=code, come_in=come_in
         )
+        headers = _PAGE_HEADERS | _IS_HTML | (_FORM_HEADERS if code else {})
+        return web.Response(body=body.encode(), status=200 if code else 403, headers=headers)
 
     @cached_property
     def _templates(self) -> dict[str, "Template"]:

@@ -71,6 +71,10 @@ NEEDS_LINK_MORE: Final = _(
     " Carillon again for a new one."
 )
 
+INVITED: Final = _("{name}, you are invited to {house}")
+INVITED_MORE: Final = _("You come in as {role}. The link works once: from then on this browser knows you.")
+COME_IN: Final = _("Come in")
+
 
 def page_words(t: Texts) -> dict[str, str]:
     """Every word of the page in one language; {names} in them are filled by the page."""

@@ -53,7 +53,7 @@ class _Choosing(Script):
 
 
 async def test_a_page_whose_person_chose_a_language_is_written_anew(tmp_path: Path, store: Store) -> None:
-    people = Everybody(PEOPLE, store.preferences)
+    people = Everybody(PEOPLE, store)
     async with site(tmp_path, script=_Choosing(people=people), people=people) as console:
         await console.enter("Ann")
         async with console.page() as page:

@@ -51,7 +51,7 @@ def olha(slack: SlackSimulator, app: SlackApp) -> SlackPerson:
 
 
 def surface_on(desk: Desk, slack: SlackSimulator, folder: Path, **more: Any) -> SlackSurface:
-    people = Everybody(PEOPLE, desk.store.preferences)
+    people = Everybody(PEOPLE, desk.store)
     conversation = Conversation(
         operations=desk.operations,
         store=desk.store,
