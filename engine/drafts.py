@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from engine.audience import read_audience
+from engine.canary import plain_canary, read_canary
 from engine.errors import Invalid, _
 from engine.expressions import Fields, compile_expression, has_expressions
 from engine.media import PREFIX, Media, check_url, file_name
@@ -25,7 +26,7 @@ from storage.records import Draft, OnUnknown, Routing
 MAX_NAME = 200  # characters
 MIN_SPEED, MAX_SPEED = 1.0, 25.0  # messages/second per channel
 _MAX_BYTES = 1_000_000
-_FIELDS = ("name", "routing", "channels", "speed", "start", "timezone", "on_unknown", "audience", "message")
+_FIELDS = ("name", "routing", "channels", "speed", "start", "timezone", "on_unknown", "canary", "audience", "message")
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
@@ -100,6 +101,7 @@ def read_mailing(
         start=_read_start(fields, zone, at, timezone),
         timezone=zone,
         on_unknown=_read_choice(fields, "on_unknown", OnUnknown, OnUnknown.SKIP),
+        canary=read_canary(fields.get("canary")),
     )
     return _with_kept_files(draft, fields["message"], folder, media)
 
@@ -115,6 +117,8 @@ def plain_draft(draft: Draft) -> dict[str, Any]:
     if draft.timezone is not None:
         data["timezone"] = draft.timezone
     data["on_unknown"] = str(draft.on_unknown)
+    if draft.canary is not None:
+        data["canary"] = plain_canary(draft.canary)
     if draft.audience:
         data["audience"] = dict(draft.audience)
     return data | {"message": plain(draft.message)}

@@ -19,7 +19,7 @@ from storage.audit import Audited, NewNotice
 from storage.channel_states import MENDED, told_of
 from storage.deliveries import DeliveryRow
 from storage.mailings import Move, Moved
-from storage.records import Actor, DeliveryState, Mailing, Status
+from storage.records import Actor, CanaryState, DeliveryState, Mailing, Status
 from storage.store import Store
 
 if TYPE_CHECKING:
@@ -107,7 +107,11 @@ class Launching:
             "reason": "person",
             "reason_words": _("paused by {name}").format(name=by.name),
         }
-        await self._move(mailing, (Status.SENDING,), values, self._audited(by, "pause"))
+        from_statuses: tuple[Status, ...] = (Status.SENDING,)
+        if mailing.canary_state is CanaryState.WAITING:  # it would go on by itself
+            from_statuses = (Status.SENDING, Status.PAUSED)
+            values["canary_state"] = CanaryState.HELD.value
+        await self._move(mailing, from_statuses, values, self._audited(by, "pause"))
         return await self.get(mailing_id)
 
     async def resume(self, mailing_id: int, by: Actor) -> Mailing:
@@ -131,6 +135,7 @@ class Launching:
         await self._sweep_all(mailing, DeliveryState.CANCELLED, DeliveryState.PLANNED, (mailing.status,))
         now = self._clock.now()
         values: dict[str, Any] = {"status": Status.SENDING.value, "reason": None, "reason_words": None}
+        values |= _canary_passed(mailing)
         if mailing.started_at is None:
             values["started_at"] = now
         await self._move(mailing, (mailing.status,), values, self._audited(by, "resume"))
@@ -249,6 +254,7 @@ class Launching:
         """Through `paused`, so that a kill in between leaves something that a person can resume."""
         await self._require_launchable(mailing, by, again=True)
         waits = {"status": Status.PAUSED.value, "reason": "launching", "reason_words": None, "finished_at": None}
+        waits |= _canary_passed(mailing)
         await self._move(
             mailing,
             (Status.CANCELLED,),
@@ -335,3 +341,8 @@ class Launching:
         still = await self._mend(card.count.by_channel, by)
         if still and len(still) == len(card.count.by_channel):  # with others that work, these finish first
             raise still[0]
+
+
+def _canary_passed(mailing: Mailing) -> dict[str, Any]:
+    """A person lets it go on to everybody, once its first clients have it."""
+    return {"canary_state": CanaryState.PASSED.value} if mailing.canary_state is not None else {}

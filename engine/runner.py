@@ -4,10 +4,11 @@ import asyncio
 import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from engine.amender import Amender
 from engine.binding import StartPayloads
+from engine.canary import Canaries
 from engine.channels import Channels
 from engine.clock import Clock
 from engine.errors import Invalid, _
@@ -23,7 +24,8 @@ from engine.plan import Planner, channels_of
 from engine.reads import ReadPolling
 from engine.receipts import Inbox, keep_late_receipts
 from engine.recovery import guard_long_silence, recover
-from engine.settings import LATE_START_S, EngineSettings
+from engine.settings import EngineSettings
+from engine.starting import Starts
 from engine.templates import TemplateSync, names_template
 from engine.watch import Watch
 from gateways.base import (
@@ -83,6 +85,8 @@ class Engine:
         self._links = links
         self._channels = Channels(store, gateways, settings, clock, nudge=self.nudge, fell_over=self._take_steps_from)
         self._moves = Moves(store, clock)
+        self._canaries = Canaries(store, self._moves, clock)
+        self._starts = Starts(store, settings, self._moves, clock)
         self._planner = Planner(store, settings, clock)
         self._work: dict[int, _Work] = {}
         self._nudged = asyncio.Event()
@@ -217,25 +221,16 @@ class Engine:
         for step in steps:
             match step.status:
                 case Status.SCHEDULED if not stopped:
-                    await self._start_if_due(step)
+                    if await self._starts.start_if_due(step):
+                        self.nudge()
                 case Status.CANCELLED:
                     await self._sweep_cancelled(step.step_id)
                 case Status.SENDING if not stopped:
                     await self._work_on(step, tasks)
+                case Status.PAUSED if not stopped:
+                    await self._canaries.judge(step.mailing_id)
                 case _:
                     continue
-
-    async def _start_if_due(self, step: ActiveStep) -> None:
-        now = self._clock.now()
-        if step.start_at is None or step.start_at > now:
-            return
-        if now - step.start_at > timedelta(seconds=LATE_START_S):
-            late_min = int((now - step.start_at).total_seconds() // 60)
-            words = _("its start was {minutes} minutes ago").format(minutes=late_min)
-            await self._moves.pause(step.mailing_id, "late_start", words, Status.SCHEDULED)
-            return
-        await self._moves.start(step.mailing_id, step.launched_by)
-        self.nudge()
 
     async def _sweep_cancelled(self, step_id: int) -> None:
         """Rows that came back after a cancel, or that a killed process had not come to."""
@@ -260,6 +255,8 @@ class Engine:
         failing = await work.watch.look()
         if failing is not None:
             await self.interrupt(step.mailing_id, *failing)
+            return
+        if step.planned_all and await self._canaries.has_paused(work.mailing):
             return
         await self._end_if_done(step)
 
@@ -297,7 +294,15 @@ class Engine:
                 fitted.outside, able, known_fields, links=links, after=fitted.parts, step_id=mailing.step_id
             )
         speed = min(mailing.draft.speed or lane.channel.rate, lane.channel.rate)
-        return LaneStep(mailing.step_id, fitted.parts, inside, Pacer(speed), outside, fitted.outside)
+        return LaneStep(
+            mailing.step_id,
+            fitted.parts,
+            inside,
+            Pacer(speed),
+            outside,
+            fitted.outside,
+            canary=mailing.draft.canary if mailing.canary_state is None else None,
+        )
 
     def _hand_on_after_s(self, channel: str) -> float | None:
         """How long a cascade waits for a receipt of this channel; None where the platform gives none."""

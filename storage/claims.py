@@ -28,8 +28,8 @@ from gateways.base import AddressStatus
 from storage.bulk import among, is_among
 from storage.clients import values_for
 from storage.quotas import DayQuota, PackageQuota, quota_left
-from storage.records import Claimed, DeliveryState, Status
-from storage.schema import addresses, attempts, deliveries, settings, steps
+from storage.records import Canary, Claimed, DeliveryState, Status
+from storage.schema import addresses, attempts, counters, deliveries, settings, steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,11 @@ class ClaimRequest:
     at: datetime
     quota: DayQuota | PackageQuota | None = None
     fields: frozenset[str] | None = None  # of the card, that the message names; None: all
+    canary: Canary | None = None  # only the first clients of the step get it now
+
+    @property
+    def is_bounded(self) -> bool:
+        return self.quota is not None or self.canary is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +58,19 @@ class Claim:
 
 async def claim(connection: AsyncConnection, requests: Sequence[ClaimRequest]) -> Sequence[Claim]:
     """Take up to `limit` due deliveries of a step on a channel into a run's hand, with all they need to be sent."""
-    unbounded = [request for request in requests if request.quota is None]
+    unbounded = [request for request in requests if not request.is_bounded]
     taken = dict(zip(map(id, unbounded), await _take(connection, unbounded), strict=True))
     used_up: dict[int, bool] = {}
     for request in requests:
-        if request.quota is not None:  # one after the other: what one takes, the next can't have
-            left, in_hand = await _quota_left(connection, request, request.quota)
-            used_up[id(request)] = left <= 0
-            bounded = replace(request, limit=max(min(request.limit, left - in_hand), 0))
-            taken[id(request)] = (await _take(connection, [bounded]))[0]
+        if request.is_bounded:  # one after the other: what one takes, the next can't have
+            limit = request.limit
+            if request.quota is not None:
+                left, in_hand = await _quota_left(connection, request, request.quota)
+                used_up[id(request)] = left <= 0
+                limit = min(limit, left - in_hand)
+            if request.canary is not None:
+                limit = min(limit, await _canary_left(connection, request, request.canary))
+            taken[id(request)] = (await _take(connection, [replace(request, limit=max(limit, 0))]))[0]
     fields = (
         None
         if any(request.fields is None for request in requests)
@@ -160,6 +169,27 @@ async def _quota_left(
         )
     )
     return left, int(in_hand or 0)
+
+
+async def _canary_left(connection: AsyncConnection, request: ClaimRequest, canary: Canary) -> int:
+    """How many of the first clients are still to be begun with, on whichever channel."""
+    amounts = {
+        name: int(amount)
+        for name, amount in await connection.execute(
+            select(counters.c.name, func.sum(counters.c.amount))
+            .where(counters.c.step_id == request.step_id, counters.c.name.in_(("planned", "waiting")))
+            .group_by(counters.c.name)
+        )
+    }
+    planned = amounts.get("planned", 0)
+    in_hand = await connection.scalar(
+        select(func.count()).where(
+            deliveries.c.state == DeliveryState.SENDING.value,
+            deliveries.c.run_id == request.run_id,
+            deliveries.c.step_id == request.step_id,
+        )
+    )
+    return canary.size(planned) - (planned - amounts.get("waiting", 0)) - int(in_hand or 0)
 
 
 def _claimed(row: Row[Any], cards: Mapping[int, Mapping[str, Any]]) -> Claimed:

@@ -90,7 +90,9 @@ class Feeder:
             return False
         want = self._ahead(step) - step.waiting()
         channel, at = self._state.channel.id, self._state.clock.now()
-        request = claims.ClaimRequest(step.step_id, channel, want, self._run_id, at, self._quota(), step.fields)
+        request = claims.ClaimRequest(
+            step.step_id, channel, want, self._run_id, at, self._quota(), step.fields, step.canary
+        )
         claim = await self._writer.write(claims.claim, request)
         step.used_up = claim.used_up
         if len(claim.deliveries) < want:

@@ -12,7 +12,7 @@ from engine.pacing import Pacer
 from engine.personalise import Personaliser
 from engine.settings import ChannelSettings
 from gateways.base import Outgoing, Part
-from storage.records import AcceptedPart, Claimed
+from storage.records import AcceptedPart, Canary, Claimed
 
 IN_FLIGHT_S = 10.0  # of the lane's rate: a platform that takes calls and never answers can't pile up more
 MIN_IN_FLIGHT = 50
@@ -62,6 +62,7 @@ class LaneStep:
     outside: Personaliser | None = None  # what goes where the client's window is closed
     outside_parts: Sequence[Part] = ()
     next_channels: tuple[str, ...] = ()  # of a cascade, after this one
+    canary: Canary | None = None  # while only its first clients get it
     hand_on_after_s: float | None = None  # what was sent goes on there where no receipt came; None: it does not
     claimed: deque[Job] = field(default_factory=deque)
     started: deque[Job] = field(default_factory=deque)
