@@ -16,7 +16,7 @@ from engine.errors import Invalid, Refused, _
 from engine.fit import Loss
 from engine.fits import Fit, Fits, channel_of, losses_by_kind
 from engine.plan import channels_of, route_of
-from engine.preview import Preview, Previews
+from engine.preview import Look, Preview, Previews
 from engine.quota import quota_at
 from engine.reckoning import Leg, Load, Reckoner
 from engine.schedule import resolve_start
@@ -286,6 +286,12 @@ class Checker:
     async def preview(self, draft: Draft, *, client: str | None = None, channel: str | None = None) -> Preview:
         """The message as one client gets it: the one named, or one of the audience."""
         return await self._previews.make(draft, self.audience_of(draft), client, channel)
+
+    async def previews(
+        self, draft: Draft, *, client: str | None = None, channels: Sequence[str] | None = None
+    ) -> list[Look]:
+        """The same client's view on each of these channels; without them, on one channel of each kind."""
+        return await self._previews.make_all(draft, self.audience_of(draft), client, channels)
 
     async def package_left(self, channel: str) -> int | None:
         """The balance of a channel's package; None where it has none."""

@@ -1,9 +1,9 @@
 """The one door: every verb that a person or a program has, with its right, its guard and its audit.
 
 Those by which a mailing lives stand in `engine.launching`, the numbers in `engine.reporting`, what comes after
-sending in `engine.amending`."""
+sending in `engine.amending`, tests in `engine.trial`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -15,11 +15,11 @@ from engine.card_verbs import CardVerbs
 from engine.check import CheckCard
 from engine.errors import Invalid, NotFound, Refused, _
 from engine.launching import STARTED
-from engine.preview import Preview
+from engine.preview import Look, Preview
 from engine.settings import EngineSettings, QuotaPer
 from engine.statistics import render_totals, revenue_in
 from engine.template_parts import check_template
-from gateways.base import Account, AddressGone, GatewayError, Outgoing, OutsideWindow
+from gateways.base import Account
 from gateways.message import content_hash, for_all, only_for
 from storage import archiving
 from storage.deliveries import DeliveryRow
@@ -166,30 +166,9 @@ class Operations(Approving, CardVerbs, Amending):
         """The message as one client gets it: the one named, or one of the audience."""
         return await self.checker.preview((await self.get(mailing_id)).draft, client=client, channel=channel)
 
-    async def send_test(self, mailing_id: int, channel: str, address: str, by: Actor) -> None:
-        """Send the message to one address that is no client's, ahead of all bulk, with a real client's values."""
-        require(by, "test")
-        self.checker.channel(channel)
-        preview = await self.preview(mailing_id, channel=channel)
-        try:
-            try:
-                await self._send_now(channel, preview.outgoing, address)
-            except OutsideWindow:
-                if not preview.outside:
-                    raise
-                await self._send_now(channel, preview.outside, address)
-        except AddressGone as error:
-            raise Invalid(
-                _("{channel} can't write to that account: open the channel there, press Start, test again ({words})."),
-                channel=channel,
-                words=error.words or error.code,
-            ) from error
-        except GatewayError as error:
-            raise Invalid(
-                _("{channel} did not take the test: {words}"), channel=channel, words=error.words or error.code
-            ) from error
-        details = {"hash": content_hash((await self.get(mailing_id)).draft.message)}
-        await self.store.mailings.note(self._audited(by, "test", mailing_id, subject=channel, details=details))
+    async def previews(self, mailing_id: int, *, client: str | None = None) -> list[Look]:
+        """The same on every kind of messenger that the mailing may use, one channel of each."""
+        return await self.checker.previews((await self.get(mailing_id)).draft, client=client)
 
     # --- the kill switch, channels ---
 
@@ -267,13 +246,6 @@ class Operations(Approving, CardVerbs, Amending):
         await self.store.mailings.mark_told(notice_id, self._clock.now())
 
     # --- inside ---
-
-    async def _send_now(self, channel: str, parts: Sequence[Outgoing], address: str) -> None:
-        """Raises GatewayError."""
-        if self._engine is None:
-            raise Refused(_("A test needs the engine, and it does not run in this process."))
-        for outgoing in parts:
-            await self._engine.send_now(channel, replace(outgoing, address=address, reference=""))
 
     async def _why_not_planned(self, mailing: Mailing, card: ClientCard) -> str:
         if mailing.status in (Status.DRAFT, Status.SCHEDULED):

@@ -1,7 +1,8 @@
-"""Conditions of an audience as a person types or presses them, as plain data."""
+"""Conditions of an audience as a person types them, as plain data."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
+from datetime import date
 from difflib import get_close_matches
 from typing import Any
 
@@ -9,7 +10,6 @@ from bot.texts import _
 from engine.errors import Invalid
 
 Condition = Mapping[str, Any]
-Audience = Mapping[str, Any]
 
 _SIGNS = {  # what a person types, in each of our languages; one that another begins with stands after it
     "is not": "is_not",
@@ -52,6 +52,10 @@ _WITHIN = re.compile(
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?")
+_DAY = re.compile(r"(\d{1,2})[./](\d{1,2})[./](\d{4})")
+_ISO = re.compile(r"\d{4}-\d\d-\d\d")
+_BETWEEN = re.compile(r"\s+|…|\.\.+")
+_BETWEEN_WORDS = frozenset(("from", "to", "and", "от", "до", "и", "від", "і", "-", "–", "—", ""))
 _EVERYBODY = ("everybody", "everyone", "all", "все", "всем", "усі", "всі", "усім")
 _KNOWN = {
     **dict.fromkeys(("known", "известно", "відомо"), "known"),
@@ -79,53 +83,6 @@ _CALLED = {  # fields of every card, as our languages call them on the card of t
     }.items()
     for word in words.split()
 }
-
-
-def where_of(audience: Audience) -> list[Condition]:
-    return [dict(condition) for condition in audience.get("where") or ()]
-
-
-def with_where(audience: Audience, where: Sequence[Condition]) -> dict[str, Any]:
-    changed = {key: value for key, value in audience.items() if key != "where"}
-    return changed | ({"where": list(where)} if where else {})
-
-
-def with_condition(audience: Audience, condition: Condition) -> dict[str, Any]:
-    """The audience narrowed by one more condition; the same one twice stands once."""
-    where = where_of(audience)
-    return with_where(audience, where if condition in where else [*where, condition])
-
-
-def without_condition(audience: Audience, place: int) -> dict[str, Any]:
-    return with_where(audience, [one for number, one in enumerate(where_of(audience)) if number != place])
-
-
-def tags_of(audience: Audience) -> list[str]:
-    """The tags that were pressed: the client has any one of them."""
-    place = _tags_at(where_of(audience))
-    if place is None:
-        return []
-    condition = where_of(audience)[place]
-    return list(condition["in"]) if "in" in condition else [str(condition["is"])]
-
-
-def with_tag_turned(audience: Audience, tag: str) -> dict[str, Any]:
-    """The audience with this tag pressed, or let go where it was pressed already."""
-    where, pressed = where_of(audience), tags_of(audience)
-    pressed = [one for one in pressed if one != tag] if tag in pressed else [*pressed, tag]
-    condition = {"field": "tag", "in": pressed} if len(pressed) > 1 else {"field": "tag", "is": "".join(pressed)}
-    place = _tags_at(where)
-    if place is None:
-        where.append(condition)
-    else:
-        where[place : place + 1] = [condition] if pressed else []
-    return with_where(audience, where)
-
-
-def _tags_at(where: Sequence[Condition]) -> int | None:
-    """Where the condition stands that the tags' buttons change."""
-    places = (at for at, one in enumerate(where) if one.get("field") == "tag" and ("in" in one or "is" in one))
-    return next(places, None)
 
 
 def read_typed(words: str, attributes: Collection[str], tags: Collection[str]) -> Condition | None:
@@ -165,6 +122,55 @@ def read_value(field: str, words: str, tags: Collection[str] = ()) -> Condition:
     if field == "tag" and value not in tags:
         raise Invalid(_("There is no tag “{tag}”."), tag=value[:60])
     return {"field": field, sign: _value(value)}
+
+
+def read_days(words: str) -> int:
+    """A number of days: "14", "14 days". Raises Invalid."""
+    days = words.split(" ")[0]
+    if not days.isdecimal() or not 0 < int(days) <= 36500:
+        raise Invalid(_("Type a number of days, such as 14."))
+    return int(days)
+
+
+def read_day(words: str) -> str:
+    """A day in ISO form: "2026-11-21", "21.11.2026". Raises Invalid."""
+    written = words.strip()
+    if found := _DAY.fullmatch(written):
+        written = f"{found[3]}-{int(found[2]):02}-{int(found[1]):02}"
+    try:
+        return date.fromisoformat(written).isoformat()
+    except ValueError:
+        words = words[:40]
+        raise Invalid(_("“{words}” is no date: type it as 2026-11-21 or 21.11.2026."), words=words) from None
+
+
+def read_size(words: str, *, is_day: bool = False) -> str | float | int:
+    """What a field is compared with by size: a number, or a day. Raises Invalid."""
+    written = words.replace("\u00a0", "").replace(" ", "")
+    if is_day or not _NUMBER.fullmatch(written):
+        if is_day or _DAY.fullmatch(written) or _ISO.fullmatch(written):
+            return read_day(words)
+        raise Invalid(_("“{words}” is no number: type one, such as 1000."), words=words[:40])
+    return _value(written)
+
+
+def read_between(words: str, *, is_day: bool = False) -> list[str | float | int]:
+    """Two of them, the lower one first: "100 500", "100 - 500", "from 100 to 500". Raises Invalid."""
+    two = [one for one in _BETWEEN.split(words) if one.casefold() not in _BETWEEN_WORDS]
+    if len(two) != 2:
+        example = "2026-01-01 2026-03-31" if is_day else "100 500"
+        raise Invalid(_("Type two of them, the lower one first, such as: {example}."), example=example)
+    low, high = (read_size(one, is_day=is_day) for one in two)
+    if isinstance(low, str) is not isinstance(high, str):
+        raise Invalid(_("Type two of them, the lower one first, such as: {example}."), example="100 500")
+    return sorted([low, high])
+
+
+def field_of(words: str, fields: Collection[str]) -> str | None:
+    """The field that is called so, by its own name or as our languages call it."""
+    wanted = words.strip().casefold().replace("’", "'").replace(" ", "_")
+    known = {name.casefold().replace(" ", "_"): name for name in fields}
+    return known.get(wanted) or _CALLED.get(wanted)
 
 
 def _field(words: str, attributes: Collection[str]) -> str:

@@ -7,19 +7,31 @@ from bot.dialogs import (
     buttons,
     channels,
     clients,
+    comparing,
     compose,
+    constructor,
     home,
     kinds,
     language,
     launch,
     mailings,
+    matching,
+    people,
+    saved,
+    segments,
     sending,
+    spans,
     stats,
     steering,
     templates,
+    through,
     trial,
+    upload,
+    writing,
 )
+from bot.dialogs.filtering import filter_answers, filter_presses
 from bot.dialogs.talk import Answer, Route, Screens, Talk
+from bot.dialogs.targets import DRAFT, SEGMENT
 
 
 async def _fresh(talk: Talk, *args: str) -> Screens:
@@ -30,6 +42,14 @@ async def _fresh(talk: Talk, *args: str) -> Screens:
 async def _fresh_audience(talk: Talk, *args: str) -> Screens:
     """The same for cards whose tokens end with a page."""
     return await compose.open_fresh(talk, args[-3])
+
+
+async def _fresh_segment(talk: Talk, *args: str) -> Screens:
+    return await segments.open_segment(talk, args[-2])
+
+
+async def _fresh_segment_page(talk: Talk, *args: str) -> Screens:
+    return await segments.open_segment(talk, args[-3])
 
 
 async def _fresh_list(talk: Talk, _kind: str, mailing_id: str, *_rest: str) -> Screens:
@@ -58,7 +78,7 @@ PRESSES: Mapping[str, Route] = {
     "c:who": Route("compose", compose.open_who, "nn", _fresh),
     "c:leave": Route("compose", compose.leave, "n?"),
     "c:kinds": Route("compose", kinds.open_kinds, "nn", _fresh),
-    "c:only": Route("compose", kinds.only_for, "wnn", _fresh),
+    "c:only": Route("compose", kinds.turn, "wnn", _fresh),
     "c:all": Route("compose", kinds.export_to_all, "nn", _fresh),
     "t": Route("compose", templates.open_templates, "nn", _fresh),
     "t:list": Route("compose", templates.open_list, "wnnn?", _fresh_list),
@@ -67,26 +87,36 @@ PRESSES: Mapping[str, Route] = {
     "t:bare": Route("compose", templates.without_default, "nn", _fresh),
     "t:back": Route("compose", templates.ask_again, "nn", _fresh),
     "t:drop": Route("compose", templates.drop, "wnn", _fresh),
-    "b": Route("compose", buttons.open_buttons, "nn", _fresh),
-    "b:label": Route("compose", buttons.ask_label, "wnn", _fresh),
-    "b:cut": Route("compose", buttons.cut, "nnn", _fresh),
+    **writing.PRESSES,
     # the audience
     "a": Route("compose", audience.open_audience, "nn", _fresh),
     "a:all": Route("compose", audience.everybody, "nn", _fresh),
-    "a:cut": Route("compose", audience.cut, "nnn", _fresh),
+    "a:count": Route("compose", audience.count_again, "nn", _fresh),
     "a:free": Route("compose", audience.drop_segment, "nn", _fresh),
-    "a:tags": Route("compose", audience.open_tags, "nnn?", _fresh_audience),
-    "a:tag": Route("compose", audience.turn_tag, "wnnn?", _fresh_audience),
-    "a:if": Route("compose", audience.open_conditions, "nn", _fresh),
-    "a:lang": Route("compose", audience.open_languages, "nn", _fresh),
-    "a:chan": Route("compose", audience.open_channels, "nn", _fresh),
-    "a:chan=": Route("compose", audience.add_channel, "wnn", _fresh),
-    "a:seen": Route("compose", audience.open_seen, "nn", _fresh),
-    "a:lang=": Route("compose", audience.add_language, "wnn", _fresh),
-    "a:days": Route("compose", audience.add_days, "nnn", _fresh),
-    "a:attr": Route("compose", audience.open_attribute, "wnn", _fresh),
-    "a:segs": Route("compose", audience.open_segments, "nn", _fresh),
+    "a:terms": Route("compose", audience.open_terms, "nnn", _fresh_audience),
+    "a:segs": Route("compose", audience.open_segments, "nnn", _fresh_audience),
     "a:use": Route("compose", audience.use_segment, "wnn", _fresh),
+    "a:save": Route("segments", segments.ask_save, "nn", _fresh),
+    "a:save!": Route("segments", segments.replace, "nnn", _fresh),
+    "a:via": Route("compose", through.open_through, "nn", _fresh),
+    "a:via=": Route("compose", through.turn, "wnn", _fresh),
+    "a:via+": Route("compose", through.set_routing, "wnn", _fresh),
+    "a:file+": Route("compose", upload.open_upload, "nn", _fresh),
+    "a:file": Route("compose", upload.open_found, "wnn", _fresh),
+    "a:rows": Route("compose", upload.open_rows, "wnnn", _fresh_audience),
+    "a:file=": Route("clients", upload.take, "wwnn", _fresh),
+    **filter_presses(DRAFT, "compose", _fresh, _fresh_audience),
+    "who": Route("look", matching.open_list, "wnw?n?"),
+    # segments
+    "g": Route("segments", segments.open_segment, "nn"),
+    "g:of": Route("segments", segments.open_segment, "n"),
+    "g:list": Route("segments", segments.open_list, "n?"),
+    "g:new": Route("segments", segments.ask_new),
+    "g:count": Route("segments", segments.count_now, "n"),
+    "g:mail": Route("compose", segments.ask_mailing, "n"),
+    "g:delete?": Route("segments", segments.ask_delete, "n"),
+    "g:delete": Route("segments", segments.delete, "n"),
+    **filter_presses(SEGMENT, "segments", _fresh_segment, _fresh_segment_page),
     # the launch
     "l": Route("compose", sending.open_sending, "nn", _fresh),
     "l:speed": Route("compose", sending.set_speed, "nnn", _fresh),
@@ -118,7 +148,17 @@ PRESSES: Mapping[str, Route] = {
     # numbers, clients, channels
     "s": Route("statistics", stats.open_stats, "n?"),
     "s:of": Route("statistics", stats.open_of, "n"),
-    "s:since": Route("statistics", stats.open_period, "w"),
+    "s:last": Route("statistics", stats.open_last),
+    "s:why": Route("statistics", stats.open_reasons, "n"),
+    "s:by": Route("statistics", stats.open_channels, "n"),
+    "s:file": Route("statistics", stats.send_table, "n"),
+    "s:with": Route("statistics", comparing.open_with, "n"),
+    "s:two": Route("statistics", comparing.open_pressed, "nn"),
+    "s:before": Route("statistics", comparing.open_before, "w"),
+    "s:since": Route("statistics", spans.open_period, "w"),
+    "s:chan": Route("statistics", spans.open_by_channel, "w"),
+    "s:on": Route("statistics", spans.open_channel, "ww"),
+    "s:files": Route("statistics", spans.send_tables, "w"),
     "k": Route("clients", clients.open_clients),
     "k:of": Route("clients", clients.open_client, "n"),
     "k:tags": Route("clients", clients.open_tags, "n"),
@@ -128,6 +168,16 @@ PRESSES: Mapping[str, Route] = {
     "k:out!": Route("clients", clients.opt_out, "nw"),
     "k:why": Route("clients", clients.ask_why, "n"),
     "k:why!": Route("clients", clients.why, "nn"),
+    # people
+    "p": Route("people", people.open_people),
+    "p:of": Route("people", people.open_person, "w"),
+    "p:again": Route("people", people.invite_again, "w"),
+    "p:role": Route("people", people.set_role, "ww"),
+    "p:out?": Route("people", people.ask_remove, "w"),
+    "p:out": Route("people", people.remove, "w"),
+    "p:new": Route("people", people.open_invite),
+    "p:role!": Route("people", people.choose_role, "w"),
+    "p:revoke": Route("people", people.revoke, "n", people.open_people),
     "ch": Route("look", channels.open_channels),
     "ch:top": Route("topup", channels.ask_top_up, "w"),
     "ch:ask": Route("resume", channels.ask_all),
@@ -145,7 +195,10 @@ COMMANDS: Mapping[str, Route] = {
     "mailings": Route("look", mailings.list_by_command),
     "preview": Route("compose", compose.open_by_command),
     "buttons": Route("compose", buttons.open_by_command),
+    "pieces": Route("compose", constructor.open_by_command),
+    "saved": Route("compose", saved.open_by_command),
     "audience": Route("compose", audience.open_by_command),
+    "segments": Route("segments", segments.by_command),
     "send": Route("compose", sending.open_by_command),
     "test": Route("test", trial.open_test_by_command),
     "check": Route("compose", launch.check_by_command),
@@ -163,6 +216,9 @@ COMMANDS: Mapping[str, Route] = {
     "stats": Route("statistics", stats.by_command),
     "clients": Route("clients", clients.by_command),
     "why": Route("clients", clients.why_by_command),
+    "people": Route("people", people.open_people),
+    "invite": Route("people", people.invite_by_command),
+    "join": Route("statistics", people.join_by_command),
     "channels": Route("look", channels.open_channels),
     "topup": Route("topup", channels.top_up_by_command),
 }
@@ -173,12 +229,17 @@ ANSWERS: Mapping[str, Answer] = {
     "c.edit": Answer("compose", compose.hear_edit, _fresh),
     "c.name": Answer("compose", compose.hear_name, _fresh),
     "c.who": Answer("compose", compose.hear_who, _fresh),
-    "b.lines": Answer("compose", buttons.hear_lines, _fresh),
-    "b.label": Answer("compose", buttons.hear_label, _fresh),
-    "b.target": Answer("compose", buttons.hear_target, _fresh),
+    **writing.ANSWERS,
     "a.typed": Answer("compose", audience.hear_typed, _fresh),
-    "a.seen": Answer("compose", audience.hear_seen, _fresh),
-    "a.value": Answer("compose", audience.hear_value, _fresh),
+    "a.segment": Answer("compose", audience.hear_segment, _fresh),
+    "a.save": Answer("segments", segments.hear_save, _fresh),
+    "a.file": Answer("compose", upload.hear_file, _fresh),
+    **filter_answers(DRAFT, "compose", _fresh),
+    "who.find": Answer("look", matching.hear_find),
+    "g.search": Answer("segments", segments.hear_search),
+    "g.new": Answer("segments", segments.hear_new),
+    "g.message": Answer("compose", segments.hear_message),
+    **filter_answers(SEGMENT, "segments", _fresh_segment),
     "l.typed": Answer("compose", sending.hear_typed, _fresh),
     "l.address": Answer("test", trial.hear_address, _fresh),
     "m.search": Answer("look", mailings.hear_search),
@@ -186,10 +247,11 @@ ANSWERS: Mapping[str, Answer] = {
     "k.find": Answer("clients", clients.hear_find),
     "k.tag": Answer("clients", clients.hear_tag),
     "k.why": Answer("clients", clients.hear_why),
+    "p.name": Answer("people", people.hear_name),
     "t.value": Answer("compose", templates.hear_value, _fresh),
     "t.default": Answer("compose", templates.hear_default, _fresh),
     "ch.top": Answer("topup", channels.hear_top_up),
 }
 
 # The card to go back to from a question, by the first letter of the question's name.
-BACK: Mapping[str, str] = {"c": "c:m", "b": "b", "a": "a", "l": "l", "t": "t"}
+BACK: Mapping[str, str] = {"c": "c:m", "b": "b", "a": "a", "l": "l", "t": "t", "g": "g"}

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from bot.languages import LANGUAGES
 from bot.screens import Screen
@@ -16,8 +17,10 @@ COMMANDS: Mapping[str, str] = {
         "new": "new новая нова создать створити",
         "mailings": "mailings рассылки розсилки",
         "now": "now сейчас зараз",
+        "saved": "saved сохранённые сохраненные збережені",
         "stats": "stats statistics статистика цифры цифри",
         "clients": "clients клиенты клієнти",
+        "segments": "segments сегменты сегменти",
         "channels": "channels каналы канали",
         "language": "language язык мова",
         "stop": "stop стоп",
@@ -26,7 +29,11 @@ COMMANDS: Mapping[str, str] = {
     for word in words.split()
 }
 # Questions to which a message, a name or a label is the answer: there, "stop" may be meant as it stands.
-_TAKES_ANYTHING = frozenset({"c.first", "c.edit", "c.name", "b.lines", "b.label", "b.target", "a.value", "k.tag"})
+_TAKES_ANYTHING = frozenset(
+    {"c.first", "c.edit", "c.name", "b.lines", "b.label", "b.target", "k.tag"}
+    | {"e.first", "e.add", "e.set", "b.price", "b.set", "f.instead", "f.word", "v.name", "v.new", "v.keep"}
+    | {"a.value", "a.save", "g.value", "g.new", "g.message"}
+)
 
 _WAYS = {
     "yes": ("yes", "y", "да", "ага", "так"),
@@ -59,6 +66,21 @@ _HOW_WENT = re.compile(
 )
 
 
+_COMPARE = re.compile(r"compared?|comparison|сравни\w*|сравнен\w+|порівня\w+")
+_JOINING = frozenset({"with", "to", "and", "vs", "с", "со", "и", "з", "із", "та", "і"})
+_BEFORE = re.compile(r"before|previous|past|предыдущ\w+|попередн\w+|прошл\w+|минул\w+|перед")
+_NUMBER = re.compile(r"[#№]?(\d{1,12})")
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What somebody wants compared: two mailings by number, a span of time with the one before it, else the last
+    mailing with the one before."""
+
+    numbers: tuple[int, int] | None = None
+    period: str | None = None
+
+
 def plain(words: str) -> str:
     """As it is compared: lower case, one space, no signs around."""
     return " ".join(words.casefold().replace("’", "'").split()).strip("!.?… «»“”\"'")
@@ -89,6 +111,41 @@ def mailing_of(words: str) -> str | None:
     """The mailing of which somebody asks how it went, as they named it."""
     found = _HOW_WENT.fullmatch(plain(words))
     return found["name"].strip("«»“”\"' ") if found else None
+
+
+def two_numbers(words: str) -> tuple[int, int] | None:
+    """ "7 5", "#7 and #5": two mailings."""
+    numbers, left = _numbers(words)
+    return (numbers[0], numbers[1]) if len(numbers) == 2 and not left else None
+
+
+def compared(words: str) -> Compared | None:
+    """What is to be compared, where every word belongs to such a wish: more is a message."""
+    left = plain(words).replace(",", " ").split()
+    others = [word for word in left if not _COMPARE.fullmatch(word)]
+    if len(others) == len(left):
+        return None
+    numbers, others = _numbers(" ".join(others))
+    period = None
+    for name, pattern in _TIMES:
+        rest = [word for word in others if not re.fullmatch(pattern, word)]
+        if len(rest) < len(others) and name != "last":
+            period = period or name
+        others = rest
+    if len(numbers) not in (0, 2) or not all(_is_around(word) for word in others):
+        return None
+    return Compared((numbers[0], numbers[1]) if numbers else None, period)
+
+
+def _numbers(words: str) -> tuple[list[int], list[str]]:
+    """The numbers in the words, and what is left without them and what joins them."""
+    pieces = words.replace(",", " ").split()
+    found = [int(number[1]) for piece in pieces if (number := _NUMBER.fullmatch(piece))]
+    return found, [piece for piece in pieces if not _NUMBER.fullmatch(piece) and piece.casefold() not in _JOINING]
+
+
+def _is_around(word: str) -> bool:
+    return word in _AROUND or bool(_MAILING.fullmatch(word) or _BEFORE.fullmatch(word))
 
 
 def ways_of(screens: Sequence[Screen]) -> dict[str, str]:
