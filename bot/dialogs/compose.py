@@ -14,6 +14,7 @@ from bot.dialogs.talk import (
     danger,
     find_mailing,
     footer,
+    in_rows,
     lines,
     paragraphs,
     plain_words,
@@ -27,6 +28,7 @@ from gateways.message import Message, plain, read_message
 from storage.records import Draft, Mailing, Status
 
 MAX_NAME = 100  # characters
+ALL = "all"  # messengers: not one's own version
 
 
 async def draft_at(talk: Talk, mailing_id: str, revision: str) -> Mailing:
@@ -60,34 +62,50 @@ def at(mailing: Mailing) -> tuple[int, int]:
 
 async def open_new(talk: Talk, name: str = "") -> Screens:
     """Ask for the message; a name may be given with the command."""
+    from bot.dialogs.palette import said_fields
+
     talk.ask("c.first", short(name.strip(), MAX_NAME))
     t = talk.t
+    fields = await said_fields(talk)
     text = paragraphs(
         t("<b>New mailing</b>"),
         t(
             "Send or forward me the message exactly as clients should see it: text with its formatting, a picture, an "
             "album, a file, a video or a location."
         ),
-        t(
+        lines(t("What of each client can stand in the text:"), fields)
+        if fields
+        else t(
             "To greet everybody by name, write {example}.",
             example=Html("<code>{{ client.first_name | default('friend') }}</code>"),
         ),
+        t("Or build it piece by piece:"),
     )
-    ways = (button(t("◀ Back"), "h"), button(t("Cancel"), "c:leave"))
-    return [card(text, [ways], ask=t.plain("The message, as clients should see it"))]
+    first = {"text": t("Text"), "pictures": t("Pictures"), "file": t("File"), "video": t("Video")}
+    rows: Rows = [
+        *in_rows([button(t.plain("+ {piece}", piece=label), "e:first", what) for what, label in first.items()], 4),
+        (button(t("+ Location"), "e:first", "location"), button(t("Take a saved one"), "v")),
+        (button(t("◀ Back"), "h"), button(t("Cancel"), "c:leave")),
+    ]
+    return [card(text, rows, ask=t.plain("The message, as clients should see it"))]
 
 
 async def hear_first(talk: Talk, said: Said, name: str = "") -> Screens:
     """The first message: from here on the draft is in storage."""
-    return await _create(talk, message_from(said), name)
+    return await _created(talk, message_from(said), name)
 
 
-async def _create(talk: Talk, message: Message, name: str = "") -> Screens:
+async def create(talk: Talk, message: Message, name: str = "") -> Mailing:
+    """A draft of the message, in storage; without a name it gets one from its first words."""
     from zoneinfo import ZoneInfo
 
     local = talk.clock.now().astimezone(ZoneInfo(talk.t.timezone))
     draft = Draft(name=name or name_for(message, local), message=message)
-    mailing = await talk.operations.get(await talk.operations.create(draft, talk.actor))
+    return await talk.operations.get(await talk.operations.create(draft, talk.actor))
+
+
+async def _created(talk: Talk, message: Message, name: str = "") -> Screens:
+    mailing = await create(talk, message, name)
     return await show(talk, mailing, talk.t("Saved as a draft: it stays in /mailings whatever happens."))
 
 
@@ -132,7 +150,8 @@ async def draft_of(talk: Talk, words: str) -> Mailing:
     return mailing
 
 
-def message_card(talk: Talk, mailing: Mailing, note: str = "", seen: str = "") -> Screen:
+def message_card(talk: Talk, mailing: Mailing, note: str = "", seen: str = "", mending: Rows | None = None) -> Screen:
+    """`mending` are buttons for what `seen` warns of."""
     from bot.dialogs import templates
 
     t = talk.t
@@ -145,9 +164,11 @@ def message_card(talk: Talk, mailing: Mailing, note: str = "", seen: str = "") -
         t("Buttons: {labels}", labels=t.listed(labels)) if labels else None,
         templates.template_line(talk, mailing),
         _only_for(talk, mailing),
+        _own_versions(talk, mailing),
         t("Next: who gets it. Or change the message first."),
     )
-    return card(text, _message_rows(talk, mailing, bool(labels)), ask=t.plain("Another message, to replace or add"))
+    rows = [*(mending or []), *_message_rows(talk, mailing, bool(labels))]
+    return card(text, rows, ask=t.plain("Another message, to replace or add"))
 
 
 def _message_rows(talk: Talk, mailing: Mailing, has_buttons: bool) -> Rows:
@@ -157,8 +178,9 @@ def _message_rows(talk: Talk, mailing: Mailing, has_buttons: bool) -> Rows:
         (primary(t("Next: audience ▶"), "a", *here),),
         (
             button(t("Buttons") if has_buttons else t("Add buttons"), "b", *here),
-            button(t("Change message"), "c:edit", *here),
+            button(t("Piece by piece"), "e", ALL, *here),
         ),
+        (button(t("Change message"), "c:edit", *here), button(t("Save it"), "v:keep", ALL, *here)),
         (button(t("Preview"), "c:see", *here), button(t("Another client"), "c:who", *here)),
         (button(t("Test to myself"), "l:test", *here), button(t("Rename"), "c:name", *here)),
         *_by_messenger(talk, mailing),
@@ -186,16 +208,27 @@ def _only_for(talk: Talk, mailing: Mailing) -> str | None:
     return talk.t("Only for {messengers}", messengers=messengers) if kinds else None
 
 
+def _own_versions(talk: Talk, mailing: Mailing) -> str | None:
+    from bot.dialogs.work import own_kinds
+
+    own = talk.operations.checker.titles(own_kinds(mailing.draft.message))
+    return talk.t("Another version for {messengers}", messengers=talk.t.listed(own)) if own else None
+
+
 async def show(talk: Talk, mailing: Mailing, note: str = "", *, client: str | None = None) -> Screens:
     """The real message as a real client gets it, then its card. A message that can't be rendered says why instead."""
+    from bot.dialogs import written
+
     t = talk.t
     try:
         preview = await talk.operations.preview(mailing.id, client=client)
     except Invalid as error:
         broken = t("⚠ It can't go out like this: {why}", why=t.error(error))
         return [replace(message_card(talk, mailing, note, broken), edit=False)]
-    seen = lines(_seen_by(talk, preview), losses(talk, preview.losses))
-    return [replace(message_card(talk, mailing, note, seen), preview=preview.shown, edit=False)]
+    gaps, mending = await written.said_missing(talk, mailing)
+    counts = await written.said_counts(talk, mailing.draft)
+    seen = lines(_seen_by(talk, preview), losses(talk, preview.losses), *counts, *gaps)
+    return [replace(message_card(talk, mailing, note, seen, mending), preview=preview.shown, edit=False)]
 
 
 def _seen_by(talk: Talk, preview: Any) -> str:
@@ -233,7 +266,8 @@ async def hear_edit(talk: Talk, said: Said, mailing_id: str, revision: str) -> S
 async def _replace_message(talk: Talk, mailing: Mailing, message: Message) -> Screens:
     if not buttons_of(message):
         message = with_buttons(message, buttons_of(mailing.draft.message))
-    message = replace(message, kinds=mailing.draft.message.kinds)
+    # What differs on single messengers stays: it was made for them, and its card says so.
+    message = replace(message, kinds=mailing.draft.message.kinds, only=mailing.draft.message.only)
     return await show(talk, await change(talk, mailing, message=message), talk.t("Changed, and saved."))
 
 
@@ -272,7 +306,7 @@ async def use_heard(talk: Talk, what: str, mailing_id: str = "", revision: str =
         raise Invalid(_("I don't have that message any more: send it again."))
     message = read_message(heard)
     if what == "new":
-        screens = await _create(talk, message)
+        screens = await _created(talk, message)
     else:
         mailing = await draft_at(talk, mailing_id, revision)
         if what == "add":

@@ -1,8 +1,12 @@
-"""For which messengers a message is: all of them, or one alone; and what each changes of it."""
+"""For which messengers a message is: all of them or some; what each changes of it, and has of its own."""
 
 from bot.dialogs import compose
 from bot.dialogs.talk import Rows, Screens, Talk, button, card, footer, in_rows, lines, paragraphs
+from bot.dialogs.work import has_own
 from bot.screens import Screen
+from bot.texts import _
+from engine.errors import Invalid
+from gateways.message import only_for
 from storage.records import Mailing
 
 
@@ -15,9 +19,13 @@ async def open_kinds(talk: Talk, mailing_id: str, revision: str) -> Screens:
     return [await _card(talk, await compose.draft_at(talk, mailing_id, revision))]
 
 
-async def only_for(talk: Talk, kind: str, mailing_id: str, revision: str) -> Screens:
+async def turn(talk: Talk, kind: str, mailing_id: str, revision: str) -> Screens:
+    """The first one is alone; each further one is added, and taken away again; without any it is for all."""
     mailing = await compose.draft_at(talk, mailing_id, revision)
-    mailing = await talk.operations.only_for(mailing.id, kind, talk.actor, revision=mailing.revision)
+    if kind not in titles(talk):
+        raise Invalid(_("That messenger is no longer set up."))
+    message = mailing.draft.message
+    mailing = await compose.change(talk, mailing, message=only_for(message, *(message.kinds ^ {kind})))
     return [await _card(talk, mailing, talk.t("Changed, and saved."))]
 
 
@@ -42,22 +50,34 @@ async def _card(talk: Talk, mailing: Mailing, note: str = "") -> Screen:
             messengers=t.listed(talk.operations.checker.titles(kinds)),
         ),
         lines(*await _fits(talk, mailing)) or None,
+        t("Press ✎ to write something else for one messenger."),
     )
-    alone = [
-        button(_alone(talk, title, is_so=kinds == {kind}), "c:only", kind, *here)
-        for kind, title in sorted(known.items())
+    chosen = [button(_choice(talk, kind, kinds), "c:only", kind, *here) for kind in sorted(known)]
+    versions = [
+        button(_version(talk, mailing, kind), "e", kind, *here) for kind in sorted(known) if not kinds or kind in kinds
     ]
     rows: Rows = [
         (button(t("For all messengers") if kinds else t("✓ For all messengers"), "c:all", *here),),
-        *in_rows(alone, 2),
+        *in_rows(chosen, 2),
+        *in_rows(versions, 2),
         (button(t("Preview"), "c:see", *here),),
         footer(talk, button(t("◀ Back"), "c:m", *here), leave=mailing.id),
     ]
     return card(text, rows)
 
 
-def _alone(talk: Talk, title: str, *, is_so: bool) -> str:
-    return talk.t.plain("✓ Only {title}", title=title) if is_so else talk.t.plain("Only {title}", title=title)
+def _choice(talk: Talk, kind: str, kinds: frozenset[str]) -> str:
+    t, title = talk.t, titles(talk)[kind]
+    if not kinds:
+        return t.plain("Only {title}", title=title)
+    return t.plain("✓ {title}", title=title) if kind in kinds else t.plain("+ {title}", title=title)
+
+
+def _version(talk: Talk, mailing: Mailing, kind: str) -> str:
+    t, title = talk.t, titles(talk)[kind]
+    if has_own(mailing.draft.message, kind):
+        return t.plain("✎ {title}: its own", title=title)
+    return t.plain("✎ {title}: same", title=title)
 
 
 async def _fits(talk: Talk, mailing: Mailing) -> list[str]:

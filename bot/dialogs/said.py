@@ -8,9 +8,10 @@ from datetime import datetime
 from bot.screens import Attachment, Said
 from bot.texts import _
 from engine.errors import Invalid
+from engine.prices import read_price
 from gateways.base import PartKind
 from gateways.markup import InvalidMarkup, read_html
-from gateways.message import Button, Element, File, Link, Location, Message, Pictures, Reply, Rows, Text, Video
+from gateways.message import Button, Buy, Element, File, Link, Location, Message, Pictures, Reply, Rows, Text, Video
 
 _EXPRESSION = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 _TAG = re.compile(r"<[^>]*>")
@@ -63,8 +64,9 @@ def name_for(message: Message, at: datetime) -> str:
 
 
 def read_buttons(words: str) -> Rows:
-    """Rows of buttons as they were typed: a row a line, "|" between buttons of one row, "Label - https://…" for a link
-    and "Label - words" for words that the client says. Raises Invalid that names the line."""
+    """Rows of buttons as they were typed: a row a line, "|" between buttons of one row, "Label - https://…" for a link,
+    "Label - words" for words that the client says, "Label - item - 19.90 EUR" for an order. Raises Invalid that names
+    the line."""
     rows = [tuple(read_button(one) for one in line.split(" | ")) for line in words.splitlines() if line.strip()]
     if not rows:
         raise Invalid(_("Type a button as: Label - https://…"))
@@ -83,6 +85,9 @@ def read_button(words: str) -> Button:
         raise Invalid(
             _("“{words}” has no address: type Label - https://… or Label - what the client says."), words=_cut(words)
         )
+    item, price = _split(target)
+    if read_price(price) is not None:
+        return Buy(item, label, price)
     return Reply(target, label)
 
 
@@ -106,18 +111,6 @@ def with_buttons(message: Message, rows: Rows) -> Message:
 
 def buttons_of(message: Message) -> Rows:
     return message.elements[-1].buttons if message.elements else ()
-
-
-def without_button(message: Message, place: int) -> Message:
-    """The message without the button at that place, counted along the rows of the last element."""
-    rows: list[tuple[Button, ...]] = []
-    at = 0
-    for row in buttons_of(message):
-        kept = tuple(one for number, one in enumerate(row, start=at) if number != place)
-        at += len(row)
-        if kept:
-            rows.append(kept)
-    return with_buttons(message, tuple(rows))
 
 
 def _file(attachment: Attachment, text: str) -> Element:

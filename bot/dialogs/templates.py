@@ -165,7 +165,9 @@ async def _question(talk: Talk, mailing: Mailing, template: Template, slot: Slot
     talk.ask("t.value", *here)
     given = {one.name: values[str(one)] for one in slots_of(template) if one.place is Place.BODY and str(one) in values}
     so_far = template_text({"parameters": given}, template)
-    fields = await _fields(talk) if slot.place in (Place.BODY, Place.HEAD, Place.BUTTON) else []
+    fields = (
+        (await fields_of_cards(talk))[:_MOST_FIELDS] if slot.place in (Place.BODY, Place.HEAD, Place.BUTTON) else []
+    )
     text = paragraphs(
         t("<b>{name}</b> ({language})", name=template.name, language=template.language),
         t("<blockquote>{body}</blockquote>", body=so_far) if so_far else None,
@@ -192,13 +194,13 @@ def _asks(talk: Talk, slot: Slot) -> Html:
             return t("What stands in place of {slot}?", slot=f"{{{{{slot.name}}}}}")
 
 
-async def _fields(talk: Talk) -> list[str]:
-    """What cards hold, the most usual first."""
+async def fields_of_cards(talk: Talk) -> list[str]:
+    """What cards hold and a text can name, the most usual first."""
     known = await talk.store.clients.known_fields() - {"tags", "id"}
     attributes = [name for name in await talk.store.clients.attribute_names() if name.isidentifier()]
     usual = [name for name in _FIRST_FIELDS if name in known]
     rest = sorted(known.difference(usual, attributes))
-    return list(dict.fromkeys([*usual, *attributes, *(name for name in rest if name.isidentifier())]))[:_MOST_FIELDS]
+    return list(dict.fromkeys([*usual, *attributes, *(name for name in rest if name.isidentifier())]))
 
 
 async def hear_value(talk: Talk, said: Said, mailing_id: str, revision: str) -> Screens:
@@ -231,7 +233,7 @@ def _value(said: Said, slot: Slot) -> Any:
 async def take_field(talk: Talk, short_name: str, mailing_id: str, revision: str) -> Screens:
     """A field of the card: what stands there for a client of whom it is not known?"""
     mailing = await compose.draft_at(talk, mailing_id, revision)
-    field = chosen(await _fields(talk), short_name)
+    field = chosen(await fields_of_cards(talk), short_name)
     await _filling(talk)
     here = compose.at(mailing)
     talk.state["filling"]["field"] = field
