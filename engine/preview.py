@@ -1,7 +1,7 @@
 """The message as one client gets it, on one channel."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import islice
@@ -43,6 +43,19 @@ class Preview:
     shown_outside: tuple[Outgoing, ...] = ()  # what goes while the window is closed, in the same way
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How the message looks on one channel; `problem` says why it can't go out there, and `preview` is None then.
+
+    `templates` are those that the channel has."""
+
+    able: Capabilities
+    channel: str
+    preview: Preview | None
+    problem: Invalid | None = None
+    templates: tuple[Template, ...] = ()
+
+
 class Previews:
     """Every method may raise Invalid and its kinds."""
 
@@ -54,17 +67,44 @@ class Previews:
 
     async def make(self, draft: Draft, audience: Audience, client: str | None, channel: str | None) -> Preview:
         """For the client that is named, or one of the audience."""
+        seer = await self._seer(audience, client)
+        look = await self._look(draft, seer, channel or self._channel(draft, seer.card))
+        if look.preview is None:
+            raise look.problem or Invalid(_("The message can't be shown."))
+        return look.preview
+
+    async def make_all(
+        self, draft: Draft, audience: Audience, client: str | None, channels: Sequence[str] | None = None
+    ) -> list[Look]:
+        """For the same client on each of these channels, or on one channel of each kind that the draft may use."""
+        seer = await self._seer(audience, client)
+        if channels is None:
+            channels = self._one_of_each(draft, seer.card)
+        return [await self._look(draft, seer, channel) for channel in channels]
+
+    async def _seer(self, audience: Audience, client: str | None) -> "_Seer":
         card = await self._client(audience, client)
-        channel = channel or self._channel(draft, card)
-        able = channel_of(self._settings, channel).able
-        fitted = self._fits.fit(draft.message, able)
         values = await self._store.clients.values_of(card.id) if card is not None else {}
-        known_fields = await self._store.clients.known_fields()
+        return _Seer(card, values, await self._store.clients.known_fields())
+
+    async def _look(self, draft: Draft, seer: "_Seer", channel: str) -> Look:
+        able = channel_of(self._settings, channel).able
+        templates = tuple(await self._store.templates.of_channel(channel)) if able.takes_templates else ()
+        try:
+            preview = self._preview(draft, seer, channel, able, templates)
+        except Invalid as error:
+            return Look(able, channel, None, error, templates)
+        return Look(able, channel, preview, None, templates)
+
+    def _preview(
+        self, draft: Draft, seer: "_Seer", channel: str, able: Capabilities, templates: Sequence[Template]
+    ) -> Preview:
+        fitted = self._fits.fit(draft.message, able)
+        card, values, known_fields = seer.card, seer.values, seer.known_fields
         inside = _rendered(Personaliser(fitted.parts, able, known_fields), values)
         outside = _rendered(Personaliser(fitted.outside, able, known_fields), values)
         is_outside = card is not None and self._is_outside(card, channel, able)
         shown = outside or inside if is_outside else inside
-        templates = await self._store.templates.of_channel(channel) if able.takes_templates else []
         return Preview(
             client=card,
             channel=channel,
@@ -92,12 +132,31 @@ class Previews:
             raise Invalid(_("No channel is configured yet; add a [[channels]] table."))
         return usable[0]
 
+    def _one_of_each(self, draft: Draft, card: ClientCard | None) -> list[str]:
+        """A channel of each kind; where there are several, the client's own before others."""
+        usable = channels_of(draft, self._settings.channels)
+        if not usable:
+            raise Invalid(_("No channel is configured yet; add a [[channels]] table."))
+        own = {address.channel for address in card.addresses} if card is not None else set()
+        first = sorted(usable, key=lambda channel: channel not in own)
+        chosen = {id(self._settings.channels[channel].able): channel for channel in reversed(first)}
+        return [channel for channel in usable if channel in chosen.values()]
+
     def _is_outside(self, card: ClientCard, channel: str, able: Capabilities) -> bool:
         if able.window_s is None:
             return False
         since = self._clock.now() - timedelta(seconds=able.window_s)
         wrote = [address.last_wrote_at for address in card.addresses if address.channel == channel]
         return not any(at is not None and at >= since for at in wrote)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seer:
+    """Through whose eyes; without a client, through nobody's."""
+
+    card: ClientCard | None
+    values: Mapping[str, Any]
+    known_fields: Collection[str]
 
 
 def _rendered(personaliser: Personaliser, values: Mapping[str, Any]) -> tuple[Outgoing, ...]:
