@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -11,7 +12,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from bot.drawing import LIGHT, Look, Pieces, Sheet, drawable
-from bot.numbers import Figures, Row, percent
+from bot.numbers import RECEIPTS, Figures, Row, percent
 from bot.texts import Texts
 from storage.timelines import Span
 
@@ -22,12 +23,21 @@ MOST_REASONS: Final = 8
 MOST_MAILINGS: Final = 5
 _DAY_S: Final = 86_400
 
+_KEPT: Final = 24  # pictures of about 0.1 MB: whoever asks again for the same numbers has them at once
+
 _drawing = threading.Lock()  # matplotlib is not made for several threads, and two pictures at once would be no sooner
+_kept: OrderedDict[str, bytes] = OrderedDict()
 
 
-async def drawn(draw: Callable[..., bytes], *args: Any, **more: Any) -> bytes:
+async def drawn(draw: Callable[..., bytes], t: Texts, *args: Any, **more: Any) -> bytes:
     """The picture, drawn in a thread."""
-    return await asyncio.to_thread(partial(_in_turn, draw, *args, **more))
+    name = repr((draw.__name__, t.locale, t.timezone, args, more))
+    picture = _kept.get(name)
+    if picture is None:
+        picture = _kept[name] = await asyncio.to_thread(partial(_in_turn, draw, t, *args, **more))
+        while len(_kept) > _KEPT:
+            _kept.popitem(last=False)
+    return picture
 
 
 def _in_turn(draw: Callable[..., bytes], *args: Any, **more: Any) -> bytes:
@@ -107,28 +117,21 @@ def draw_period(
 
 
 def draw_comparison(
-    t: Texts,
-    title: str,
-    under: str,
-    this: tuple[str, Sequence[Row]],
-    that: tuple[str, Sequence[Row]],
-    *,
-    look: Look = LIGHT,
+    t: Texts, title: str, sides: Sequence[tuple[str, str, Sequence[Row]]], *, look: Look = LIGHT
 ) -> bytes:
-    """Two mailings or two spans of time, measure by measure: shares, because they seldom are of one size."""
-    sheet = _sheet(look, title, under)
-    sheet.legend([(drawable(this[0]), look.sent), (drawable(that[0]), look.other)])
-    here, there = _by_name(this[1]), _by_name(that[1])
+    """Two mailings or two spans of time, each with a short name, its name and its rows, measure by measure: shares,
+    because they seldom are of one size."""
+    (this, named, here), (that, other_named, there) = sides
+    sheet = _sheet(look, title, "")
+    sheet.legend([(drawable(f"{this} · {named}"), look.sent), (drawable(f"{that} · {other_named}"), look.other)])
+    of, of_other = _by_name(here), _by_name(there)
     for name in _COMPARED:
-        one, other = here[name], there[name]
-        if one.share is None and other.share is None and not one.amount and not other.amount:
-            if one.amount is None and other.amount is None:
-                sheet.row(one.words, one.told)
-            continue
-        values = _weights(one, other)
-        most = max(values) or 1.0
-        bars = [[(values[0] / most, look.sent)], [(values[1] / most, look.other)]]
-        sheet.row(one.words, _short_told(t, one), t.plain("before: {told}", told=_short_told(t, other)), bars)
+        one, other = of[name], of_other[name]
+        weights = _weights(one, other)
+        most = max(weights)
+        bars = [[(weights[0] / most, look.sent)], [(weights[1] / most, look.other)]] if most else []
+        if most or name in RECEIPTS:
+            sheet.row(one.words, _short_told(t, one), f"{that}: {_short_told(t, other)}", bars)
     return sheet.png()
 
 

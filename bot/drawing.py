@@ -84,8 +84,9 @@ class Sheet:
             self._y += 0.36
             self._write(_MARGIN, line, _TITLE, self.look.ink)
             self._y += 0.06
-        self._y += 0.27
-        self._write(_MARGIN, _cut(under, _FULL, _SMALL), _SMALL, self.look.quiet)
+        if under:
+            self._y += 0.27
+            self._write(_MARGIN, _cut(under, _FULL, _SMALL), _SMALL, self.look.quiet)
         self._y += 0.18
 
     def heading(self, words: str) -> None:
@@ -105,6 +106,7 @@ class Sheet:
         self._y += 0.38
         right = _RIGHT
         if more:
+            more = _cut(more, _FULL * 0.55, _SMALL)
             self._write(right, more, _SMALL, self.look.quiet, at_right=True)
             right -= _width(more, _SMALL) + 0.14
         # Words instead of a number stay quiet, and give way to the name.
@@ -123,7 +125,8 @@ class Sheet:
     def legend(self, entries: Sequence[tuple[str, str]]) -> None:
         """What the colours mean, in as many lines as it takes."""
         x, self._y = _MARGIN, self._y + 0.36
-        for words, colour in entries:
+        for named, colour in entries:
+            words = _cut(named, _FULL - 0.26, _SMALL)
             wide = 0.26 + _width(words, _SMALL)
             if x > _MARGIN and x + wide > _RIGHT:
                 x, self._y = _MARGIN, self._y + 0.3

@@ -80,7 +80,7 @@ def spans(count: int) -> list[Span]:
         lambda: draw_channels(T, "Spring", "#7", [("tg · Telegram", rows()), ("viber · Viber", rows(planned=0))]),
         lambda: draw_period(T, "Week", "", rows(), [("Spring", figures())] * 9, more=3),
         lambda: draw_period(T, "Week", "", rows_of(T, NOTHING, SETTINGS), []),
-        lambda: draw_comparison(T, "Two", "", ("A", rows()), ("B", rows_of(T, NOTHING, SETTINGS))),
+        lambda: draw_comparison(T, "Two", [("A", "x" * 99, rows()), ("B", "", rows_of(T, NOTHING, SETTINGS))]),
     ],
 )
 def test_a_picture_is_as_wide_as_a_phone_and_not_endless(draw: Callable[[], bytes]) -> None:
