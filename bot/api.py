@@ -203,8 +203,9 @@ class Api:
         return await self._operations.figures(_id(request))
 
     async def _launch(self, request: web.Request, _: None) -> Any:
-        mailing = await self._operations.launch(_id(request), BY)
-        return {"id": mailing.id, "status": mailing.status}
+        launched = await self._operations.launch_or_ask(_id(request), BY)
+        approval = launched.approval.state if launched.approval else None
+        return {"id": launched.mailing.id, "status": launched.mailing.status, "approval": approval}
 
     async def _pause(self, request: web.Request, _: None) -> Any:
         mailing = await self._operations.pause(_id(request), BY)
@@ -269,7 +270,7 @@ class Api:
             Route("POST", "/mailings", "Create a mailing", self._create, made, models.MailingIn, status=201),
             Route("GET", "/mailings/{id}", "The figures of a mailing", self._figures),
             Route("DELETE", "/mailings/{id}", "Delete a draft", self._delete),
-            Route("POST", "/mailings/{id}/launch", "Launch or schedule it", self._launch, made),
+            Route("POST", "/mailings/{id}/launch", "Launch or schedule it", self._launch, models.MailingLaunched),
             Route("POST", "/mailings/{id}/pause", "Hold it", self._pause, made),
             Route("POST", "/mailings/{id}/resume", "Go on where it stopped", self._resume, made),
             Route("POST", "/mailings/{id}/cancel", "End it here", self._cancel, models.Cancelled),

@@ -190,6 +190,10 @@ class MailingMade(BaseModel):
     status: str
 
 
+class MailingLaunched(MailingMade):
+    approval: str | None = None  # "waiting": it starts when a second person has approved it
+
+
 class MailingLine(BaseModel):
     id: int
     name: str

@@ -10,6 +10,7 @@ from bot.config import Config, secret_of
 from bot.config_models import Approval, TelegramBot
 from bot.dialogs.talk import House
 from bot.screens import People, Person
+from engine.advice import Looked
 from engine.clock import Clock, SystemClock
 from engine.links import link_length
 from engine.media import Media
@@ -63,9 +64,19 @@ def desk_on(store: Store, config: Config, secret: bytes, clock: Clock, engine: "
         clock,
         check_channel=check_channel,
         engine=engine,
+        look_at=_look_at,
     )
     desk = Desk(config, settings, store, operations, Media(config.data_dir), clock, secret)
     return desk
+
+
+async def _look_at(url: str) -> Looked:
+    from gateways.download import NotFetched, look_at
+
+    try:
+        return Looked(size_bytes=await look_at(url))
+    except NotFetched as error:
+        return Looked(str(error))
 
 
 @asynccontextmanager

@@ -1,11 +1,20 @@
 """Fetching a file that an operator named by URL: public addresses only, bounded in size and time."""
 
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import NamedTuple
 
-from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, ThreadedResolver
+from aiohttp import (
+    ClientError,
+    ClientResponse,
+    ClientSession,
+    ClientTimeout,
+    DummyCookieJar,
+    TCPConnector,
+    ThreadedResolver,
+)
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
@@ -14,6 +23,7 @@ Address = IPv4Address | IPv6Address
 TOTAL_S = 60.0
 CONNECT_S = 10.0
 MAX_REDIRECTS = 4
+_MISSING = frozenset({400, 404, 410})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TRANSLATED = ip_network("64:ff9b::/96")  # NAT64: an IPv4 address that may be anything
 
@@ -79,37 +89,54 @@ class _CheckedResolver(AbstractResolver):
 
 async def fetch(url: str, max_bytes: int, *, allowed: Callable[[Address], bool] = is_public) -> Fetched:
     """The file behind an http(s) URL. Raises NotFetched."""
+    async with _session(allowed) as session, _opened(session, url, allowed) as response:
+        if response.status != 200:
+            raise NotFetched(f"its server answers HTTP {response.status}")
+        content = bytearray()
+        async for piece in response.content.iter_any():
+            content += piece
+            if len(content) > max_bytes:
+                raise NotFetched(f"it is larger than {max_bytes // (1024 * 1024)} MB")
+        if not content:
+            raise NotFetched("it is empty")
+        return Fetched(bytes(content), response.content_type, response.url.name)
+
+
+async def look_at(url: str, *, allowed: Callable[[Address], bool] = is_public) -> int | None:
+    """How large what stands behind an http(s) URL is, where its server says so; the content is not read.
+
+    Raises NotFetched where there is nothing. A server that only does not let us in counts as one that has it."""
+    async with _session(allowed) as session, _opened(session, url, allowed) as response:
+        if response.status in _MISSING or response.status >= 500:
+            raise NotFetched(f"its server answers HTTP {response.status}")
+        return response.content_length
+
+
+def _session(allowed: Callable[[Address], bool]) -> ClientSession:
     connector = TCPConnector(resolver=_CheckedResolver(allowed), force_close=True, use_dns_cache=False)
     timeout = ClientTimeout(total=TOTAL_S, connect=CONNECT_S)
-    async with ClientSession(connector=connector, timeout=timeout, cookie_jar=DummyCookieJar()) as session:
-        try:
-            return await _follow(session, URL(url), max_bytes, allowed)
-        except NotFetched:
-            raise
-        except TimeoutError:
-            raise NotFetched("it took too long") from None
-        except (ClientError, OSError, ValueError) as error:
-            raise NotFetched(f"it can't be reached ({type(error).__name__})") from None
+    return ClientSession(connector=connector, timeout=timeout, cookie_jar=DummyCookieJar())
 
 
-async def _follow(session: ClientSession, url: URL, max_bytes: int, allowed: Callable[[Address], bool]) -> Fetched:
-    for _ in range(MAX_REDIRECTS + 1):
-        _require_allowed(url, allowed)
-        async with session.get(url, allow_redirects=False) as response:
-            if response.status in _REDIRECTS and "Location" in response.headers:
+@asynccontextmanager
+async def _opened(
+    session: ClientSession, source: str, allowed: Callable[[Address], bool]
+) -> AsyncIterator[ClientResponse]:
+    """The answer of the last of all places that we are sent to. Raises NotFetched."""
+    try:
+        url = URL(source)
+        for _ in range(MAX_REDIRECTS + 1):
+            _require_allowed(url, allowed)
+            async with session.get(url, allow_redirects=False) as response:
+                if response.status not in _REDIRECTS or "Location" not in response.headers:
+                    yield response
+                    return
                 url = url.join(URL(response.headers["Location"]))
-                continue
-            if response.status != 200:
-                raise NotFetched(f"its server answers HTTP {response.status}")
-            content = bytearray()
-            async for piece in response.content.iter_any():
-                content += piece
-                if len(content) > max_bytes:
-                    raise NotFetched(f"it is larger than {max_bytes // (1024 * 1024)} MB")
-            if not content:
-                raise NotFetched("it is empty")
-            return Fetched(bytes(content), response.content_type, url.name)
-    raise NotFetched("its server sends us from place to place")
+        raise NotFetched("its server sends us from place to place")
+    except TimeoutError:
+        raise NotFetched("it took too long") from None
+    except (ClientError, OSError, ValueError) as error:
+        raise NotFetched(f"it can't be reached ({type(error).__name__})") from None
 
 
 def _require_allowed(url: URL, allowed: Callable[[Address], bool]) -> None:

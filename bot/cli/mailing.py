@@ -9,6 +9,7 @@ from bot.cli.context import Failure, Options, desk_of, input_file, me, run, tabl
 
 if TYPE_CHECKING:
     from bot.desk import Desk
+    from engine.approving import Launched
 
 app = typer.Typer(no_args_is_help=True, help="Mailings: create, launch, watch, pause, and ask what happened.")
 
@@ -45,14 +46,13 @@ def create(
             if not launch:
                 return {"id": mailing_id, "status": "draft"}
             try:
-                launched = await desk.operations.launch(mailing_id, me())
+                return _launched(await desk.operations.launch_or_ask(mailing_id, me()))
             except Exception:
                 await desk.operations.delete(mailing_id, me())  # nothing half done: the file is mended and tried again
                 raise
-            return {"id": mailing_id, "status": str(launched.status)}
 
     document = run(work())
-    options.emit(document, lambda out: out.print(f"Mailing {document['id']} is {_said(document['status'])}."))
+    options.emit(document, lambda out: out.print(_launch_words(document)))
 
 
 @app.command("list")
@@ -97,8 +97,13 @@ def show(context: typer.Context, mailing_id: Id) -> None:
 def launch(context: typer.Context, mailing_id: Id) -> None:
     """Start it, or schedule it if its file names a time. A cancelled one goes on with those it had not reached.
 
+    Where a second person has to approve it, they are asked, and it starts by itself when they have.
+
     Example: `carillon mailing launch 7`"""
-    _change(context, mailing_id, lambda desk: desk.operations.launch(mailing_id, me()))
+    options = Options.of(context)
+    launched = _with_desk(options, lambda desk: desk.operations.launch_or_ask(mailing_id, me()))
+    document = _launched(launched)
+    options.emit(document, lambda out: out.print(_launch_words(document)))
 
 
 @app.command()
@@ -304,6 +309,17 @@ def _change(context: typer.Context, mailing_id: int, change: "Callable[[Desk], A
     figures = run(work())
     document = {"id": mailing_id, "status": figures["status"]}
     options.emit(document, lambda out: out.print(f"Mailing {mailing_id} is {_said(figures['status'])}."))
+
+
+def _launched(launched: "Launched") -> dict[str, Any]:
+    document = {"id": launched.mailing.id, "status": str(launched.mailing.status)}
+    return document | ({"approval": str(launched.approval.state)} if launched.approval else {})
+
+
+def _launch_words(document: Mapping[str, Any]) -> str:
+    if document.get("approval"):
+        return f"Mailing {document['id']} waits for a second person's approval; it starts by itself with that."
+    return f"Mailing {document['id']} is {_said(document['status'])}."
 
 
 def _emit_rows(options: Options, rows: Any, nothing: str) -> None:
