@@ -39,7 +39,7 @@ async def open_help(talk: Talk, *_args: str) -> Screens:
     hint = t("Or simply send or forward me a message: I make a mailing of it.") if talk.may("compose") else None
     more = t(
         "With a mailing's number: /stats 7, /launch 7, /pause 7, /resume 7, /cancel 7, /copy 7, /delete 7, /preview 7, "
-        "/test 7, /audience 7, /send 7, /check 7, /why 7 Ann."
+        "/test 7, /audience 7, /send 7, /check 7, /speed 7 10, /report 7, /archive 7, /why 7 Ann."
     )
     text = paragraphs(t("<b>What I understand</b>"), lines(*known), more if talk.may("compose") else None, hint)
     return [card(text, [(button(t("Menu"), "h"),)])]

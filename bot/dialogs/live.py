@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from bot.dialogs.talk import Rows, button, danger, lines, paragraphs, primary
 from bot.screens import Screen
 from bot.texts import Texts, _
+from engine import statistics
 from storage.records import Mailing, Status
 
-SPEEDS = (25, 20, 15, 10, 5, 1)  # messages/second, as the buttons offer them
+SPEEDS = statistics.SPEEDS
 RUNNING = (Status.SENDING, Status.PAUSED, Status.INTERRUPTED)
 _BAR_LENGTH = 12
 _HEADS = {
@@ -20,6 +22,17 @@ _HEADS = {
     Status.CANCELLED: _("✖ <b>{name}</b> – cancelled"),
     Status.SCHEDULED: _("🗓 <b>{name}</b> – scheduled"),
     Status.DRAFT: _("📝 <b>{name}</b> – a draft"),
+}
+# Why nothing has gone out for a while, and what to do about it.
+_STUCK = {
+    "engine": _("Carillon's engine does not run. Start it with “carillon run”: it goes on from here."),
+    "missing": _("{channel} stands in no configuration any more. Put it back, or cancel the mailing."),
+    "broken": _("{channel} is broken: {words}. Mend it, then press Channels and Ask the messengers."),
+    "quota": _("The quota of {channel} is used up. Top it up with /topup, or wait for the next day."),
+    "down": _("{channel} does not answer. It goes on by itself when it does; or pause it and try later."),
+    "throttled": _("{channel} asks us to wait until {until}. It goes on by itself then; a slower speed helps."),
+    "due": _("The next ones are due {until}. It goes on by itself then."),
+    "unknown": _("I see no reason. Pause it and resume it; if that does not help, tell who looks after Carillon."),
 }
 
 
@@ -39,7 +52,8 @@ def _progress(t: Texts, mailing: Mailing, figures: Mapping[str, Any], now: datet
     sending = figures["status"] == Status.SENDING
     if not figures["planned"] and not mailing.planned_all:
         return t("The audience is being formed…") if sending else t("Its audience was not formed yet.")
-    return lines(bar(t, figures), tally(t, figures), _pace(t, figures, now) if sending else None)
+    goes = sending and not figures.get("stopped")
+    return lines(bar(t, figures), tally(t, figures), _pace(t, mailing, figures, now) if goes else None)
 
 
 def bar(t: Texts, figures: Mapping[str, Any]) -> str:
@@ -68,9 +82,26 @@ def tally(t: Texts, figures: Mapping[str, Any]) -> str:
 def why(t: Texts, figures: Mapping[str, Any]) -> str | None:
     """Why it does not go on, in words; the switch that stops everything stands before all else."""
     if figures.get("stopped") and figures["status"] in (Status.SENDING, Status.SCHEDULED):
-        return t("⛔ Held: all sending is stopped. An owner lifts it with /go.")
+        by = figures.get("stopped_by")
+        return t("⛔ Held: {name} stopped all sending. An owner lifts it with /go.", name=by or t("somebody"))
+    if figures.get("stuck"):
+        return _stuck(t, figures["stuck"])
     reason = figures.get("reason_words") or figures.get("reason")
     return t("Why: {reason}", reason=reason) if reason else None
+
+
+def _stuck(t: Texts, stuck: Mapping[str, Any]) -> str:
+    until = datetime.fromisoformat(stuck["until"]) if stuck["until"] else None
+    since = t.clock(datetime.fromisoformat(stuck["since"]))
+    told = t(
+        _STUCK[stuck["reason"]],
+        channel=stuck["channel"] or "",
+        words=t.told(stuck["words"] or ""),
+        until=t.moment(until) if until else "",
+    )
+    if stuck["reason"] == "due":
+        return t("⏳ {why}", why=told)
+    return t("⚠ <b>Nothing has gone out since {time}.</b> {why}", time=since, why=told)
 
 
 def by_channel(t: Texts, figures: Mapping[str, Any]) -> str | None:
@@ -96,14 +127,39 @@ def speed_of(mailing: Mailing, max_rate: float) -> float:
     return min(mailing.draft.speed or max_rate, max_rate)
 
 
-def _pace(t: Texts, figures: Mapping[str, Any], now: datetime) -> str | None:
+def _pace(t: Texts, mailing: Mailing, figures: Mapping[str, Any], now: datetime) -> str | None:
+    """How fast it goes and when it ends, and what it would take at the next speeds."""
+    return lines(_ends(t, figures, now), _what_if(t, mailing, figures)) or None
+
+
+def _what_if(t: Texts, mailing: Mailing, figures: Mapping[str, Any]) -> str | None:
+    if not figures["waiting"]:
+        return None
+    others = {float(speed): left for speed, left in (figures.get("eta_at") or {}).items()}
+    speed = speed_of(mailing, max(others, default=0.0))
+    near = [
+        max((one for one in others if one < speed), default=0.0),
+        min((one for one in others if one > speed), default=0.0),
+    ]
+    told = [t("at {speed} a second: {left}", speed=t.number(one), left=t.span(others[one])) for one in near if one]
+    return t("If it went {speeds}", speeds=t.listed(told)) if told else None
+
+
+def _ends(t: Texts, figures: Mapping[str, Any], now: datetime) -> str | None:
     told = []
     if rate := round(float(figures.get("rate") or 0.0), 1):  # none yet in the first moments
         told.append(t("{rate} a second", rate=t.number(rate)))
     if left := figures.get("eta_seconds"):
-        ends = t.clock(now + timedelta(seconds=float(left)))
+        ends = _hour(t, now + timedelta(seconds=float(left)), now)
         told.append(t("{left} left · ends about {ends} ({zone})", left=t.span(left), ends=ends, zone=t.timezone))
     return " · ".join(told) or None
+
+
+def _hour(t: Texts, at: datetime, now: datetime) -> str:
+    """The time of day; with its date where that is another one."""
+    zone = ZoneInfo(t.timezone)
+    local = at.astimezone(zone)
+    return t.clock(at) if local.date() == now.astimezone(zone).date() else t.local(local)
 
 
 def _ended(t: Texts, mailing: Mailing, figures: Mapping[str, Any]) -> str | None:
@@ -118,14 +174,28 @@ def _rows(t: Texts, mailing: Mailing, status: Status, figures: Mapping[str, Any]
     number = mailing.id
     match status:
         case Status.SENDING:
+            switch = (
+                primary(t("▶ Let sending go on"), "m:go", number)
+                if figures.get("stopped")
+                else danger(t("⛔ Stop everything"), "m:stop", number)
+            )
             return [
                 (button(t("⏸ Pause"), "m:pause", number), danger(t("✖ Cancel"), "m:cancel?", number)),
-                (button(t("🐢 Slower"), "m:slower", number), button(t("🐇 Faster"), "m:faster", number)),
+                (
+                    button(t("🐢 Slower"), "m:slower", number),
+                    button(t("🐇 Faster"), "m:faster", number),
+                    button(t("Speed…"), "m:speeds", number),
+                ),
+                (button(t("Details"), "m:about", number), switch),
             ]
         case Status.PAUSED | Status.INTERRUPTED:
             return [
                 (primary(t("▶ Resume"), "m:resume", number), danger(t("✖ Cancel"), "m:cancel?", number)),
-                (button(t("Statistics"), "s:of", number),),
+                (
+                    button(t("Details"), "m:about", number),
+                    button(t("Speed…"), "m:speeds", number),
+                    button(t("Statistics"), "s:of", number),
+                ),
             ]
         case Status.CANCELLED:
             return [

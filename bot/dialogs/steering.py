@@ -3,7 +3,7 @@
 from typing import Any
 
 from bot.dialogs import compose, launch, mailings
-from bot.dialogs.live import RUNNING, SPEEDS, speed_of
+from bot.dialogs.live import RUNNING
 from bot.dialogs.talk import (
     PAGE,
     Opens,
@@ -42,33 +42,35 @@ async def _steer(talk: Talk, mailing_id: str, verb: Any) -> Screens:
     return await mailings.open_mailing(talk, mailing_id)
 
 
-async def slower(talk: Talk, mailing_id: str) -> Screens:
-    return await _turn_speed(talk, mailing_id, up=False)
+async def stop(talk: Talk, mailing_id: str) -> Screens:
+    """The kill switch, from a live card, which stays."""
+    await talk.operations.stop(talk.actor)
+    return await _with_note(talk, mailing_id, talk.t("⛔ Everything is stopped, all other mailings too."))
 
 
-async def faster(talk: Talk, mailing_id: str) -> Screens:
-    return await _turn_speed(talk, mailing_id, up=True)
+async def go_on(talk: Talk, mailing_id: str) -> Screens:
+    await talk.operations.go(talk.actor)
+    return await _with_note(talk, mailing_id, talk.t("▶ Sending goes on."))
 
 
-async def _turn_speed(talk: Talk, mailing_id: str, *, up: bool) -> Screens:
-    t = talk.t
-    mailing = await talk.operations.get(int(mailing_id))
-    most = max((channel.max_rate for channel in talk.settings.channels.values()), default=25.0)
-    speed = speed_of(mailing, most)
-    steps = [one for one in (most, *SPEEDS) if one <= most and (one > speed if up else one < speed)]
-    if not steps:
-        words = (
-            t("That is as fast as its channels allow.") if up else t("Slower than 1 a second it can't go: pause it.")
-        )
-        return [await mailings.mailing_card(talk, mailing, words)]
-    chosen_speed = float(min(steps) if up else max(steps))
+async def archive(talk: Talk, mailing_id: str) -> Screens:
+    return await _put_away(talk, mailing_id, talk.operations.archive, talk.t("It is in the archive; its numbers stay."))
 
-    async def set_speed(number: int, by: Any) -> None:
-        await talk.operations.set_speed(number, chosen_speed, by)
 
-    screens = await _steer(talk, mailing_id, set_speed)
-    told = t("Speed: {speed} a second.", speed=t.number(chosen_speed))
-    return [with_note(screen, told) for screen in screens]
+async def bring_back(talk: Talk, mailing_id: str) -> Screens:
+    return await _put_away(talk, mailing_id, talk.operations.bring_back, talk.t("It is in the list again."))
+
+
+async def _put_away(talk: Talk, mailing_id: str, verb: Any, note: str) -> Screens:
+    try:
+        await verb(int(mailing_id), talk.actor)
+    except Refused as error:
+        note = talk.t.error(error)
+    return await _with_note(talk, mailing_id, note)
+
+
+async def _with_note(talk: Talk, mailing_id: str, note: str) -> Screens:
+    return [await mailings.mailing_card(talk, await talk.operations.get(int(mailing_id)), note)]
 
 
 async def ask_cancel(talk: Talk, mailing_id: str) -> Screens:
@@ -207,13 +209,17 @@ async def open_failed(talk: Talk, mailing_id: str, after: str = "0") -> Screens:
     t = talk.t
     mailing = await talk.operations.get(int(mailing_id))
     found = await talk.operations.failed(mailing.id, after_id=int(after), limit=PAGE + 1)
+    failures = (await talk.operations.figures(mailing.id))["failures"]
     text = paragraphs(
         t("<b>Who did not get “{name}”</b>", name=mailing.draft.name),
+        t.reasons(failures) or None,
         lines(*(_failure(talk, row) for row in found[:PAGE])) or t("Nobody failed."),
     )
     rows: Rows = []
     if len(found) > PAGE:
         rows.append((button(t("More ▶"), "m:failed", mailing.id, found[PAGE - 1].id),))
+    if found:
+        rows.append((button(t("All of them as a file"), "m:failed+", mailing.id),))
     return [card(text, [*rows, footer(talk, button(t("◀ Back"), "m:open", mailing.id))])]
 
 

@@ -175,7 +175,7 @@ async def find_mailing(talk: Talk, words: str) -> Mailing:
     """The mailing that somebody named by number or by a piece of its name. Raises NotFound and Invalid."""
     if words.strip().lstrip("#№").strip().isdecimal():
         return await talk.operations.get(number_of(words))
-    found = await talk.operations.list_mailings(search=words.strip(), limit=2)
+    found = await talk.operations.list_mailings(search=words.strip(), limit=2, archived=None)
     if not found:
         raise NotFound(_("There is no mailing “{words}”; the list is in /mailings."), words=short(words.strip(), 60))
     return await talk.operations.get(found[0].id)
