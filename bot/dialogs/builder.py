@@ -101,7 +101,7 @@ async def _fields_card(
 ) -> Screen:
     t = talk.t
     here = target.here
-    talk.ask(target.button("field"), path, *here)
+    talk.ask(target.asks("field"), path, *here)
     shown = fields[page * _FIELDS_ON_A_CARD : (page + 1) * _FIELDS_ON_A_CARD]
     rows = in_rows([_field_button(target, path, one) for one in shown], 3)
     more = len(fields) > (page + 1) * _FIELDS_ON_A_CARD
@@ -194,7 +194,7 @@ async def _value_card(
 ) -> Screen:
     t = talk.t
     here, at = target.here, (path, digest(field.name))
-    talk.ask(target.button("value"), field.name, comparison, path, *here)
+    talk.ask(target.asks("value"), field.name, comparison, path, *here)
     root = root_of(target.audience)
     pressed = values_at(root, path, field.name) if comparison == "is" else []
     values = await offered(talk, field, comparison) if found is None else found
@@ -333,7 +333,7 @@ async def open_group(talk: Talk, letter: str, path: str, target_id: str, revisio
 async def _group_card(talk: Talk, target: Target, path: str) -> Screen:
     t = talk.t
     group = group_at(root_of(target.audience), path)
-    talk.ask(target.button("field"), path, *target.here)
+    talk.ask(target.asks("field"), path, *target.here)
     text = paragraphs(
         t("<b>A group of conditions</b>"),
         _mode_words(talk, group, path),

@@ -3,7 +3,7 @@
 from typing import Any
 
 from bot.dialogs import compose
-from bot.dialogs.audience import said_audience
+from bot.dialogs.audience import difference, said_audience
 from bot.dialogs.live import live_card, speed_of
 from bot.dialogs.loads import said_loads, said_ways
 from bot.dialogs.sending import max_rate, said_start
@@ -52,6 +52,7 @@ async def _check_card(talk: Talk, mailing: Mailing) -> Screen:
             t("To: {audience}", audience=said_audience(talk, draft.audience)),
             _planned(talk, check.count),
             _left_out(talk, check.count),
+            await difference(talk, mailing, planned) if check.count.audience else None,
         ),
         said_ways(talk, check),
         said_loads(talk, check),
@@ -71,6 +72,7 @@ async def _check_card(talk: Talk, mailing: Mailing) -> Screen:
         label = t.plain_plural("🚀 Send to {count} client", "🚀 Send to {count} clients", planned)
         rows.append((primary(label if draft.start == "now" else t("🗓 Schedule it"), "l:go", *here),))
     rows.append((button(t("Test to myself"), "l:test", *here), button(t("Check again"), "l:check", *here)))
+    rows.append((button(t("Who they are"), "who", "l", mailing.id, "all"),))
     rows.append(footer(talk, button(t("◀ Back"), "l", *here), leave=mailing.id))
     return card(text, rows, ask=t.plain("Press the button to launch"))
 

@@ -38,7 +38,7 @@ async def open_mailings(talk: Talk, letter: str, path: str, target_id: str, revi
     target = await target_at(talk, letter, target_id, revision)
     t = talk.t
     here = target.here
-    talk.ask(target.button("mailing"), path, *here)
+    talk.ask(target.asks("mailing"), path, *here)
     at = int(page) * PAGE
     recent = await talk.operations.list_mailings(limit=PAGE + 1, offset=at)
     launched = [one for one in recent[:PAGE] if one.status not in (Status.DRAFT, Status.SCHEDULED)]

@@ -41,7 +41,12 @@ class Target:
         return self.id if self.mailing is not None else None
 
     def button(self, name: str) -> str:
+        """The name of a button's route."""
         return f"{self.letter}:{name}"
+
+    def asks(self, name: str) -> str:
+        """The name of a question."""
+        return f"{self.letter}.{name}"
 
 
 def of_draft(mailing: Mailing) -> Target:
