@@ -19,6 +19,7 @@ from engine.preview import Look, Preview
 from engine.settings import EngineSettings, QuotaPer
 from engine.statistics import render_totals, revenue_in
 from engine.template_parts import check_template
+from engine.trial import Trials
 from gateways.base import Account
 from gateways.message import content_hash, for_all, only_for
 from storage import archiving
@@ -46,7 +47,7 @@ class Summary:
     archived: bool = False
 
 
-class Operations(Approving, CardVerbs, Amending):
+class Operations(Approving, Trials, CardVerbs, Amending):
     """Every method may raise Invalid and its kinds; nothing is half done then."""
 
     # --- composing ---
