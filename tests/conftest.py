@@ -53,7 +53,7 @@ THOROUGH = (
 
 
 # What a lane does is decided above the database: its statements are tested on both by receipts, cascades, operations.
-ON_ONE_DATABASE = ("test_lane.py::", "test_lane_together.py::")
+ON_ONE_DATABASE = ("test_lane.py::", "test_lane_together.py::", "test_amending.py::")
 
 
 def _is_left_out(name: str) -> bool:
