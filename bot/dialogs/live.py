@@ -53,7 +53,18 @@ def _progress(t: Texts, mailing: Mailing, figures: Mapping[str, Any], now: datet
     if not figures["planned"] and not mailing.planned_all:
         return t("The audience is being formed…") if sending else t("Its audience was not formed yet.")
     goes = sending and not figures.get("stopped")
-    return lines(bar(t, figures), tally(t, figures), _pace(t, mailing, figures, now) if goes else None)
+    pace = _pace(t, mailing, figures, now) if goes else None
+    return lines(bar(t, figures), tally(t, figures), pace, _formed(t, mailing, figures))
+
+
+def _formed(t: Texts, mailing: Mailing, figures: Mapping[str, Any]) -> str | None:
+    """Where the audience has become another one between the check and the start."""
+    then, now = mailing.last_count, int(figures["planned"])
+    if not mailing.planned_all or then is None or then == now:
+        return None
+    return t(
+        "The audience was {then} when it was checked, and {now} at the start.", then=t.number(then), now=t.number(now)
+    )
 
 
 def bar(t: Texts, figures: Mapping[str, Any]) -> str:
