@@ -13,6 +13,7 @@ from bot.config_models import ConsoleBot, SlackBot, TelegramBot
 from bot.conversation import Conversation
 from bot.desk import Desk, desk_on, engine_settings, gateway_of, house_of, people_of
 from bot.dialogs.talk import House
+from bot.digests import Digests
 from bot.http import Doors, Mount, Readiness, TakesHooks, create_app, serve
 from bot.languages import TRANSLATED, translations_of
 from bot.links import public_pages, settle_clicks
@@ -320,6 +321,7 @@ async def _listen(service: Service) -> None:
                 tasks.create_task(hook.run(), name="orders")
         if "bot" in service.parts:
             tasks.create_task(_keep_up("live cards", _live_cards(service).run), name="live cards")
+            tasks.create_task(_keep_up("digests", _digests(service).run), name="digests")
             watch = BotWatch(
                 service.bots, service.surfaces, service.people, house_of(service.desk.config), service.desk.clock
             )
@@ -374,6 +376,18 @@ def _live_cards(service: Service) -> LiveCards:
         house=house_of(desk.config),
         clock=desk.clock,
         team_chats=team_chats,
+    )
+
+
+def _digests(service: Service) -> Digests:
+    desk = service.desk
+    return Digests(
+        operations=desk.operations,
+        store=desk.store,
+        surfaces=service.surfaces,
+        people=service.people,
+        house=house_of(desk.config),
+        clock=desk.clock,
     )
 
 

@@ -62,6 +62,11 @@ class Digests:
             found = await connection.execute(select(digests).where(*mine).order_by(digests.c.every))
             return [_read(row) for row in found]
 
+    async def find(self, digest_id: int) -> Digest | None:
+        async with self._database.read() as connection:
+            row = (await connection.execute(select(digests).where(digests.c.id == digest_id))).one_or_none()
+            return _read(row) if row is not None else None
+
     async def due(self, at: datetime) -> list[Digest]:
         async with self._database.read() as connection:
             found = await connection.execute(select(digests).where(digests.c.due_at <= at).order_by(digests.c.due_at))

@@ -12,6 +12,7 @@ COMMANDS = (
     ("now", _("what is being sent, live"), "compose"),
     ("saved", _("messages that are kept to be used again"), "compose"),
     ("stats", _("numbers of a mailing or a period"), "statistics"),
+    ("digest", _("numbers that come each day or week"), "statistics"),
     ("clients", _("find a client; why somebody got it or not"), "clients"),
     ("segments", _("segments: groups of clients that are saved"), "segments"),
     ("channels", _("channels: what works, what does not"), "look"),

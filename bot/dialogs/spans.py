@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bot.charts import MOST_MAILINGS, draw_channels, draw_period, drawn
 from bot.dialogs import spoken
@@ -11,8 +11,12 @@ from bot.numbers import columns, notes, rows_of, title_of
 from bot.periods import PERIODS, Days, days_of
 from bot.screens import Button, Document, Screen
 from bot.sheets import csv_of, xlsx_of
-from bot.texts import Html
+from bot.texts import Html, Texts
 from engine.reporting import Period
+from engine.settings import EngineSettings
+
+if TYPE_CHECKING:
+    from engine.operations import Operations
 
 _CHOICE = ("today", "week", "month", "all")
 _MOST_ROWS = 5_000  # mailings in a table
@@ -28,7 +32,7 @@ async def open_period(talk: Talk, name: str) -> Screens:
         tuple(button(t(PERIODS[one]), "s:since", one) for one in _CHOICE if one != name),
         footer(talk, button(t("◀ Statistics"), "s", 0)),
     ]
-    told = await told_period(talk, days)
+    told = await told_period(t, talk.operations, talk.settings, days)
     if told is None:
         return [card(paragraphs(*_head(talk, name, days), t("No mailing was launched in this time.")), ways)]
     text, picture, period = told
@@ -45,9 +49,10 @@ async def open_period(talk: Talk, name: str) -> Screens:
     return [card(shown, [*rows, *in_rows(asked, 2), *ways], picture=picture, ask=ask)]
 
 
-async def told_period(talk: Talk, days: Days) -> tuple[Html, bytes, Period] | None:
+async def told_period(
+    t: Texts, operations: "Operations", settings: EngineSettings, days: Days
+) -> tuple[Html, bytes, Period] | None:
     """The numbers of those days in words and as a picture; None where nothing was launched in them."""
-    t, operations = talk.t, talk.operations
     period = await operations.period(days.begin, days.end)
     if not period.mailings:
         return None
@@ -55,9 +60,9 @@ async def told_period(talk: Talk, days: Days) -> tuple[Html, bytes, Period] | No
     named = list(
         zip([f"#{one.id} {one.draft.name}" for one in newest], await operations.figures_of(newest), strict=True)
     )
-    rows = rows_of(t, period.figures, talk.settings)
+    rows = rows_of(t, period.figures, settings)
     count = t.plural("{count} mailing was launched.", "{count} mailings were launched.", period.mailings)
-    text = paragraphs(count, columns(t, rows), notes(t, period.figures, talk.settings))
+    text = paragraphs(count, columns(t, rows), notes(t, period.figures, settings))
     more = period.mailings - len(newest)
     picture = await drawn(draw_period, t, count, days.told(t), rows, named, more)
     return text, picture, period

@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, str] = {
         "now": "now сейчас зараз",
         "saved": "saved сохранённые сохраненные збережені",
         "stats": "stats statistics статистика цифры цифри",
+        "digest": "digest digests дайджест дайджесты дайджести сводка зведення",
         "clients": "clients клиенты клієнти",
         "segments": "segments сегменты сегменти",
         "channels": "channels каналы канали",
