@@ -27,6 +27,12 @@ ON_ONE_DATABASE = (
     "test_telegram",
     "test_progress",
     "test_cli",
+    "test_people",
+    "test_constructor",
+    "test_saved",
+    "test_merge",
+    "test_clients",
+    "test_audience",
     "slack",
     "console",
 )
