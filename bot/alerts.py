@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from functools import partial
 
 from bot.config import Config
-from bot.config_models import Person, SlackBot, TelegramBot
-from bot.desk import Desk, open_bot, open_desk
+from bot.config_models import SlackBot, TelegramBot
+from bot.desk import Desk, open_bot, open_desk, people_of
+from bot.people import Everybody
+from bot.screens import Person
 from gateways.base import AddressGone, Gateway, GatewayError, Outgoing, Part, PartKind
 from gateways.markup import RichText
+from storage.records import Role
 
 ANSWER_WITHIN_S = 30.0
 _TEXT = "This is a test alert of {name}. You would be told here if something needed you; nothing does."
@@ -27,12 +30,14 @@ class Told:
 
 async def alert_owners(config: Config) -> Sequence[Told]:
     """Announce to every owner on each admin bot, and say of each what became of it."""
-    owners = [person for person in config.people if person.role == "owner"]
     bots = [bot for bot in config.bots if isinstance(bot, TelegramBot | SlackBot)]
-    if not bots:
-        return [_missed(owner, None, "no admin bot on a messenger is configured; add [[bots]]") for owner in owners]
     words = _TEXT.format(name=config.app.name)
     async with open_desk(config) as desk:
+        people = Everybody(people_of(config), desk.store)
+        await people.load()
+        owners = list({person.name: person for person in people.values() if person.role is Role.OWNER}.values())
+        if not bots:
+            return [_missed(owner, None, "no admin bot on a messenger is configured; add [[bots]]") for owner in owners]
         told = [await _tell_all(desk, bot, owners, words) for bot in bots]
     return [one for each in told for one in each]
 
@@ -51,9 +56,9 @@ async def _tell_all(desk: Desk, bot: TelegramBot | SlackBot, owners: Sequence[Pe
 
 async def _tell(kind: str, owner: Person, tell: Callable[[str], Awaitable[str]]) -> Told:
     """`tell` sends to an account and says why it could not, or ""."""
-    account = getattr(owner, kind)
+    account = owner.accounts.get(kind)
     if account is None:
-        return _missed(owner, kind, f"[[people]] “{owner.name}” has no {kind}")
+        return _missed(owner, kind, f"“{owner.name}” has no {kind}")
     try:
         async with asyncio.timeout(ANSWER_WITHIN_S):
             reason = await tell(account)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from bot.languages import LANGUAGES, locale_for
 from bot.screens import Command, Event, People, Person
 from engine.access import require
-from engine.errors import Invalid, NotFound, Refused, _
+from engine.errors import Invalid, Refused, _
 from storage.audit import Audited
 from storage.invitations import Invitation, Joining, Member, NewInvitation
 from storage.records import Actor, Role
@@ -124,23 +124,16 @@ class Everybody(Mapping[tuple[str, str], Person]):
         await self._invitations.revoke(invitation_id, Audited(at, by, "revoke", subject=str(invitation_id)))
 
     async def set_role(self, name: str, role: Role, by: Actor, at: datetime) -> None:
-        self._require_changeable(name, by)
+        _require_of_others(name, by)
         audited = Audited(at, by, "role", subject=name, details={"role": role.value})
         await self._invitations.set_role(name, role, audited)
         await self.load()
 
     async def remove(self, name: str, by: Actor, at: datetime) -> None:
         """From now on the person is a stranger, wherever it was by invitation."""
-        self._require_changeable(name, by)
+        _require_of_others(name, by)
         await self._invitations.remove(name, Audited(at, by, "remove", subject=name))
         await self.load()
-
-    def _require_changeable(self, name: str, by: Actor) -> None:
-        require(by, "people")
-        if self.named(name) is None:
-            raise NotFound(_("There is nobody called {name} any more."), name=name)
-        if name == by.name:
-            raise Refused(_("Nobody changes their own role: another owner can."))
 
     # --- as a mapping ---
 
@@ -165,10 +158,6 @@ def code_in(event: Event) -> str:
             return ""
 
 
-def is_code(words: str) -> bool:
-    return _CODE.fullmatch(words) is not None
-
-
 def together(configured: People, members: Iterable[Member]) -> People:
     """Everybody by surface and account. The configuration stands above an invitation: its role, its accounts."""
     persons = {one.name: one for one in configured.values()}
@@ -182,6 +171,12 @@ def together(configured: People, members: Iterable[Member]) -> People:
         names.setdefault((CONSOLE, member.person), member.person)  # the console calls everybody by name
         names.setdefault((member.surface, member.account), member.person)
     return {key: persons[name] for key, name in names.items()}
+
+
+def _require_of_others(name: str, by: Actor) -> None:
+    require(by, "people")
+    if name == by.name and by.surface != "cli":
+        raise Refused(_("Nobody changes their own role: another owner can."))
 
 
 def _as_name(words: str) -> str:

@@ -217,9 +217,7 @@ async def _set_roles(connection: AsyncConnection, values: Sequence[_Change]) -> 
 async def _remove(connection: AsyncConnection, values: Sequence[_Change]) -> Sequence[None]:
     for value in values:
         gone = delete(members).where(members.c.person == value.person).returning(members.c.id)
-        if not (await connection.execute(gone)).all():
-            raise NotFound(_NOT_INVITED, name=value.person)
-        await connection.execute(
+        taken_back = (
             update(invitations)
             .where(
                 invitations.c.person == value.person,
@@ -227,7 +225,11 @@ async def _remove(connection: AsyncConnection, values: Sequence[_Change]) -> Seq
                 invitations.c.revoked_at.is_(None),
             )
             .values(revoked_at=value.audited.at)
+            .returning(invitations.c.id)
         )
+        was_here = (await connection.execute(gone)).all()
+        if not [*was_here, *(await connection.execute(taken_back)).all()]:
+            raise NotFound(_NOT_INVITED, name=value.person)
         await write_audit(connection, value.audited, None)
     return [None] * len(values)
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bot.cli import clients, mailing, segment, service, stats, various
+from bot.cli import clients, mailing, people, segment, service, stats, various
 from bot.cli.context import Failure, Options, Wrong
 
 FAILED = 1
@@ -49,6 +49,7 @@ stats.register(app)
 app.add_typer(mailing.app, name="mailing")
 app.add_typer(clients.app, name="clients")
 app.add_typer(segment.app, name="segment")
+app.add_typer(people.app, name="people")
 various.register(app)
 
 

@@ -1,4 +1,4 @@
-"""The kill switch, channels, people, and the storage."""
+"""The kill switch, channels, and the storage."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -7,10 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from bot.cli.context import Failure, Options, Wrong, desk_of, me, run, table
+from bot.cli.context import Options, desk_of, me, run, table
 
 channels = typer.Typer(no_args_is_help=True, help="The accounts that mailings go out through.")
-people = typer.Typer(no_args_is_help=True, help="Who may use the admin bot.")
 db = typer.Typer(no_args_is_help=True, help="The storage.")
 
 
@@ -18,7 +17,6 @@ def register(app: typer.Typer) -> None:
     app.command()(stop)
     app.command()(go)
     app.add_typer(channels, name="channels")
-    app.add_typer(people, name="people")
     app.add_typer(db, name="db")
 
 
@@ -93,53 +91,6 @@ def topup(
 
     left = run(work())
     options.emit({"channel": channel, "left": left}, lambda out: out.print(f"{channel} has {left:,} messages left."))
-
-
-@people.command("list")
-def list_people(context: typer.Context) -> None:
-    """The people of the configuration.
-
-    Example: `carillon people list`"""
-    options = Options.of(context)
-    documents = [
-        {"name": person.name, "role": person.role, "telegram": person.telegram, "slack": person.slack}
-        for person in options.load().people
-    ]
-    cells = [tuple(document.values()) for document in documents]
-    options.emit(
-        documents,
-        lambda out: out.print(
-            table("name", "role", "telegram", "slack", rows=cells) if cells else "Nobody is in [[people]]."
-        ),
-    )
-
-
-@people.command()
-def invite(_name: Annotated[str, typer.Argument(metavar="NAME")] = "") -> None:
-    """Not built yet: add people to the configuration for now.
-
-    Example: `carillon people invite Olha`"""
-    raise Wrong("`carillon people invite` is planned and not built yet; add the person to [[people]] in config.toml.")
-
-
-@people.command("test-alert")
-def test_alert(context: typer.Context) -> None:
-    """Send every owner a short announcement through the admin bot.
-
-    It tells who got it, who did not and why; exit 1 if nobody got it.
-
-    Example: `carillon people test-alert`"""
-    options = Options.of(context)
-    config = options.load()
-    from bot.alerts import alert_owners
-
-    told = run(alert_owners(config))
-    if not told:
-        raise Failure("Nobody in [[people]] is an owner, so nobody would be told.")
-    cells = [(each.name, each.bot, "got it" if each.sent else "did not get it", each.reason) for each in told]
-    options.emit(list(told), lambda out: out.print(table("name", "bot", "state", "why", rows=cells)))
-    if not any(each.sent for each in told):
-        raise Failure("Nobody got the test alert.")
 
 
 @db.command()

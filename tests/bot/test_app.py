@@ -325,7 +325,7 @@ async def test_a_test_alert_goes_to_every_owner_who_can_be_reached(
 
     assert told["Olha"] == {"name": "Olha", "bot": "telegram", "sent": True, "reason": None}
     assert "press Start" in told["Ivan"]["reason"]
-    assert told["Vera"]["reason"] == "[[people]] “Vera” has no telegram"
+    assert told["Vera"]["reason"] == "“Vera” has no telegram"
     assert "Oleh" not in told
     assert (code, err) == (1, "Nobody got the test alert.\n")
     assert "blocked" in out

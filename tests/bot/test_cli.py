@@ -23,6 +23,7 @@ from storage.records import ClientCard, DeliveryState
 
 CARILLON = Path(sys.executable).parent / "carillon"
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("CARILLON")}
+OLHA = {"name": "Olha", "role": "owner", "telegram": "1001", "slack": None, "by": "config", "until": None}
 PEOPLE = '[[people]]\nname = "Olha"\nrole = "owner"\ntelegram = 1001\n'
 CHANNEL = '[[channels]]\nid = "tg-shop"\nkind = "telegram"\ntoken = "2:SHOP"\napi_base = "http://127.0.0.1:9"\n'
 
@@ -97,7 +98,7 @@ GROUPS = {
     "clients": ("import", "list", "show", "erase", "export"),
     "segment": ("list", "show", "count", "save", "delete"),
     "channels": ("list", "topup"),
-    "people": ("list", "invite", "test-alert"),
+    "people": ("list", "invite", "remove", "test-alert"),
     "db": ("upgrade", "backup"),
 }
 COMMANDS = [[name] for name in ALONE] + [[group, name] for group, names in GROUPS.items() for name in names]
@@ -148,7 +149,7 @@ def test_the_environment_names_the_configuration_unless_an_option_does() -> None
         ),
         (["mailing", "list", "--lmit", "3"], "No such option: --lmit"),
         (["run", "--only", "web,motor"], "--only knows web, engine, bot; “motor” is none of them.\n"),
-        (["people", "invite"], "`carillon people invite` is planned and not built yet"),
+        (["people", "invite", "Petro", "--role", "boss"], "There is no role “boss”: it is one of owner, operator"),
         (["mailing", "create", "none.toml"], "There is no file none.toml.\n"),
         (["stats", "--since", "soon"], "--since soon is no date; write one as 2026-11-01.\n"),
         (["--config"], "--config needs the name of a file"),
@@ -202,7 +203,24 @@ def test_people_are_listed_as_a_table_or_as_one_json_document(tmp_path: Path) ->
     documented = carillon("people", "list", "--json", "--config", "other.toml", folder=tmp_path)
 
     assert "Olha" in shown.stdout
-    assert json.loads(documented.stdout) == [{"name": "Olha", "role": "owner", "telegram": "1001", "slack": None}]
+    assert json.loads(documented.stdout) == [OLHA]
+
+
+def test_somebody_is_invited_listed_and_removed(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(PEOPLE + '[[bots]]\nkind = "console"\n')
+
+    refused = carillon("people", "invite", "Petro", folder=tmp_path)
+    made = json.loads(carillon("people", "invite", "Petro", "--role", "operator", "--json", folder=tmp_path).stdout)
+    waiting = json.loads(carillon("people", "list", "--json", folder=tmp_path).stdout)
+    removed = carillon("people", "remove", "Petro", folder=tmp_path)
+    nobody = carillon("people", "remove", "Petro", folder=tmp_path)
+
+    assert refused.stderr == "An invitation needs a role: owner, operator, approver or manager.\n"
+    assert made["ways"] == {"console": f"http://127.0.0.1:8080/console/join?code={made['code']}"}
+    assert [(each["name"], each["by"]) for each in waiting] == [("Olha", "config"), ("Petro", "invited, not here yet")]
+    assert waiting[1]["until"] == made["expires_at"]
+    assert removed.stdout == "Petro is removed.\n"
+    assert (nobody.returncode, nobody.stderr) == (1, "Petro did not come by invitation.\n")
 
 
 def test_init_asks_and_writes_a_configuration_that_loads(tmp_path: Path) -> None:
@@ -214,7 +232,7 @@ def test_init_asks_and_writes_a_configuration_that_loads(tmp_path: Path) -> None
     assert (tmp_path / "config.toml").stat().st_mode & 0o777 == 0o600
     tokens = {"BOT": "1:A", "SHOP": "2:B"}
     people = carillon("people", "list", "--json", folder=tmp_path, environment=tokens)
-    assert json.loads(people.stdout) == [{"name": "Olha", "role": "owner", "telegram": "1001", "slack": None}]
+    assert json.loads(people.stdout) == [OLHA]
     from bot.config import load
 
     config = load(tmp_path / "config.toml", tokens)

@@ -109,7 +109,7 @@ async def test_check_and_the_test_alert_ask_slack(config: Config, olha: SlackPer
     assert found.words == "mailings in Acme, hears by Socket Mode (UBOT); no webhook"
     assert await alert_owners(config) == [
         Told("Olha", "slack", sent=True, reason=None),
-        Told("Ivan", "slack", sent=False, reason="[[people]] “Ivan” has no slack"),
+        Told("Ivan", "slack", sent=False, reason="“Ivan” has no slack"),
     ]
     await olha.receives("This is a test alert of Carillon.")
     olha.app.scopes = "commands,chat:write"
