@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bot.announcements import FOR_OWNERS, Announcements, moved_on
 from bot.dialogs.live import live_card
-from bot.dialogs.talk import House, Rows, button, card, paragraphs, primary
+from bot.dialogs.talk import House
 from bot.screens import Busy, People, Person, Screen, Surface, Unreachable, shown_hash
-from bot.texts import Html, Texts
+from bot.texts import Texts
 from engine.clock import Clock
 from engine.errors import NotFound
 from engine.settings import EngineSettings
@@ -59,6 +60,7 @@ class LiveCards:
         self._people = people
         self._settings = settings
         self._house = house
+        self._announcements = Announcements(operations, house)
         self._clock = clock
         self._team_chats = team_chats or {}
         self._pauses = {name: _Pause() for name in surfaces}
@@ -122,7 +124,7 @@ class LiveCards:
             return
         screen = live_card(t, mailing, figures, self._clock.now())
         if not is_newest:
-            screen = card(t("The live card of “{name}” goes on further down.", name=mailing.draft.name))
+            screen = moved_on(t, mailing)
         is_last = not is_newest or mailing.status not in _LASTING
         if shown_hash(screen) != one.shown and not await self._edit(one, screen):
             return
@@ -169,16 +171,19 @@ class LiveCards:
             return None
 
     def _places(self, notice: Notice) -> list[tuple[str, str, Person | None]]:
-        """Where a notice is told: to who launched it and the team; where that was no person, to the owners."""
+        """Where a notice is told: to who launched it and the team; where that was no person, to the owners.
+
+        Of the stop switch the owners are told, but for who pressed it."""
         actor: Actor | None = notice.actor
         places: list[tuple[str, str, Person | None]] = []
-        if actor is not None and actor.surface in self._surfaces:
+        if notice.kind not in FOR_OWNERS and actor is not None and actor.surface in self._surfaces:
             places.append((actor.surface, actor.account, self._people.get((actor.surface, actor.account))))
-        elif not self._team_chats or notice.kind == "channel_broken":
+        elif not self._team_chats or notice.kind in FOR_OWNERS:
+            presser = (actor.surface, actor.account) if actor is not None and notice.kind in FOR_OWNERS else None
             places += [
                 (surface, account, person)
                 for (surface, account), person in self._people.items()
-                if person.role == Role.OWNER and surface in self._surfaces
+                if person.role == Role.OWNER and surface in self._surfaces and (surface, account) != presser
             ]
         places += [(surface, chat, None) for surface, chat in self._team_chats.items() if surface in self._surfaces]
         return list({(surface, chat): (surface, chat, person) for surface, chat, person in places}.values())
@@ -191,7 +196,8 @@ class LiveCards:
             return True
         if self._is_paused(surface):
             return False
-        screen = await self._notice_screen(self._texts_of(person), notice, mailing)
+        own = notice.actor is not None and (surface, chat) == (notice.actor.surface, notice.actor.account)
+        screen = await self._announcements.screen(self._texts_of(person), notice, mailing, own=own)
         if screen is not None:
             try:
                 await self._surfaces[surface].show(chat, screen)
@@ -202,42 +208,6 @@ class LiveCards:
                 return False
         self._told.add((notice.id, surface, chat))
         return True
-
-    async def _notice_screen(self, t: Texts, notice: Notice, mailing: Mailing | None) -> Screen | None:
-        why = str(notice.details.get("words") or notice.details.get("reason") or "")
-        if notice.kind == "channel_broken":
-            return _broken(t, str(notice.details.get("channel", "")), why, self._house.support)
-        if notice.kind == "client_wrote":
-            return _client_wrote(t, notice.details)
-        if mailing is None:
-            return None
-        name, number = mailing.draft.name, mailing.id
-        open_row = (button(t("Open"), "m:open", number), button(t("Statistics"), "s:of", number))
-        match notice.kind:
-            case "started":
-                # Who pressed Launch sees it start; who had scheduled it does not.
-                if mailing.draft.start == "now" and notice.actor is not None:
-                    return None
-                return Screen(t("📨 “{name}” has started.", name=name), rows=(open_row,))
-            case "finished":
-                figures = await self._operations.figures(number)
-                return _finished(t, mailing, figures)
-            case "paused":
-                text = paragraphs(t("⏸ <b>“{name}” was paused.</b>", name=name), _because(t, why))
-            case "interrupted":
-                text = paragraphs(
-                    t("⚠ <b>“{name}” has stopped by itself.</b>", name=name),
-                    _because(t, why),
-                    t("Nobody gets it twice: mend the cause and resume it, or cancel it."),
-                    t("If you need help: {support}", support=self._house.support) if self._house.support else None,
-                )
-            case _:
-                return Screen(t("“{name}”: {what}", name=name, what=why or notice.kind), rows=(open_row,))
-        rows: Rows = [
-            (primary(t("▶ Resume"), "m:resume", number), button(t("✖ Cancel"), "m:cancel?", number)),
-            open_row,
-        ]
-        return Screen(text, rows=tuple(rows))
 
     # --- surfaces ---
 
@@ -263,43 +233,3 @@ class LiveCards:
         log.warning(
             "a surface does not take cards", extra={"surface": surface, "wait_s": wait_s, "error": type(error).__name__}
         )
-
-
-def _because(t: Texts, why: str) -> Html | None:
-    return t("Why: {why}", why=why) if why else None
-
-
-def _broken(t: Texts, channel: str, why: str, support: str | None) -> Screen:
-    text = paragraphs(
-        t("⚠ <b>Channel {channel} is broken.</b>", channel=channel),
-        _because(t, why),
-        t("The other channels go on. Mend it, then press Resume on its mailing."),
-        t("If you need help: {support}", support=support) if support else None,
-    )
-    return Screen(text, rows=((button(t("Channels"), "ch"), button(t("Mailings"), "m:list", 0)),))
-
-
-def _client_wrote(t: Texts, details: Mapping[str, Any]) -> Screen:
-    """A client's own words, handed over to people."""
-    client, name = details.get("client"), details.get("name") or t.plain("somebody new")
-    said = str(details.get("text") or "") or t.plain("({what})", what=details.get("what") or "")
-    text = paragraphs(
-        t("✉ <b>{name}</b>, {channel}:", name=name, channel=details.get("channel", "")), t("{words}", words=said)
-    )
-    rows: Rows = [(button(t("Open the client"), "k:of", client),)] if client is not None else []
-    return Screen(text, rows=tuple(rows))
-
-
-def _finished(t: Texts, mailing: Mailing, figures: Mapping[str, Any]) -> Screen:
-    told = t.plural(
-        "✅ <b>“{name}” is finished:</b> {sent} of {count} client got it, {failed} failed.",
-        "✅ <b>“{name}” is finished:</b> {sent} of {count} clients got it, {failed} failed.",
-        figures["planned"],
-        name=mailing.draft.name,
-        sent=t.number(figures["sent"]),
-        failed=t.number(figures["failed"]),
-    )
-    failures = figures.get("failures") or {}
-    text = paragraphs(told, t("Failed: {reasons}", reasons=t.reasons(failures)) if failures else None)
-    rows = ((primary(t("Statistics"), "s:of", mailing.id), button(t("Copy"), "m:copy", mailing.id)),)
-    return replace(Screen(text), rows=rows)

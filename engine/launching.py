@@ -95,7 +95,7 @@ class Launching:
             self._audited(by, "launch"),
             revision=mailing.revision if revision is None else revision,
             mailing_values={"launched_by": str(by)},
-            notice=NewNotice("started", now, by) if mailing.draft.start == "now" else None,
+            notice=NewNotice("started", now, by, {"at_once": True}) if mailing.draft.start == "now" else None,
         )
         return await self.get(mailing_id)
 
@@ -274,7 +274,7 @@ class Launching:
             "start_at": start_at if later else mailing.start_at or now,
             "started_at": None if later else mailing.started_at or now,
         }
-        notice = None if later else NewNotice("started", now, by)
+        notice = None if later else NewNotice("started", now, by, {"at_once": True})
         await self._move(mailing, (Status.PAUSED,), values, self._audited(by, "launch"), notice=notice)
         return await self.get(mailing.id)
 

@@ -25,10 +25,12 @@ class Wall:
     shown: list[tuple[str, str]] = field(default_factory=list)
     edited: list[tuple[str, str]] = field(default_factory=list)
     refuse: list[Exception] = field(default_factory=list)
+    files: list[tuple[str, ...]] = field(default_factory=list)
 
     async def show(self, chat: str, screen: Screen) -> str:
         if self.refuse:
             raise self.refuse.pop(0)
+        self.files.append(tuple(file.name for file in screen.files))
         self.shown.append((chat, read_html(screen.text).text))
         return str(9000 + len(self.shown))
 
@@ -180,8 +182,10 @@ async def test_who_launched_it_is_told_how_it_ended_and_the_team_as_well(shop: D
     wall = Wall(refuse=[])
     cards = cards_on(shop, wall, team_chats={"telegram": "-100200"})
     await cards.tick()
-    assert [chat for chat, _text in wall.shown] == ["1001", "-100200"]
-    assert wall.shown[0][1].startswith("✅ “Spring sale” is finished: 9 of 10 clients got it, 1 failed.")
+    assert wall.shown[0] == ("-100200", "📨 “Spring sale” has started.\nLaunched by Olha.")
+    assert [chat for chat, _text in wall.shown[1:]] == ["1001", "-100200"]
+    assert wall.shown[1][1].startswith("✅ “Spring sale” is finished: 9 of 10 clients got it, 1 failed.")
+    assert wall.files == [(), *[("report-1.csv", "report-1.xlsx")] * 2]
     assert await shop.operations.notices() == []
 
 
@@ -195,12 +199,12 @@ async def test_a_notice_is_told_only_once_it_is_shown(shop: Desk) -> None:
     cards = cards_on(shop, wall, team_chats={"telegram": "-100200"})
     await cards.tick()
     assert wall.shown == []
-    assert len(await shop.operations.notices()) == 1
+    assert len(await shop.operations.notices()) == 2
     await shop.clock.advance(3)
     await cards.tick()
-    assert [chat for chat, _text in wall.shown] == ["1001", "-100200"]
-    assert "“Spring sale” has stopped by itself.\n\nWhy: 31 % of 200 failed" in wall.shown[0][1]
-    assert "ops@acme.test" in wall.shown[0][1]
+    assert [chat for chat, _text in wall.shown] == ["-100200", "1001", "-100200"]
+    assert "“Spring sale” has stopped by itself.\n\nWhy: 31 % of 200 failed" in wall.shown[1][1]
+    assert "ops@acme.test" in wall.shown[1][1]
     assert await shop.operations.notices() == []
 
 
