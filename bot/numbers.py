@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from bot.texts import Html, Texts
 from engine.settings import EngineSettings
+from gateways.base import ReceiptState
 
 Figures = Mapping[str, Any]  # CONTRACT.md section 6, of one mailing, one channel, or many together
 
@@ -89,8 +90,13 @@ def _revenue(figures: Figures) -> Iterable[tuple[str, str]]:
 
 
 def silent(figures: Figures, name: str, settings: EngineSettings) -> str:
-    """The messengers that these went by and that do not report it, by name."""
-    channels = [channel for channel, one in figures["by_channel"].items() if one[name] is None]
+    """The messengers that these went by and that do not report it, by name; where they went by none yet, all that there
+    are, if not one of them does."""
+    by_channel = figures["by_channel"]
+    channels = [channel for channel, one in by_channel.items() if one[name] is None]
+    state = ReceiptState(name)
+    if not by_channel and not any(state in channel.able.receipts for channel in settings.channels.values()):
+        channels = list(settings.channels)
     return ", ".join(dict.fromkeys(title_of(channel, settings) for channel in channels))
 
 

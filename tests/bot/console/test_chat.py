@@ -308,4 +308,4 @@ async def test_a_manager_is_offered_only_what_a_manager_may(console: Site) -> No
     await console.enter("Max")
     async with console.page() as page:
         commands = (await page.told("hello"))["commands"]
-    assert [command["name"] for command in commands] == ["stats", "language", "help"]
+    assert [command["name"] for command in commands] == ["stats", "digest", "language", "help"]
