@@ -4,7 +4,6 @@ import asyncio
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from re import fullmatch, sub
@@ -30,7 +29,6 @@ from bot.watch import watch_mailing
 from engine.imports import import_clients
 from gateways.base import PartKind
 from gateways.simulator.telegram.server import TelegramSimulator
-from storage.records import Actor
 
 OWNER = "You"
 READY_WITHIN_S = 30.0
@@ -41,13 +39,6 @@ MESSAGE = (
     "The spring sale is on until Sunday: everything for the balcony at <i>half the price</i>."
 )
 BUTTONS = "See the sale - https://acme.test/spring\nTell me more - Tell me more"
-# What a client gets on WhatsApp who has not written for a day.
-OUTSIDE = {
-    "name": "spring_sale",
-    "language": "en",
-    "parameters": ["{{ client.first_name | default('friend') }}"],
-    "buttons": [{"message": "Tell me more"}],
-}
 # What the person does: a command, words (and a picture), or where a button leads, whose label may be in any language.
 SCRIPT: Sequence[tuple[str, str]] = (
     ("command", "new"),
@@ -56,7 +47,12 @@ SCRIPT: Sequence[tuple[str, str]] = (
     ("say", "Spring sale"),
     ("press", "b"),
     ("say", BUTTONS),
-    ("template", ""),
+    ("press", "c:m"),
+    ("press", "t"),  # what a client gets on WhatsApp who has not written for a day
+    ("press", "t:use"),
+    ("press", "t:field"),
+    ("say", "friend"),
+    ("say", "Tell me more"),
     ("command", "preview"),
     ("press", "a"),
     ("press", "l"),
@@ -143,10 +139,10 @@ class Overheard:
         self.screens = screens or self.screens
 
     def press(self, name: str) -> tuple[Press, str]:
-        """A press of the button that leads there with a draft, and its label. Raises LookupError."""
+        """A press of the first button that leads there with a draft, and its label. Raises LookupError."""
         for screen in reversed(self.screens):
             for button in (button for row in screen.rows for button in row):
-                if fullmatch(rf"{name}:\d+:\d+", button.token):
+                if fullmatch(rf"{name}((:[a-z]+)?:[0-9a-f]{{12}})?:\d+:\d+", button.token):
                     return Press(button.token), button.label
         raise LookupError(f"no button leads to {name!r}")
 
@@ -157,6 +153,8 @@ async def _prepare(service: Service, folder: Path, out: Console, messengers: Seq
     outcome = await import_clients(service.desk.store, folder / "clients.csv", channels=channels)
     async with asyncio.timeout(READY_WITHIN_S):
         while not service.webhooks.tried:  # noqa: ASYNC110  # it says so in no other way
+            await asyncio.sleep(0.05)
+        while not await service.desk.store.templates.of_channel("wa-shop"):  # noqa: ASYNC110  # the same
             await asyncio.sleep(0.05)
         leaving = crowd.write_before()
         await _receipts_in(messengers)
@@ -188,9 +186,6 @@ async def _converse(service: Service, overheard: Overheard, out: Console, folder
             case "command":
                 out.print(f"[bold cyan]you[/]  /{words}")
                 await console.act(OWNER, Command(words))
-            case "template":
-                await _add_template(service, out)
-                continue
             case "press":
                 press, label = overheard.press(words)
                 out.print(f"[bold cyan]you[/]  [reverse] {escape(label)} [/]")
@@ -202,16 +197,6 @@ async def _converse(service: Service, overheard: Overheard, out: Console, folder
         _print_answer(out, overheard.screens)
     newest = await service.desk.operations.list_mailings(limit=1)
     return newest[0].id
-
-
-async def _add_template(service: Service, out: Console) -> None:
-    """What the mailing says on WhatsApp to a client whose window is closed."""
-    operations = service.desk.operations
-    (newest,) = await operations.list_mailings(limit=1)
-    mailing = await operations.get(newest.id)
-    message = replace(mailing.draft.message, only={"whatsapp": {"template": OUTSIDE}})
-    await operations.change(mailing.id, replace(mailing.draft, message=message), Actor(OWNER))
-    out.print(f"[dim]and for clients outside WhatsApp's 24 hours: its approved template {OUTSIDE['name']}[/]\n")
 
 
 async def _until_ended(service: Service, mailing_id: int, ended: asyncio.Event) -> Mapping[str, Any] | None:

@@ -8,8 +8,6 @@ from typing import Any
 from gateways.base import Template
 from gateways.templates import FILE_HEADERS
 
-_ASKS = ("url_parameter", "copy_code")  # buttons that need a value
-
 
 class Place(StrEnum):
     BODY = "body"
@@ -17,6 +15,11 @@ class Place(StrEnum):
     FILE = "file"  # the picture, video or document at the head
     POINT = "point"  # the place at the head
     BUTTON = "button"
+    REPLY = "reply"  # what a client says by a quick reply: with words of ours it is a click, without it is a text
+
+
+# Buttons that a person is asked for.
+_ASKS = {"url_parameter": Place.BUTTON, "copy_code": Place.BUTTON, "quick_reply": Place.REPLY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +41,7 @@ def slots_of(template: Template) -> tuple[Slot, ...]:
     elif template.header == "location":
         head = [Slot(Place.POINT)]
     body = [Slot(Place.BODY, name) for name in template.parameters]
-    buttons = [
-        Slot(Place.BUTTON, str(number)) for number, kind in enumerate(template.buttons, start=1) if kind in _ASKS
-    ]
+    buttons = [Slot(_ASKS[kind], str(number)) for number, kind in enumerate(template.buttons, start=1) if kind in _ASKS]
     return (*head, *body, *buttons)
 
 
@@ -54,10 +55,15 @@ def field_of(template: Template, values: Mapping[str, Any]) -> dict[str, Any]:
     for place in (Place.FILE, Place.POINT):
         if (head := values.get(str(Slot(place)))) is not None:
             field["header"] = head
-    buttons = [values.get(str(Slot(Place.BUTTON, str(number + 1))), "") for number in range(len(template.buttons))]
+    buttons = [_button(str(number), values) for number in range(1, len(template.buttons) + 1)]
     if any(buttons):
         field["buttons"] = buttons
     return field
+
+
+def _button(number: str, values: Mapping[str, Any]) -> Any:
+    said = values.get(str(Slot(Place.REPLY, number)))
+    return {"message": said} if said else values.get(str(Slot(Place.BUTTON, number)), "")
 
 
 def _named(place: Place, names: tuple[str, ...], values: Mapping[str, Any]) -> Any:

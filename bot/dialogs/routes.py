@@ -88,6 +88,7 @@ PRESSES: Mapping[str, Route] = {
     "t:use": Route("compose", templates.use, "wwnn", _fresh),
     "t:field": Route("compose", templates.take_field, "wnn", _fresh),
     "t:bare": Route("compose", templates.without_default, "nn", _fresh),
+    "t:skip": Route("compose", templates.without_words, "nn", _fresh),
     "t:back": Route("compose", templates.ask_again, "nn", _fresh),
     "t:drop": Route("compose", templates.drop, "wnn", _fresh),
     **writing.PRESSES,

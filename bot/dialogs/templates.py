@@ -175,6 +175,8 @@ async def _question(talk: Talk, mailing: Mailing, template: Template, slot: Slot
         t("Type it, or press what of the client's card shall stand there.") if fields else None,
     )
     rows: Rows = [*in_rows([button(name, "t:field", digest(name), *here) for name in fields], 3)]
+    if slot.place is Place.REPLY:
+        rows.append((button(t("Don't count it"), "t:skip", *here),))
     back = button(t("◀ Back"), "t", *here)
     return card(text, [*rows, footer(talk, back, leave=mailing.id)], ask=t.plain("The value"))
 
@@ -188,6 +190,12 @@ def _asks(talk: Talk, slot: Slot) -> Html:
             return t("Send me the location that stands at its head.")
         case Place.BUTTON:
             return t("What does button {number} lead to: the end of its link, or the code to copy?", number=slot.name)
+        case Place.REPLY:
+            return t(
+                "What does a client say by pressing quick reply {number}? Type the words: the press is counted under "
+                "them.",
+                number=slot.name,
+            )
         case Place.HEAD:
             return t("What stands at its head in place of {slot}?", slot=f"{{{{{slot.name}}}}}")
         case _:
@@ -228,6 +236,16 @@ def _value(said: Said, slot: Slot) -> Any:
     if not words:
         raise Invalid(_("Type it as a text."))
     return words
+
+
+async def without_words(talk: Talk, mailing_id: str, revision: str) -> Screens:
+    """A quick reply that comes back as whatever stands on it, and is no click."""
+    mailing = await compose.draft_at(talk, mailing_id, revision)
+    _kind, template, values = await _filling(talk)
+    slot = next((one for one in slots_of(template) if str(one) not in values), None)
+    if slot is not None and slot.place is Place.REPLY:
+        values[str(slot)] = ""
+    return await _next(talk, mailing)
 
 
 async def take_field(talk: Talk, short_name: str, mailing_id: str, revision: str) -> Screens:

@@ -29,7 +29,9 @@ WA = chatty(
     button_sets=(ButtonSet(frozenset({Reply}), fact(3)),),
 )
 SALE = Template("sale", "en", "approved", "marketing", body="Hi {{1}}, {{2}} off!", parameters=("1", "2"))
-PHOTO = Template("photo", "uk", "approved", "utility", body="Look!", header="image", buttons=("url_parameter", "reply"))
+PHOTO = Template(
+    "photo", "uk", "approved", "utility", body="Look!", header="image", buttons=("url_parameter", "quick_reply")
+)
 PAUSED = Template("old", "en", "paused", "marketing", body="Old")
 HELLO = "Hello, {{ client.first_name | default('friend') }}! The spring sale is on."
 
@@ -124,9 +126,16 @@ async def test_a_template_with_a_picture_and_a_link_asks_for_both(shop: Desk) ->
     await chat.send(Said(attachments=(Attachment(PartKind.PICTURE, picture),)))
     chat.sees("What does button 1 lead to")
     await chat.say("abc?m=7")
+    chat.sees("What does a client say by pressing quick reply 2?")
+    await chat.say("Tell me more")
     chat.sees("The template is kept.")
     template = (await only_mailing(shop)).draft.message.only["wa"]["template"]
-    assert template == {"name": "photo", "language": "uk", "header": picture, "buttons": ["abc?m=7", ""]}
+    assert template == {
+        "name": "photo",
+        "language": "uk",
+        "header": picture,
+        "buttons": ["abc?m=7", {"message": "Tell me more"}],
+    }
 
 
 async def test_whoever_has_no_value_gets_nothing_where_that_is_said(shop: Desk) -> None:
