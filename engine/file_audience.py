@@ -106,6 +106,7 @@ async def _read(store: Store, settings: EngineSettings, path: Path) -> tuple[Fil
         )
     region = region_of(settings.timezone)
     reader = _Reader(settings, region, [one.meaning for one in columns])
+    importable = [place for place, one in enumerate(columns) if one.meaning and one.meaning.is_importable_key]
     clients: dict[int, None] = {}
     told, new = list(sheet.broken), _Sheet(sheet.names, [])
     counted: Counter[str] = Counter(unreadable=len(sheet.broken))
@@ -120,11 +121,8 @@ async def _read(store: Store, settings: EngineSettings, path: Path) -> tuple[Fil
             problem = wrong.get(number) if not its else (Invalid(_SEVERAL) if listed.several else None)
             counted["unreadable" if problem else "unknown"] += 1
             told.append(Unknown(number, reader.words(cells), problem))
-            if problem is None:
+            if problem is None and any(cells[place].strip() for place in importable):
                 new.rows.append((number, cells))
-    importable = any(one.meaning is not None and one.meaning.is_importable_key for one in columns)
-    if not importable:
-        new.rows.clear()
     found = FileAudience(
         rows=len(sheet.rows) + len(sheet.broken),
         columns=tuple(columns),

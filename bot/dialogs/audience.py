@@ -110,7 +110,10 @@ async def _counted(talk: Talk, mailing: Mailing, *, recount: bool) -> str:
         segment = await _segment_line(talk, mailing, count, recount=recount)
     except Invalid as error:
         return talk.t("⚠ {why}", why=talk.t.error(error))
-    return lines(counted(talk, count), await difference(talk, mailing, count.planned), segment)
+    changed = await difference(talk, mailing, count.planned)
+    # Of a segment alone its own line tells the same.
+    is_told = segment is not None and not mailing.draft.audience.get("where")
+    return lines(counted(talk, count), None if is_told else changed, segment)
 
 
 async def difference(talk: Talk, mailing: Mailing, planned: int) -> Html | None:
@@ -138,7 +141,8 @@ async def _segment_line(talk: Talk, mailing: Mailing, count: AudienceCount, *, r
         now = (await talk.operations.checker.count_audience({"segment": segment.name})).audience
     if now is not None:
         await talk.store.segments.remember_count(segment.name, now, talk.clock.now())
-    return said_segment(talk, segment, now)
+    said = lines(said_segment(talk, segment, now), said_audience(talk, segment.audience) if segment.audience else None)
+    return Html(said)
 
 
 def said_segment(talk: Talk, segment: Segment, now: int | None) -> Html:

@@ -198,6 +198,9 @@ async def _value_card(
     root = root_of(target.audience)
     pressed = values_at(root, path, field.name) if comparison == "is" else []
     values = await offered(talk, field, comparison) if found is None else found
+    held = [one.is_ for one in values]
+    # What was found by typing can be let go by its button too.
+    values = [*(Value(one, str(one)) for one in pressed if one not in held), *values]
     shown = values[page * PAGE : (page + 1) * PAGE] if found is None else values
     keep_values(talk, shown)
     rows = in_rows([_comparison_button(talk, target, path, field, one, comparison) for one in field.comparisons], 3)
@@ -314,12 +317,12 @@ def _named(field: Field, words: str) -> dict[str, str]:
 async def _whole(
     talk: Talk, target: Target, path: str, field: Field, comparison: str, value: Any, note: str = ""
 ) -> Screens:
-    if comparison == "is" and value not in values_at(root_of(target.audience), path, field.name):
+    if comparison == "is_not":
+        return await _added(talk, target, path, {"field": field.name, "is_not": value})
+    if value not in values_at(root_of(target.audience), path, field.name):
         root = with_value_turned(root_of(target.audience), path, field.name, value)
         target = await changed(talk, target, with_root(target.audience, root))
-    elif comparison == "is_not":
-        return await _added(talk, target, path, {"field": field.name, "is_not": value})
-    return await back_to(talk, target, path, note)
+    return [await _value_card(talk, target, path, field, "is", note=note)]
 
 
 # --- groups ---

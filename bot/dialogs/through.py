@@ -68,6 +68,8 @@ def said_through(talk: Talk, draft: Draft) -> Html:
     match draft.routing:
         case Routing.MAIN:
             return t("Each client gets it on the main channel.")
+        case Routing.CHOSEN if len(draft.channels) == 1:
+            return t("Only through {channels}.", channels=channels)
         case Routing.CHOSEN:
             return t(
                 "Only through {channels}: the main channel where it is one of them, else the first.", channels=channels

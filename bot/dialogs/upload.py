@@ -25,13 +25,14 @@ from bot.dialogs.talk import (
 from bot.screens import Said, Screen
 from bot.texts import Html, _
 from engine.audience import field_words
-from engine.errors import Invalid
+from engine.errors import Invalid, NotFound
 from engine.file_audience import FileAudience, FileColumn, Unknown, read_file_audience, take_file_audience
 from engine.media import Media
 from gateways.base import PartKind
 from storage.records import Mailing
 
 _MOST_COLUMNS = 12  # that are shown
+_GONE = _("I don't have that file any more: send it again.")
 
 
 async def open_upload(talk: Talk, mailing_id: str, revision: str) -> Screens:
@@ -97,10 +98,10 @@ async def _found_card(talk: Talk, mailing: Mailing) -> Screen:
     )
     rows: Rows = []
     if found.clients:
-        label = t.plain_plural("Send to {count} client", "Send to {count} clients", len(found.clients))
+        label = t.plain_plural("Use this {count} client", "Use these {count} clients", len(found.clients))
         rows.append((primary(label, "a:file=", "known", *at),))
     if found.new:
-        label = t.plain_plural("Import {count} new one too", "Import {count} new ones too", found.new)
+        label = t.plain_plural("Import {count} new client too", "Import {count} new clients too", found.new)
         rows.append((danger(label, "a:file=", "all", *at),))
     if found.told:
         rows.append((button(t("Show the rows that are left aside"), "a:rows", *at, 0),))
@@ -108,13 +109,20 @@ async def _found_card(talk: Talk, mailing: Mailing) -> Screen:
     return card(text, rows, ask=t.plain("Another CSV or XLSX file"))
 
 
-def _what_next(talk: Talk, found: FileAudience) -> Html:
+def _what_next(talk: Talk, found: FileAudience) -> str:
     t = talk.t
     if not found.clients and not found.new:
         return t("Nobody of this file is a client of ours: check the columns, or send another file.")
-    if found.new:
-        return t("New ones become clients with what their columns say; the others stay as they are.")
-    return t("They become the audience in place of what it is now, and get a tag by which they are found again.")
+    return lines(
+        t("Those that were found become the audience, in place of what it is now. A tag marks them."),
+        t.plural(
+            "{count} row can be imported: it becomes a client of ours, enabled, and is in the audience too.",
+            "{count} rows can be imported: they become clients of ours, enabled, and are in the audience too.",
+            found.new,
+        )
+        if found.new
+        else None,
+    )
 
 
 def _column(talk: Talk, number: int, column: FileColumn) -> Html:
@@ -170,7 +178,10 @@ def _row(talk: Talk, one: Unknown) -> Html:
     t = talk.t
     if one.problem is None:
         return t("Row {row}: {words} – nobody we know", row=one.row, words=one.words)
-    return t("Row {row}: {words} – {why}", row=one.row, words=one.words or "–", why=t.error(one.problem))
+    why = t.error(one.problem)
+    if not one.words:
+        return t("Row {row}: {why}", row=one.row, why=why)
+    return t("Row {row}: {words} – {why}", row=one.row, words=one.words, why=why)
 
 
 # --- taking it ---
@@ -219,7 +230,7 @@ def _kept(talk: Talk, mailing: Mailing, short_source: str) -> dict[str, Any]:
     """The file that the card was about. Raises Invalid where another one came since."""
     kept = talk.state.get("file") or {}
     if kept.get("of") != mailing.id or digest(str(kept.get("source"))) != short_source:
-        raise Invalid(_("I don't have that file any more: send it again."))
+        raise Invalid(_GONE)
     return dict(kept)
 
 
@@ -228,4 +239,7 @@ async def _read(talk: Talk, kept: dict[str, Any]) -> FileAudience:
 
 
 def _path(talk: Talk, kept: dict[str, Any]) -> Path:
-    return Media(talk.settings.data_dir).path(str(kept["source"]))
+    try:
+        return Media(talk.settings.data_dir).path(str(kept["source"]))
+    except NotFound as error:
+        raise Invalid(_GONE) from error
