@@ -26,6 +26,7 @@ ON_ONE_DATABASE = (
     "test_messengers",
     "test_telegram",
     "test_progress",
+    "test_steering",
     "test_cli",
     "test_people",
     "test_constructor",
@@ -33,6 +34,8 @@ ON_ONE_DATABASE = (
     "test_merge",
     "test_clients",
     "test_audience",
+    "test_stats",
+    "test_digests",
     "slack",
     "console",
 )

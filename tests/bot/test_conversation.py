@@ -213,7 +213,8 @@ async def test_the_audience_is_narrowed_by_tags_conditions_and_segments(shop: De
     chat.sees("Tag is vip", "Now about 4 clients.")
     await chat.press("By condition")
     await chat.press("Language")
-    await chat.press("uk")
+    await chat.press("uk ·")
+    await chat.press("Done")
     chat.sees("Tag is vip and language is uk", "Now about 2 clients.")
     await chat.press("✕ tag is vip")
     await chat.press("✕ language is uk")
@@ -599,6 +600,7 @@ async def test_every_token_fits_the_narrowest_surface(shop: Desk) -> None:
         "By condition",
         "Channel",
         "tg-shop",
+        "Done",
         "Next: when",
         "Next: check",
     ):

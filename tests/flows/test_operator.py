@@ -55,7 +55,7 @@ async def test_an_operator_composes_launches_and_steers_a_mailing_from_the_chat(
 
         # Who, how fast, the question, and the launch.
         await olha.press("Next: audience", "Now about 320 clients.")
-        await olha.press("By tag", "clients who have any of those")
+        await olha.press("By tag", "Press one or several, or type it.")
         await olha.press("vip", "Now about 300 clients.")
         await olha.press("Done", "Tag is vip")
         await olha.press("Next: when", "When and how fast?")
