@@ -19,6 +19,8 @@ def print_figures(out: "Console", figures: Mapping[str, Any]) -> None:
     """One mailing, as `mailing show` tells it."""
     out.print(f"{figures['id']} · {figures['name']}", style="bold", markup=False)
     out.print(_state(figures), markup=False)
+    if figures.get("stuck"):
+        out.print(_stuck(figures["stuck"]), style="yellow", markup=False)
     rows = [(name, figures[name]) for name in _AMOUNTS]
     rows += [(name, _of(figures, name)) for name in _LATER if figures.get(name) is not None]
     clicked, clicks = figures.get("clicked") or {}, figures.get("clicks") or {}
@@ -52,6 +54,14 @@ def _of(figures: Mapping[str, Any], name: str) -> str:
     """Of how many, where not every messenger tells it."""
     most = figures.get(f"{name}_of")
     return shown(figures[name]) if most is None else f"{shown(figures[name])} of {shown(most)}"
+
+
+def _stuck(stuck: Mapping[str, Any]) -> str:
+    from bot.dialogs.live import said_stuck
+    from bot.texts import Texts
+    from gateways.markup import read_html
+
+    return read_html(said_stuck(Texts(), stuck)).text
 
 
 def _state(figures: Mapping[str, Any]) -> str:

@@ -61,6 +61,7 @@ def list_(
     search: Annotated[str, typer.Option(help="Only those with this in the name.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
     offset: Annotated[int, typer.Option(min=0)] = 0,
+    archived: Annotated[bool, typer.Option("--archived", help="Those in the archive.")] = False,
 ) -> None:
     """The mailings, newest first.
 
@@ -69,12 +70,17 @@ def list_(
 
     async def work() -> list[Any]:
         async with desk_of(options) as desk:
-            return list(await desk.operations.list_mailings(search=search, limit=limit, offset=offset))
+            return list(
+                await desk.operations.list_mailings(search=search, limit=limit, offset=offset, archived=archived)
+            )
 
     found = run(work())
-    columns = ("id", "name", "status", "start", "planned", "sent", "failed", "waiting")
+    columns = ("id", "name", "status", "start", "planned", "sent", "failed", "waiting", "delivered", "read")
     rows = [
-        (str(each.id), each.name, each.status, each.start_at, each.planned, each.sent, each.failed, each.waiting)
+        (
+            *(str(each.id), each.name, each.status, each.start_at),
+            *(each.planned, each.sent, each.failed, each.waiting, _told(each.delivered), _told(each.read)),
+        )
         for each in found
     ]
     options.emit(
@@ -152,6 +158,27 @@ def delete(context: typer.Context, mailing_id: Id) -> None:
     _with_desk(options, lambda desk: desk.operations.delete(mailing_id, me()))
     document = {"id": mailing_id, "deleted": True}
     options.emit(document, lambda out: out.print(f"Mailing {mailing_id} is deleted."))
+
+
+@app.command()
+def archive(
+    context: typer.Context,
+    mailing_id: Id,
+    back: Annotated[bool, typer.Option("--back", help="Bring it back into the list.")] = False,
+) -> None:
+    """Put a finished or cancelled one away: out of the list, with all its numbers.
+
+    Example: `carillon mailing archive 7`"""
+    options = Options.of(context)
+
+    async def put(desk: "Desk") -> Any:
+        verb = desk.operations.bring_back if back else desk.operations.archive
+        return await verb(mailing_id, me())
+
+    mailing = _with_desk(options, put)
+    document = {"id": mailing_id, "archived": mailing.archived_at is not None}
+    place = "in the list again" if back else "in the archive"
+    options.emit(document, lambda out: out.print(f"Mailing {mailing_id} is {place}."))
 
 
 @app.command("for")
@@ -330,6 +357,11 @@ def _emit_rows(options: Options, rows: Any, nothing: str) -> None:
     ids = ("id", "client_id")  # are names, not amounts: no separators in them
     cells = [tuple(str(value) if name in ids else value for name, value in document.items()) for document in documents]
     options.emit(documents, lambda out: out.print(table(*columns, rows=cells) if cells else nothing))
+
+
+def _told(amount: int | None) -> Any:
+    """A dash where no messenger reports it, never 0."""
+    return "–" if amount is None else amount
 
 
 def _said(status: str) -> str:

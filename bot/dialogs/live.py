@@ -96,12 +96,13 @@ def why(t: Texts, figures: Mapping[str, Any]) -> str | None:
         by = figures.get("stopped_by")
         return t("⛔ Held: {name} stopped all sending. An owner lifts it with /go.", name=by or t("somebody"))
     if figures.get("stuck"):
-        return _stuck(t, figures["stuck"])
+        return said_stuck(t, figures["stuck"])
     reason = figures.get("reason_words") or figures.get("reason")
     return t("Why: {reason}", reason=reason) if reason else None
 
 
-def _stuck(t: Texts, stuck: Mapping[str, Any]) -> str:
+def said_stuck(t: Texts, stuck: Mapping[str, Any]) -> str:
+    """Why nothing goes out, and what to do."""
     until = datetime.fromisoformat(stuck["until"]) if stuck["until"] else None
     since = t.clock(datetime.fromisoformat(stuck["since"]))
     told = t(
@@ -209,16 +210,22 @@ def _rows(t: Texts, mailing: Mailing, status: Status, figures: Mapping[str, Any]
                 ),
             ]
         case Status.CANCELLED:
-            return [
-                (button(t("Launch again"), "m:again?", number), button(t("Statistics"), "s:of", number)),
-                (button(t("Menu"), "h"),),
-            ]
+            rows: Rows = [(button(t("Launch again"), "m:again?", number), button(t("Statistics"), "s:of", number))]
+            return [*rows, *_after(t, number, figures), (button(t("Menu"), "h"),)]
         case Status.SENT:
-            rows: Rows = [(button(t("Statistics"), "s:of", number), button(t("Copy"), "m:copy", number))]
-            if figures["failed"]:
-                rows.append((button(t("Who failed"), "m:failed", number, 0),))
-            if figures["unknown"]:
-                rows.append((button(t("Unknown ones"), "m:unknown", number),))
-            return [*rows, (button(t("Menu"), "h"),)]
+            rows = [(button(t("Statistics"), "s:of", number), button(t("Copy"), "m:copy", number))]
+            return [*rows, *_after(t, number, figures), (button(t("Menu"), "h"),)]
         case _:
             return [(button(t("Open"), "m:open", number), button(t("Menu"), "h"))]
+
+
+def _after(t: Texts, number: int, figures: Mapping[str, Any]) -> Rows:
+    """What can still be done about one that has ended."""
+    rows: Rows = []
+    if figures["failed"]:
+        rows.append((button(t("Who failed"), "m:failed", number, 0), button(t("Send to them"), "af:failed", number)))
+    if figures["unknown"]:
+        rows.append((button(t("Unknown ones"), "m:unknown", number, 0),))
+    if figures["sent"]:
+        rows.append((button(t("Take back, correct, write again"), "af", number),))
+    return rows
