@@ -126,11 +126,6 @@ async def open_fresh(talk: Talk, mailing_id: str, *_rest: str) -> Screens:
     return await mailings.open_mailing(talk, mailing_id)
 
 
-async def open_by_command(talk: Talk, words: str = "") -> Screens:
-    """/preview 7"""
-    return await show(talk, await draft_of(talk, words))
-
-
 async def draft_of(talk: Talk, words: str) -> Mailing:
     """The draft that a command names, or the newest one. Raises Invalid that says what to type."""
     if words.strip():
@@ -340,10 +335,6 @@ async def hear_name(talk: Talk, said: Said, mailing_id: str, revision: str) -> S
 # --- other clients' eyes ---
 
 
-async def see(talk: Talk, mailing_id: str, revision: str) -> Screens:
-    return await show(talk, await draft_at(talk, mailing_id, revision))
-
-
 async def open_who(talk: Talk, mailing_id: str, revision: str) -> Screens:
     mailing = await draft_at(talk, mailing_id, revision)
     talk.ask("c.who", *at(mailing))
@@ -361,7 +352,9 @@ async def hear_who(talk: Talk, said: Said, mailing_id: str, revision: str) -> Sc
         raise Invalid(
             _("I find no client “{words}”: type a piece of the name, a phone or an id."), words=short(words, 60)
         )
-    return await show(talk, mailing, client=str(found[0].external_id or found[0].id))
+    from bot.dialogs import looks
+
+    return await looks.show(talk, mailing, client=str(found[0].external_id or found[0].id))
 
 
 # --- leaving ---

@@ -1,88 +1,145 @@
-"""A test to oneself: the message as it is, to the person's own account."""
+"""A test to oneself: the real message to the person's own account, on every channel at once."""
+
+from collections.abc import Mapping, Sequence
 
 from bot.dialogs import compose
+from bot.dialogs.accounts import account_row, own_accounts, read_typed, remember, said_unknown
 from bot.dialogs.talk import (
+    Rows,
     Screens,
     Talk,
     button,
     card,
+    chosen,
+    digest,
     footer,
     in_rows,
-    plain_words,
+    lines,
+    paragraphs,
     short,
 )
-from bot.screens import Said
-from bot.texts import Html, _
-from engine.addresses import read_address
+from bot.screens import Button, Said, with_note
+from bot.texts import Html
 from engine.errors import Invalid
+from engine.plan import channels_of
 from storage.records import Mailing
+
+MOST_AT_ONCE = 10  # channels; of more, one chooses
+_MOST_CHOICES = 30
 
 
 async def open_test(talk: Talk, mailing_id: str, revision: str) -> Screens:
-    """Send the mailing to the person's own account, on each channel where that is known."""
-    mailing = await compose.draft_at(talk, mailing_id, revision)
-    t = talk.t
-    here = compose.at(mailing)
-    back = button(t("◀ Back"), "c:m", *here)
-    mine = _own_accounts(talk)
-    if len(mine) == 1:
-        channel, address = mine[0]
-        return await _send_test(talk, mailing, channel, address)
-    talk.ask("l.address", *here)
-    if not mine:
-        text = t(
-            "I don't know your own account on a messenger: it stands beside your name in [[people]]. "
-            "Or type where to send the test: a channel and an address, such as {example}.",
-            example=Html(f"<code>{next(iter(talk.settings.channels), 'tg-shop')} 100200300</code>"),
-        )
-    else:
-        text = t("By which channel shall the test come to you?")
-    rows = [
-        *in_rows([button(short(channel, 24), "l:to", place, *here) for place, (channel, _to) in enumerate(mine)], 2),
-        footer(talk, back, leave=mailing.id),
-    ]
-    return [card(text, rows, ask=t.plain("A channel and an address"))]
+    """Send it at once to every own account that is known."""
+    return await _open(talk, await compose.draft_at(talk, mailing_id, revision), "c")
+
+
+async def open_test_at_check(talk: Talk, mailing_id: str, revision: str) -> Screens:
+    """The same, and back to the check card."""
+    return await _open(talk, await compose.draft_at(talk, mailing_id, revision), "l")
 
 
 async def open_test_by_command(talk: Talk, words: str = "") -> Screens:
     """/test 7"""
-    mailing = await compose.draft_of(talk, words)
-    return await open_test(talk, str(mailing.id), str(mailing.revision))
+    return await _open(talk, await compose.draft_of(talk, words), "c")
 
 
-async def send_test_by_channel(talk: Talk, place: str, mailing_id: str, revision: str) -> Screens:
+async def _open(talk: Talk, mailing: Mailing, way: str) -> Screens:
+    mine = await _own(talk, mailing)
+    if not mine:
+        return _ask_account(talk, mailing, way)
+    if len(mine) > MOST_AT_ONCE:
+        return _ask_which(talk, mailing, way, mine)
+    return await _send(talk, mailing, way, mine)
+
+
+async def send_to_all(talk: Talk, way: str, mailing_id: str, revision: str) -> Screens:
     mailing = await compose.draft_at(talk, mailing_id, revision)
-    mine = _own_accounts(talk)
-    if int(place) >= len(mine):
-        raise Invalid(_("That channel is no longer set up."))
-    return await _send_test(talk, mailing, *mine[int(place)])
+    return await _send(talk, mailing, way, await _own(talk, mailing))
 
 
-async def hear_address(talk: Talk, said: Said, mailing_id: str, revision: str) -> Screens:
+async def send_by_channel(talk: Talk, way: str, short_name: str, mailing_id: str, revision: str) -> Screens:
     mailing = await compose.draft_at(talk, mailing_id, revision)
-    channel, _space, address = plain_words(said).partition(" ")
-    if not address and len(talk.settings.channels) == 1:
-        channel, address = next(iter(talk.settings.channels)), channel
-    if channel not in talk.settings.channels or not address.strip():
-        raise Invalid(
-            _("Type a channel and an address. The channels are: {channels}."),
-            channels=", ".join(talk.settings.channels),
-        )
-    address = read_address(channel, address.strip(), talk.settings.channels[channel].able)
-    return await _send_test(talk, mailing, channel, address)
+    mine = await _own(talk, mailing)
+    channel = chosen(list(mine), short_name)
+    return await _send(talk, mailing, way, {channel: mine[channel]})
 
 
-def _own_accounts(talk: Talk) -> list[tuple[str, str]]:
-    accounts = {talk.event.surface: talk.event.account, **talk.person.accounts}
-    return [(one.id, accounts[one.kind]) for one in talk.settings.channels.values() if one.kind in accounts]
+async def hear_address(talk: Talk, said: Said, way: str, mailing_id: str, revision: str) -> Screens:
+    """Where to send the test, typed: it is remembered."""
+    mailing = await compose.draft_at(talk, mailing_id, revision)
+    typed = await read_typed(talk, said, _channels(talk, mailing))
+    await remember(talk, typed)
+    return await _send(talk, mailing, way, typed)
 
 
-async def _send_test(talk: Talk, mailing: Mailing, channel: str, address: str) -> Screens:
+def _ask_account(talk: Talk, mailing: Mailing, way: str) -> Screens:
     t = talk.t
+    here = compose.at(mailing)
+    talk.ask("l.address", way, *here)
+    channels = _channels(talk, mailing)
+    text = paragraphs(
+        t("<b>Test to myself</b>\nI don't know your own account on a messenger yet."),
+        t(
+            "Type a channel and your address there, such as {example}. Or type your own name or phone, if you are "
+            "among the clients. I remember it for the next time.",
+            example=Html(f"<code>{next(iter(channels), 'tg-shop')} 100200300</code>"),
+        ),
+    )
+    return [
+        card(text, [footer(talk, _back(talk, way, here), leave=mailing.id)], ask=t.plain("A channel and an address"))
+    ]
+
+
+def _ask_which(talk: Talk, mailing: Mailing, way: str, mine: Mapping[str, str]) -> Screens:
+    t = talk.t
+    here = compose.at(mailing)
+    text = t("<b>Test to myself</b>\nI know your accounts on {count} channels. Which shall get it?", count=len(mine))
+    one_each = [button(short(name, 24), "o:to", way, digest(name), *here) for name in list(mine)[:_MOST_CHOICES]]
+    rows: Rows = [
+        (button(t("All at once"), "o:all", way, *here),),
+        *in_rows(one_each, 3),
+        footer(talk, _back(talk, way, here), leave=mailing.id),
+    ]
+    return [card(text, rows)]
+
+
+async def _send(talk: Talk, mailing: Mailing, way: str, addresses: Mapping[str, str]) -> Screens:
+    t = talk.t
+    here = compose.at(mailing)
     try:
-        await talk.operations.send_test(mailing.id, channel, address, talk.actor)
+        outcomes = await talk.operations.send_tests(mailing.id, addresses, talk.actor)
     except Invalid as error:
-        note = t("⚠ {why}", why=t.error(error))
-        return [compose.message_card(talk, mailing, note)]
-    note = t("✓ The test is sent to you by {channel}. It counts in no statistics.", channel=channel)
-    return [compose.message_card(talk, mailing, note)]
+        return await _answer(talk, mailing, way, t("⚠ {why}", why=t.error(error)), [])
+    sent = [channel for channel, error in outcomes.items() if error is None]
+    own = await _own(talk, mailing)
+    unknown = [channel for channel in _channels(talk, mailing) if channel not in own]
+    note = lines(
+        t("✓ The test is sent to you by {channel}. It counts in no statistics.", channel=t.listed(sent))
+        if sent
+        else None,
+        *(t("⚠ {why}", why=t.error(error)) for error in outcomes.values() if error is not None),
+        said_unknown(talk, unknown),
+    )
+    return await _answer(talk, mailing, way, note, [account_row(talk, here)])
+
+
+async def _answer(talk: Talk, mailing: Mailing, way: str, note: str, rows: Rows) -> Screens:
+    """What became of it, on the card from which it was asked for."""
+    if way == "l":
+        from bot.dialogs import launch
+
+        screens = await launch.open_check(talk, *map(str, compose.at(mailing)))
+        return [*screens[:-1], with_note(screens[-1], note)]
+    return [compose.message_card(talk, mailing, note, mending=rows)]
+
+
+def _back(talk: Talk, way: str, here: tuple[int, int]) -> Button:
+    return button(talk.t("◀ Back"), "l:check" if way == "l" else "c:m", *here)
+
+
+async def _own(talk: Talk, mailing: Mailing) -> dict[str, str]:
+    return await own_accounts(talk, _channels(talk, mailing))
+
+
+def _channels(talk: Talk, mailing: Mailing) -> Sequence[str]:
+    return channels_of(mailing.draft, talk.settings.channels)

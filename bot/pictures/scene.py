@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from bot.pictures.fonts import EMOJI, drawn_as
 from engine.preview import template_text
 from gateways.base import Outgoing, Part, PartKind, Template
 from gateways.dialects import with_addresses
@@ -61,6 +62,12 @@ def sources_in(scene: Scene) -> list[str]:
                 found |= dict.fromkeys(part.part.media)
             found |= dict.fromkeys(card.picture for card in part.cards if card.picture)
     return list(found)
+
+
+def is_plainer(scene: Scene) -> bool:
+    """Whether it holds emoji that a picture shows as something else."""
+    texts = [part.text.text for part in scene.parts if isinstance(part, Outgoing)]
+    return any(not drawn_as(found[0]) for text in texts for found in EMOJI.finditer(text))
 
 
 def shown_parts(parts: Iterable[Outgoing], templates: Sequence[Template], words: Words) -> Iterator[Outgoing]:
