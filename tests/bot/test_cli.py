@@ -528,3 +528,19 @@ def test_an_address_that_can_be_none_rejects_its_row(shop: Path) -> None:
     done = json.loads(carillon("clients", "import", "clients.csv", "--json", folder=shop).stdout)
 
     assert done["rejected"] == [{"row": 3, "reason": "“@bob” is no address on tg-shop (Telegram)"}]
+
+
+def test_a_cancelled_mailing_is_put_away_and_brought_back(shop: Path) -> None:
+    number = str(json.loads(carillon("mailing", "create", "sale.toml", "--launch", "--json", folder=shop).stdout)["id"])
+    words = refusal(carillon("mailing", "archive", number, folder=shop), 1)
+    assert "“Sale” is sending; only what is finished or cancelled goes to the archive." in words
+    carillon("mailing", "cancel", number, folder=shop)
+
+    done = carillon("mailing", "archive", number, "--json", folder=shop)
+    assert json.loads(done.stdout) == {"id": int(number), "archived": True}
+    assert json.loads(carillon("mailing", "list", "--json", folder=shop).stdout) == []
+    (away,) = json.loads(carillon("mailing", "list", "--archived", "--json", folder=shop).stdout)
+    assert (away["name"], away["archived"], away["delivered"]) == ("Sale", True, None)
+    back = carillon("mailing", "archive", number, "--back", folder=shop)
+    assert back.stdout == f"Mailing {number} is in the list again.\n"
+    assert "Sale" in carillon("mailing", "list", folder=shop).stdout
