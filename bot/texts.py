@@ -7,6 +7,7 @@ so a client's or an operator's text can't break a card.
 import html
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -76,6 +77,8 @@ class Texts:
                 return self.plain_error(value)
             case Moment():
                 return describe_start(value.instant, value.timezone, self.locale)
+            case int() if name in _AMOUNTS:
+                return self.number(value)
             case str() if name in _WORDS_OF_OURS:
                 named = STATUSES.get(value) or REASONS.get(value)
                 return self._catalogue.gettext(named) if named else retold(value, self.locale)
@@ -86,6 +89,19 @@ class Texts:
         from babel.numbers import format_decimal
 
         return format_decimal(value, format="#,##0.#", locale=self.locale)
+
+    def money(self, amount: Decimal, currency: str) -> str:
+        """As this language writes it; a small price keeps what stands behind its cents."""
+        from babel.numbers import format_currency
+
+        exact = amount.quantize(Decimal("0.01")) != amount
+        return format_currency(
+            amount,
+            currency,
+            format="#,##0.00## ¤¤" if exact else "#,##0.00 ¤¤",
+            locale=self.locale,
+            currency_digits=not exact,
+        )
 
     def share(self, part: float) -> str:
         """A share from 0 to 1 as a whole percentage; never "100 %" before the end, never "0 %" after the beginning."""
@@ -163,6 +179,7 @@ _JUST_NOW = _("just now")
 _AGO = _("{span} ago")
 # {names} that words of ours fill, no client's and no operator's: they may have been kept, or come, in English.
 _WORDS_OF_OURS = frozenset({"what", "status", "role", "reason", "why", "problem", "note", "example", "category"})
+_AMOUNTS = frozenset({"above", "left", "needed"})  # {names} that numbers of clients and messages fill
 _NAMED = (  # words that enums of the floors below have
     *(_("text"), _("picture"), _("album"), _("file"), _("video"), _("location"), _("carousel"), _("template")),
     *(_("sent"), _("delivered"), _("read"), _("clicked"), _("failed")),
@@ -235,6 +252,15 @@ REASONS: Final = {
     "interrupted_run": _("it may have gone out when Carillon stopped"),
     "failed_later": _("the messenger says that it failed"),
     "cancelled": _("cancelled"),
+    # taking back and correcting
+    "too_old": _("sent too long ago"),
+    "never": _("their messenger does not allow it"),
+    "shape": _("the new message is built differently"),
+    "same": _("nothing changes there"),
+    "message_gone": _("the client has deleted it"),
+    "no_number": _("the messenger did not tell us its number"),
+    "not_editable": _("the messenger does not let it be changed"),
+    "channel_missing": _("the channel is in no configuration any more"),
 }
 
 

@@ -58,8 +58,8 @@ async def check_card(talk: Talk, mailing: Mailing, note: str = "") -> Screen:
     rows: Rows = [*mending]
     if not check.problems:
         rows.append((_way_on(talk, mailing, check),))
-    rows.append((button(t("Test to myself"), "l:test", *here), button(t("Check again"), "l:check", *here)))
-    rows.append((button(t("Who they are"), "who", "l", mailing.id, "all"),))
+    rows.append((button(t("Preview"), "o:see", *here), button(t("Test to myself"), "o:test", *here)))
+    rows.append((button(t("Who they are"), "who", "l", mailing.id, "all"), button(t("Check again"), "l:check", *here)))
     rows.append(footer(talk, button(t("◀ Back"), "l", *here), leave=mailing.id))
     return card(text, rows, ask=t.plain("Press the button to launch"))
 

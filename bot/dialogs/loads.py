@@ -1,12 +1,12 @@
 """What each channel has to carry, in words: parts, segments, closed windows, and what a cascade tries next."""
 
-from bot.dialogs.talk import Talk, lines
+from bot.dialogs.talk import Reads, lines
 from bot.texts import Html
 from engine.check import CheckCard
 from engine.reckoning import Leg, Load
 
 
-def said_ways(talk: Talk, check: CheckCard) -> str | None:
+def said_ways(talk: Reads, check: CheckCard) -> str | None:
     """For whom the message is, and who is tried where."""
     t = talk.t
     only = (
@@ -21,7 +21,7 @@ def said_ways(talk: Talk, check: CheckCard) -> str | None:
     )
 
 
-def _leg(talk: Talk, number: int, leg: Leg) -> Html:
+def _leg(talk: Reads, number: int, leg: Leg) -> Html:
     t = talk.t
     first = t.plural("{count} client first", "{count} clients first", leg.first)
     named = {"number": number, "channel": leg.channel, "first": first, "then": leg.then or ""}
@@ -33,7 +33,7 @@ def _leg(talk: Talk, number: int, leg: Leg) -> Html:
     return t("{number}. {channel}: {first}; {then} where it is refused, or not delivered in {span}", **named, span=span)
 
 
-def said_loads(talk: Talk, check: CheckCard) -> str | None:
+def said_loads(talk: Reads, check: CheckCard) -> str | None:
     """What is worth saying of each channel; nothing where every client simply gets one message."""
     then = {leg.channel: leg.then for leg in check.legs}
     told = [
@@ -45,7 +45,7 @@ def said_loads(talk: Talk, check: CheckCard) -> str | None:
     return lines(*told) or None
 
 
-def _parts(talk: Talk, load: Load) -> str | None:
+def _parts(talk: Reads, load: Load) -> str | None:
     if load.messages < 2:
         return None
     t = talk.t
@@ -57,7 +57,7 @@ def _parts(talk: Talk, load: Load) -> str | None:
     )
 
 
-def _units(talk: Talk, load: Load) -> str | None:
+def _units(talk: Reads, load: Load) -> str | None:
     if not load.unit:
         return None
     t = talk.t
@@ -66,13 +66,13 @@ def _units(talk: Talk, load: Load) -> str | None:
     return t("{channel}: about {each} for each client, {all} in all", channel=load.channel, each=each, all=in_all)
 
 
-def _counted(talk: Talk, unit: str, count: int) -> Html:
+def _counted(talk: Reads, unit: str, count: int) -> Html:
     if unit == "segment":
         return talk.t.plural("{count} segment", "{count} segments", count)
     return talk.t("{count} × {unit}", count=talk.t.number(count), unit=unit)
 
 
-def _window(talk: Talk, load: Load, then: str | None) -> str | None:
+def _window(talk: Reads, load: Load, then: str | None) -> str | None:
     """Of the clients to whom the messenger takes no free message now; `then` is a cascade's next channel."""
     t = talk.t
     if not load.outside:

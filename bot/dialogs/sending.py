@@ -4,8 +4,10 @@ import re
 from zoneinfo import ZoneInfo
 
 from bot.dialogs import compose
+from bot.dialogs.canary import said_canary
 from bot.dialogs.live import SPEEDS, speed_of
 from bot.dialogs.talk import (
+    Reads,
     Rows,
     Screens,
     Talk,
@@ -53,6 +55,7 @@ async def _card(talk: Talk, mailing: Mailing, note: str = "") -> Screen:
             t("Start: {start}", start=said_start(talk, mailing)),
             t("Speed: {speed} messages a second on each channel", speed=t.number(speed)),
             await _lasts(talk, mailing),
+            said_canary(talk, draft.canary),
         ),
     )
     speeds = [
@@ -72,12 +75,14 @@ async def _card(talk: Talk, mailing: Mailing, note: str = "") -> Screen:
         own = draft.timezone == "client"
         label = t("✓ At each client's own hour") if own else t("At each client's own hour")
         rows.append((button(label, "l:zone", *here),))
+    few = t("✓ A few clients first…") if draft.canary else t("A few clients first…")
+    rows.append((button(few, "l:few", *here),))
     rows.append((primary(t("Next: check ▶"), "l:check", *here),))
     rows.append(footer(talk, button(t("◀ Back"), "a", *here), leave=mailing.id))
     return card(text, rows, ask=t.plain("A date such as: tomorrow 10:00. Or a speed such as: 10"))
 
 
-def said_start(talk: Talk, mailing: Mailing) -> str:
+def said_start(talk: Reads, mailing: Mailing) -> str:
     """When it starts, the zone always beside it."""
     from datetime import datetime
 
@@ -108,7 +113,7 @@ async def _lasts(talk: Talk, mailing: Mailing) -> str | None:
     )
 
 
-def max_rate(talk: Talk) -> float:
+def max_rate(talk: Reads) -> float:
     return max((channel.max_rate for channel in talk.settings.channels.values()), default=25.0)
 
 

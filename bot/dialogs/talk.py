@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from bot.screens import MAX_TOKEN_BYTES, Button, Event, Person, Said, Screen, Style
 from bot.texts import Html, Texts, _
@@ -59,6 +59,24 @@ class Talk:
     @property
     def asked(self) -> list[str]:
         return list(self.state.get("ask") or ())
+
+
+class Reads(Protocol):
+    """What a card needs that is told also when nobody has asked: whose words, and how the engine is set."""
+
+    @property
+    def t(self) -> Texts: ...
+
+    @property
+    def settings(self) -> EngineSettings: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Somebody who is told something."""
+
+    t: Texts
+    settings: EngineSettings
 
 
 Opens = Callable[..., Awaitable[Screens]]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.dialogs import compose
-from bot.dialogs.talk import Talk, lines
+from bot.dialogs.talk import Reads, Talk, lines
 from bot.texts import Html, _
 from engine.audience import describe, read_audience
 from engine.errors import Invalid, NotFound, Stale
@@ -104,7 +104,7 @@ async def said_count(talk: Talk, target: Target) -> str:
         return talk.t("⚠ {why}", why=talk.t.error(error))
 
 
-def said_audience(talk: Talk, audience: Mapping[str, Any]) -> Html:
+def said_audience(talk: Reads, audience: Mapping[str, Any]) -> Html:
     words = describe(read_audience(audience), talk.t.plain)
     return talk.t("{audience}", audience=words[:1].upper() + words[1:])
 
