@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from bot.dialogs.talk import House, Rows, button, card, lines, paragraphs, primary
+from bot.dialogs.approval import answered_screen, asked_card
+from bot.dialogs.live import canary_line, canary_ways, tally
+from bot.dialogs.talk import House, Reader, Rows, button, card, lines, paragraphs, primary
 from bot.reports import report_of
 from bot.screens import Screen
 from bot.texts import Html, Texts
@@ -45,6 +47,18 @@ class Announcements:
             case "paused":
                 head = t("⏸ <b>“{name}” was paused.</b>", name=mailing.draft.name)
                 return _held(t, mailing, head, _because(t, _why(notice)))
+            case "approval_asked":
+                return await self._approval_asked(t, mailing)
+            case "approval_approved" | "approval_rejected" | "approval_withdrawn":
+                reader = Reader(t, self._operations.settings)
+                return answered_screen(reader, mailing, notice.kind.removeprefix("approval_"), notice.details)
+            case "canary":
+                return await self._canary(t, mailing)
+            case "canary_passed":
+                words = t(
+                    "🐤 “{name}” goes on to all the others: its first clients took it well.", name=mailing.draft.name
+                )
+                return Screen(words, (_open_row(t, mailing),))
             case "interrupted":
                 head = t("⚠ <b>“{name}” has stopped by itself.</b>", name=mailing.draft.name)
                 advice = t("Nobody gets it twice: mend the cause and resume it, or cancel it.")
@@ -76,6 +90,20 @@ class Announcements:
         text = paragraphs(told, t("Failed: {reasons}", reasons=t.reasons(failures)) if failures else None)
         rows: Rows = [(primary(t("Statistics"), "s:of", mailing.id), button(t("Open"), "m:open", mailing.id))]
         return Screen(text, tuple(rows), files=await report_of(self._operations, mailing.id))
+
+    async def _approval_asked(self, t: Texts, mailing: Mailing) -> Screen | None:
+        """The check card with Yes and No, while it waits for its answer."""
+        made = await asked_card(Reader(t, self._operations.settings), self._operations, mailing)
+        return made if made.rows else None
+
+    async def _canary(self, t: Texts, mailing: Mailing) -> Screen | None:
+        """The first clients have it, and it waits."""
+        figures = await self._operations.figures(mailing.id)
+        words = canary_line(t, figures)
+        if words is None:
+            return None
+        head = t("🐤 <b>“{name}”: a few clients have it.</b>", name=mailing.draft.name)
+        return Screen(paragraphs(head, tally(t, figures), words), (*canary_ways(t, mailing.id), _open_row(t, mailing)))
 
     def _support(self, t: Texts) -> Html | None:
         return t("If you need help: {support}", support=self._house.support) if self._house.support else None

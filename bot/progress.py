@@ -11,6 +11,7 @@ from bot.dialogs.live import live_card
 from bot.dialogs.talk import House
 from bot.screens import Busy, People, Person, Screen, Surface, Unreachable, shown_hash
 from bot.texts import Texts
+from engine.access import may
 from engine.clock import Clock
 from engine.errors import NotFound
 from engine.settings import EngineSettings
@@ -176,7 +177,15 @@ class LiveCards:
         Of the stop switch the owners are told, but for who pressed it."""
         actor: Actor | None = notice.actor
         places: list[tuple[str, str, Person | None]] = []
-        if notice.kind not in FOR_OWNERS and actor is not None and actor.surface in self._surfaces:
+        if notice.kind == "approval_asked":  # whoever may say yes or no, so not who asks
+            places += [
+                (surface, account, person)
+                for (surface, account), person in self._people.items()
+                if may(person.role, "approve")
+                and surface in self._surfaces
+                and (not actor or person.name != actor.name)
+            ]
+        elif notice.kind not in FOR_OWNERS and actor is not None and actor.surface in self._surfaces:
             places.append((actor.surface, actor.account, self._people.get((actor.surface, actor.account))))
         elif not self._team_chats or notice.kind in FOR_OWNERS:
             presser = (actor.surface, actor.account) if actor is not None and notice.kind in FOR_OWNERS else None

@@ -49,6 +49,7 @@ def render_figures(
         "progress": _progress(mailing, told["planned"], told["waiting"]),
         "by_channel": by_channel,
         "reason": _reason(mailing, stopped),
+        "canary": _canary(mailing, told["planned"]),
         "steps": [{"step": 1, "name": None, "status": mailing.status.value}],
     }
 
@@ -195,6 +196,14 @@ def _reason(mailing: Mailing, stopped: bool) -> str | None:
     if stopped and mailing.status in (Status.SENDING, Status.SCHEDULED):
         return "stopped"
     return mailing.reason_words or mailing.reason
+
+
+def _canary(mailing: Mailing, planned: int) -> dict[str, Any] | None:
+    """How many get it first, and where that stands: sending, waiting (until when), held for a person, passed."""
+    if mailing.draft.canary is None:
+        return None
+    state = mailing.canary_state.value if mailing.canary_state else "sending"
+    return {"size": mailing.draft.canary.size(planned), "state": state, "until": _iso(mailing.canary_until)}
 
 
 def _iso(instant: datetime | None) -> str | None:

@@ -177,6 +177,12 @@ async def asked_card(
     return Screen(text=text, rows=tuple(rows), preview=preview)
 
 
+async def waiting_line(talk: Talk, mailing: Mailing) -> Html | None:
+    """That somebody was asked, for the card on which it could still be changed."""
+    last = await talk.operations.find_approval(mailing.id)
+    return _stands(talk, last) if last is not None and last.state is ApprovalState.WAITING else None
+
+
 # --- asking ---
 
 

@@ -47,9 +47,7 @@ def _card(talk: Talk, mailing: Mailing) -> Screen:
     canary = mailing.draft.canary
     text = paragraphs(
         t("<b>A few clients first?</b> “{name}”", name=mailing.draft.name),
-        t(
-            "They get it alone. After a pause all the others get it, or it stops and asks you where too much went wrong."
-        ),
+        t("They get it alone. After a pause all the others get it, or it stops and asks you if too much went wrong."),
         said_canary(talk, canary) or t("Now everybody gets it at once."),
     )
     rows: Rows = [tuple(_sizes(talk, canary, here))]

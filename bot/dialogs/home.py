@@ -1,9 +1,15 @@
 """The menu, the help, and the switch that stops everything."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from bot.dialogs.talk import Rows, Screens, Talk, button, card, danger, in_rows, lines, paragraphs, primary
 from bot.screens import Button, Said, Screen
 from bot.texts import _
 from storage.records import Status
+
+if TYPE_CHECKING:
+    from engine.operations import Summary
 
 # name, what it does, the right it needs: the menu, /help and the surfaces' own menus are made of it
 COMMANDS = (
@@ -17,6 +23,7 @@ COMMANDS = (
     ("segments", _("segments: groups of clients that are saved"), "segments"),
     ("channels", _("channels: what works, what does not"), "look"),
     ("people", _("who may use me, and inviting somebody"), "people"),
+    ("approval", _("what waits for a second person's approval"), "approve"),
     ("stop", _("stop all sending at once"), "stop"),
     ("go", _("let sending go on after /stop"), "go"),
     ("language", _("the language in which I speak with you"), "statistics"),
@@ -29,9 +36,12 @@ async def open_home(talk: Talk, *_args: str) -> Screens:
     t = talk.t
     greeting = t("Hello, {name}! This is <b>{house}</b>.", name=talk.person.name, house=talk.house.name)
     if not talk.may("compose"):
-        return [card(paragraphs(greeting, t("Ask me for numbers whenever you like.")), _manager_rows(talk))]
-    text = paragraphs(greeting, await _situation(talk), t("What shall we do?"))
-    return [card(text, _rows(talk), ask=t.plain("Send me a message to mail, or press a button"))]
+        rows = [*await _approver_rows(talk), *_manager_rows(talk)]
+        return [card(paragraphs(greeting, t("Ask me for numbers whenever you like.")), rows)]
+    recent = await talk.operations.list_mailings(limit=50)
+    draft = next((one for one in recent if one.status == Status.DRAFT), None)
+    text = paragraphs(greeting, await _situation(talk, recent), t("What shall we do?"))
+    return [card(text, _rows(talk, draft), ask=t.plain("Send me a message to mail, or press a button"))]
 
 
 async def open_help(talk: Talk, *_args: str) -> Screens:
@@ -68,6 +78,19 @@ async def did_not_understand(talk: Talk, _said: Said) -> Screens:
     return [card(t("I answer questions about mailings: press a button, or type /stats."), _manager_rows(talk))]
 
 
+async def _approver_rows(talk: Talk) -> Rows:
+    """What waits for who may approve, and what such a person may look at."""
+    t = talk.t
+    if not talk.may("approve"):
+        return []
+    waiting = len(await talk.operations.waiting_approvals())
+    label = t.plain_plural("✋ {count} to approve", "✋ {count} to approve", waiting)
+    return [
+        (primary(label, "ap") if waiting else button(t("What waits for approval"), "ap"),),
+        (button(t("Mailings"), "m:list", 0), button(t("Now"), "now")),
+    ]
+
+
 def _manager_rows(talk: Talk) -> Rows:
     t = talk.t
     return [
@@ -81,8 +104,9 @@ def _language(talk: Talk) -> Button:
     return button(talk.t("🌐 Language"), "lang")
 
 
-def _rows(talk: Talk) -> Rows:
+def _rows(talk: Talk, draft: "Summary | None") -> Rows:
     t = talk.t
+    go_on: Rows = [(button(t.plain("Go on with “{name}”", name=draft.name), "m:open", draft.id),)] if draft else []
     buttons: list[Button] = [
         button(t("Mailings"), "m:list", 0),
         button(t("Now"), "now"),
@@ -95,22 +119,34 @@ def _rows(talk: Talk) -> Rows:
         button(t("Help"), "h:help"),
         _language(talk),
     ]
-    return [(primary(t("New mailing"), "c:new"),), *in_rows(buttons, 2), (danger(t("Stop everything"), "stop"),)]
+    return [
+        (primary(t("New mailing"), "c:new"),),
+        *go_on,
+        *in_rows(buttons, 2),
+        (danger(t("Stop everything"), "stop"),),
+    ]
 
 
-async def _situation(talk: Talk) -> str:
+async def _situation(talk: Talk, recent: "Sequence[Summary]") -> str:
     t = talk.t
     stopped = await talk.operations.stopped()
-    recent = await talk.operations.list_mailings(limit=50)
     sending = [one for one in recent if one.status == Status.SENDING]
     waiting = [one for one in recent if one.status in (Status.PAUSED, Status.INTERRUPTED)]
     drafts = [one for one in recent if one.status == Status.DRAFT]
+    approvals = len(await talk.operations.waiting_approvals()) if talk.may("approve") else 0
     return lines(
         t("⛔ Sending is stopped by {name}. An owner lifts it with /go.", name=stopped.name) if stopped else None,
         t.plural("{count} mailing is being sent.", "{count} mailings are being sent.", len(sending))
         if sending
         else t("Nothing is being sent."),
         t.plural("{count} mailing waits for you.", "{count} mailings wait for you.", len(waiting)) if waiting else None,
+        t.plural(
+            "{count} mailing waits for an approval: /approval.",
+            "{count} mailings wait for an approval: /approval.",
+            approvals,
+        )
+        if approvals
+        else None,
         t("A draft is saved: “{name}”.", name=drafts[0].name) if drafts else None,
     )
 

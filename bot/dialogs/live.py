@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from bot.dialogs.talk import Rows, button, danger, lines, paragraphs, primary
 from bot.screens import Screen
-from bot.texts import Texts, _
+from bot.texts import Html, Texts, _
 from engine import statistics
 from storage.records import Mailing, Status
 
@@ -97,6 +97,8 @@ def why(t: Texts, figures: Mapping[str, Any]) -> str | None:
         return t("⛔ Held: {name} stopped all sending. An owner lifts it with /go.", name=by or t("somebody"))
     if figures.get("stuck"):
         return said_stuck(t, figures["stuck"])
+    if told := canary_line(t, figures):
+        return told
     reason = figures.get("reason_words") or figures.get("reason")
     return t("Why: {reason}", reason=reason) if reason else None
 
@@ -114,6 +116,32 @@ def said_stuck(t: Texts, stuck: Mapping[str, Any]) -> str:
     if stuck["reason"] == "due":
         return t("⏳ {why}", why=told)
     return t("⚠ <b>Nothing has gone out since {time}.</b> {why}", time=since, why=told)
+
+
+def canary_line(t: Texts, figures: Mapping[str, Any]) -> Html | None:
+    """Where it stands with its first clients, while the others wait for that."""
+    canary, status = figures.get("canary") or {}, figures["status"]
+    size = int(canary.get("size") or 0)
+    if canary.get("state") == "sending" and status == Status.SENDING:
+        return t.plural(
+            "🐤 {count} client gets it first, then it waits.", "🐤 {count} clients get it first, then it waits.", size
+        )
+    if canary.get("state") != "waiting" or status != Status.PAUSED:
+        return None
+    return t(
+        "🐤 The first {count} have it. At {time} ({zone}) all the others get it by itself, unless too much went wrong.",
+        count=t.number(size),
+        time=t.clock(datetime.fromisoformat(canary["until"])),
+        zone=t.timezone,
+    )
+
+
+def canary_ways(t: Texts, number: int) -> Rows:
+    """Not to wait, or not to go on alone."""
+    return [
+        (primary(t("▶ Go on now"), "m:resume", number), button(t("✋ Wait for me"), "m:pause", number)),
+        (danger(t("✖ Cancel"), "m:cancel?", number),),
+    ]
 
 
 def by_channel(t: Texts, figures: Mapping[str, Any]) -> str | None:
@@ -201,8 +229,9 @@ def _rows(t: Texts, mailing: Mailing, status: Status, figures: Mapping[str, Any]
                 (button(t("Details"), "m:about", number), switch),
             ]
         case Status.PAUSED | Status.INTERRUPTED:
+            resume = (primary(t("▶ Resume"), "m:resume", number), danger(t("✖ Cancel"), "m:cancel?", number))
             return [
-                (primary(t("▶ Resume"), "m:resume", number), danger(t("✖ Cancel"), "m:cancel?", number)),
+                *(canary_ways(t, number) if canary_line(t, figures) else [resume]),
                 (
                     button(t("Details"), "m:about", number),
                     button(t("Speed…"), "m:speeds", number),

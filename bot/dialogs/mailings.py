@@ -197,7 +197,11 @@ async def open_mailing(talk: Talk, mailing_id: str, *_rest: str) -> Screens:
 async def mailing_card(talk: Talk, mailing: Mailing, note: str = "") -> Screen:
     t = talk.t
     if mailing.status == Status.DRAFT:
-        return _draft_card(talk, mailing, note)
+        from bot.dialogs import approval
+
+        if not talk.may("compose"):
+            return await approval.approval_card(talk, mailing, note)
+        return _draft_card(talk, mailing, lines(note or None, await approval.waiting_line(talk, mailing)))
     if mailing.status == Status.SCHEDULED:
         made = _scheduled_card(talk, mailing)
     else:
