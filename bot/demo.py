@@ -49,6 +49,7 @@ SCRIPT: Sequence[tuple[str, str]] = (
     ("say", BUTTONS),
     ("press", "c:m"),
     ("press", "t"),  # what a client gets on WhatsApp who has not written for a day
+    ("press", "t:list:whatsapp"),
     ("press", "t:use"),
     ("press", "t:field"),
     ("say", "friend"),

@@ -151,8 +151,8 @@ def message_card(talk: Talk, mailing: Mailing, note: str = "", seen: str = "", m
 
     t = talk.t
     talk.ask("c.more", *at(mailing))
-    under = buttons_of(mailing.draft.message)
-    labels = [one.label for row in under for one in row]
+    message = mailing.draft.message
+    labels = [one.label for element in message.elements for row in element.buttons for one in row]
     text = paragraphs(
         t("<b>{name}</b> · draft #{id}", name=mailing.draft.name, id=mailing.id),
         lines(note, seen),
@@ -162,7 +162,7 @@ def message_card(talk: Talk, mailing: Mailing, note: str = "", seen: str = "", m
         _own_versions(talk, mailing),
         t("Next: who gets it. Or change the message first."),
     )
-    rows = [*(mending or []), *_message_rows(talk, mailing, bool(labels))]
+    rows = [*(mending or []), *_message_rows(talk, mailing, bool(buttons_of(message)))]
     return card(text, rows, ask=t.plain("Another message, to replace or add"))
 
 

@@ -50,7 +50,7 @@ async def _card(talk: Talk, mailing: Mailing, note: str = "") -> Screen:
             messengers=t.listed(talk.operations.checker.titles(kinds)),
         ),
         lines(*await _fits(talk, mailing)) or None,
-        t("Press ✎ to write something else for one messenger."),
+        t("Press ✎ to write another version for one messenger."),
     )
     chosen = [button(_choice(talk, kind, kinds), "c:only", kind, *here) for kind in sorted(known)]
     versions = [
@@ -77,7 +77,7 @@ def _version(talk: Talk, mailing: Mailing, kind: str) -> str:
     t, title = talk.t, titles(talk)[kind]
     if has_own(mailing.draft.message, kind):
         return t.plain("✎ {title}: its own", title=title)
-    return t.plain("✎ {title}: same", title=title)
+    return t.plain("✎ Another for {title}", title=title)
 
 
 async def _fits(talk: Talk, mailing: Mailing) -> list[str]:

@@ -73,7 +73,7 @@ async def open_palette(talk: Talk, scope: str, place: str, subject_id: str, revi
     text = paragraphs(
         t("<b>Which field of the client's card shall stand in the text?</b>"),
         lines(*(_line(t, field, examples) for field in on_page)),
-        t("Each client reads the own value. Press one; or copy it into the text that you send."),
+        t("Each client reads a value of their own. Press one; or copy it into the text that you send."),
     )
     rows: Rows = [
         *in_rows([button(field_words(field, t.plain), "f:of", digest(field), *at) for field in on_page], 2),

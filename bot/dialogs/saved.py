@@ -50,7 +50,7 @@ async def open_saved(talk: Talk, kind: str = _EVERY, page: str = "0") -> Screens
         lines(*(_line(talk, one) for one in shown)) or t("None yet. Keep one from a draft, or send me one: press New."),
         t("Type a piece of a name to find one.") if len(every) > PAGE else None,
     )
-    rows: Rows = [*_opening(shown), *turner(talk, int(page), len(found) > first + PAGE, "v", kind)]
+    rows: Rows = [*_opening(talk, shown), *turner(talk, int(page), len(found) > first + PAGE, "v", kind)]
     rows += _filters(talk, every, kind)
     rows.append((primary(t("New saved message"), "v:new", _EVERY if kind == _EVERY else kind),))
     rows.append(footer(talk))
@@ -74,8 +74,14 @@ def _for(talk: Talk, kind: str) -> str:
     return talk.t.plain("for {messenger}", messenger=talk.operations.checker.titles([kind])[0])
 
 
-def _opening(shown: list[SavedName]) -> Rows:
-    return in_rows([button(one.name, "v:of", one.id) for one in shown], 2)
+def _opening(talk: Talk, shown: list[SavedName]) -> Rows:
+    return in_rows([button(_label(talk, one), "v:of", one.id) for one in shown], 2)
+
+
+def _label(talk: Talk, one: SavedName) -> str:
+    if not one.kind:
+        return one.name
+    return f"{short(one.name, 26)} · {talk.operations.checker.titles([one.kind])[0]}"
 
 
 def _filters(talk: Talk, every: list[SavedName], chosen: str) -> Rows:
@@ -114,7 +120,7 @@ async def _found(talk: Talk, words: str) -> Screens:
     if not found:
         said = t("No saved message has “{words}” in its name. Type another piece of it.", words=short(words, 60))
     text = paragraphs(said, lines(*(_line(talk, one) for one in found)))
-    rows = [*_opening(found), footer(talk, button(t("◀ Back"), "v"))]
+    rows = [*_opening(talk, found), footer(talk, button(t("◀ Back"), "v"))]
     return [card(text, rows, ask=t.plain("A piece of a name"))]
 
 
@@ -325,7 +331,7 @@ async def pick(talk: Talk, scope: str, subject_id: str, revision: str, page: str
         lines(*(_line(talk, one) for one in names[first : first + PAGE])),
     )
     rows: Rows = [
-        *in_rows([button(one.name, "v:put", one.id, *work.at) for one in names[first : first + PAGE]], 2),
+        *in_rows([button(_label(talk, one), "v:put", one.id, *work.at) for one in names[first : first + PAGE]], 2),
         *turner(talk, int(page), len(names) > first + PAGE, "v:pick", *work.at),
         footer(talk, button(t("◀ Back"), "e", *work.at), leave=work.leave),
     ]

@@ -1,5 +1,7 @@
 """What is said of a message while it is written: its pieces in words, what an SMS counts, what stands in the way."""
 
+import re
+
 from bot.dialogs.talk import Rows, Talk, button, digest, short
 from bot.screens import Button
 from bot.texts import Html, Texts, _
@@ -12,6 +14,8 @@ from gateways.message import Carousel, Element, File, Location, Pictures, Text, 
 from storage.records import Draft, Mailing
 
 _GREETED = ("first_name", "name")  # what a word stands in for without being asked
+_FIELD = re.compile(r"\{\{\s*client\.(\w+)[^{}]*\}\}")
+_OTHER = re.compile(r"\{\{.*?\}\}|\{%.*?%\}")
 _ALPHABETS = {"GSM-7": _("the plain alphabet (GSM-7)"), "UCS-2": _("Unicode")}
 
 
@@ -30,7 +34,7 @@ def plain_of(text: str) -> str:
 
 def said_piece(t: Texts, element: Element, most: int = 24) -> str:
     """What it is, in a line of plain words; `most` characters of its text."""
-    words = "" if isinstance(element, Location) or not most else " ".join(plain_of(element.text).split())
+    words = "" if isinstance(element, Location) or not most else _spoken(t, element.text)
     words = short(words, most)
     match element:
         case Text():
@@ -50,13 +54,23 @@ def said_piece(t: Texts, element: Element, most: int = 24) -> str:
     return t.plain("{what}: “{words}”", what=what, words=words) if words else what
 
 
+def _spoken(t: Texts, text: str) -> str:
+    """The text on one line, its expressions as the fields that they show."""
+    fields = _FIELD.sub(lambda found: f"‹{field_words(found[1], t.plain)}›", " ".join(plain_of(text).split()))
+    return _OTHER.sub("‹…›", fields)
+
+
 async def said_counts(talk: Talk, draft: Draft) -> list[str]:
     """Alphabet, characters and segments of each text, where a messenger counts them."""
     try:
         counted = await _writing(talk).counted(draft)
     except Invalid:  # an audience that can't be read is told where it is chosen
         return []
-    return [_count(talk.t, title, one) for title, counts in counted.items() for one in counts]
+    return [
+        _count(talk.t, title if len(counts) == 1 else f"{title} {number}/{len(counts)}", one)
+        for title, counts in counted.items()
+        for number, one in enumerate(counts, start=1)
+    ]
 
 
 def _count(t: Texts, title: str, one: Counted) -> str:

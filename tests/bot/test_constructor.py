@@ -241,7 +241,7 @@ async def test_an_sms_shows_alphabet_characters_and_segments_while_it_is_written
 async def test_one_messenger_has_a_version_of_its_own_and_gives_it_up(shop: Desk) -> None:
     chat = await composed(shop)
     await chat.press("Messengers")
-    await chat.press("✎ SMS: same")
+    await chat.press("✎ Another for SMS")
     chat.sees("Pieces of “Sale” on SMS", "SMS gets the same as all. What you change here holds for SMS alone.")
     await chat.press("1. Text")
     await chat.say("Sale! acme.test")
