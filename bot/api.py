@@ -239,8 +239,7 @@ class Api:
         return {"repeated": await self._operations.repeat_unknown(_id(request), BY)}
 
     async def _why(self, request: web.Request, _: None) -> Any:
-        card, row, reason = await self._operations.why(_id(request), request.match_info["client"])
-        document = why_document(_id(request), card, row, reason)
+        document = why_document(await self._operations.why(_id(request), request.match_info["client"]))
         return {name: document[name] for name in models.Why.model_fields}
 
     async def _stats(self, request: web.Request, _: None) -> Any:

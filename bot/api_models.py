@@ -225,6 +225,19 @@ class Delivery(BaseModel):
     finished_at: datetime | None
 
 
+class WhyRule(BaseModel):
+    rule: str = Field(description="condition, opt_out, channel or address.")
+    holds: bool = Field(description="Whether it lets the client have the mailing.")
+    words: str
+
+
+class WhyEvent(BaseModel):
+    at: datetime
+    what: str = Field(description="tried, delivered, read, failed, clicked, unsubscribed …")
+    channel: str | None
+    reason: str | None
+
+
 class Why(BaseModel):
     id: int
     client: str
@@ -234,6 +247,8 @@ class Why(BaseModel):
     tries: int
     words: str | None = Field(description="The platform's own words.")
     finished_at: datetime | None
+    rules: list[WhyRule] = Field(description="What decides, as it is now.")
+    events: list[WhyEvent] = Field(description="What happened, in order.")
 
 
 class Repeated(BaseModel):

@@ -1,27 +1,19 @@
 """What a person does with one client's card: opting out and in, the main channel, merging, forgetting, why."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from engine.access import require
-from engine.clock import Clock
-from engine.errors import Invalid, _
+from engine.errors import Invalid, NotFound, _
+from engine.explaining import Explanation, explain
+from engine.launching import Launching
 from storage.opting import Revoked
-from storage.records import Actor
-from storage.store import Store
-
-if TYPE_CHECKING:
-    from engine.runner import Engine
+from storage.records import Actor, ClientCard
 
 MAX_REASON = 300  # characters
 
 
-class CardVerbs:
+class CardVerbs(Launching):
     """A part of `engine.operations.Operations`. Every method may raise Invalid and its kinds."""
-
-    store: Store
-    _clock: Clock
-    _engine: "Engine | None"
 
     async def opt_out(self, client_id: int, scope: str, by: Actor) -> None:
         """No mailing reaches the client on that channel, or with "all" on any, from this moment on."""
@@ -51,6 +43,18 @@ class CardVerbs:
         """Forget the client, for good."""
         require(by, "erase")
         self._hold_back(await self.store.clients.erase(client_id, by, self._clock.now()))
+
+    async def why(self, mailing_id: int, client: str) -> Explanation:
+        """Why the client whom an id, a phone or an address names did or did not get the mailing."""
+        card = await self.store.clients.find_by_any(client)
+        if card is None:
+            raise NotFound(_("There is no client “{client}”."), client=client)
+        return await self.explain(mailing_id, card)
+
+    async def explain(self, mailing_id: int, card: ClientCard) -> Explanation:
+        """The same of a card that is at hand."""
+        mailing = await self.get(mailing_id)
+        return await explain(self.store, self.checker, self.settings.channels, mailing, card)
 
     def _hold_back(self, revoked: Sequence[Revoked]) -> None:
         """What a lane of this process holds ready for these addresses is looked at again before it goes."""

@@ -25,7 +25,7 @@ from gateways.message import content_hash, for_all, only_for
 from storage import archiving
 from storage.deliveries import DeliveryRow
 from storage.mailings import plain_mailing, plain_step
-from storage.records import Actor, ClientCard, DeliveryState, Draft, Mailing, Notice, Status
+from storage.records import Actor, DeliveryState, Draft, Mailing, Notice, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,17 +228,6 @@ class Operations(Approving, Trials, CardVerbs, Amending):
         mailing = await self.get(mailing_id)
         return await self.store.deliveries.rows(mailing.step_id, [DeliveryState.FAILED], after_id=after_id, limit=limit)
 
-    async def why(self, mailing_id: int, client: str) -> tuple[ClientCard, DeliveryRow | None, str]:
-        """The client's card, its delivery of this mailing if it has one, and in a word why it did (not) get it."""
-        mailing = await self.get(mailing_id)
-        card = await self.store.clients.find_by_any(client)
-        if card is None:
-            raise NotFound(_("There is no client “{client}”."), client=client)
-        found = await self.store.deliveries.rows(mailing.step_id, client_id=card.id, limit=1)
-        if found:
-            return card, found[0], found[0].reason or found[0].state.value
-        return card, None, await self._why_not_planned(mailing, card)
-
     async def notices(self) -> list[Notice]:
         """What people are still to be told."""
         return await self.store.mailings.untold()
@@ -247,12 +236,6 @@ class Operations(Approving, Trials, CardVerbs, Amending):
         await self.store.mailings.mark_told(notice_id, self._clock.now())
 
     # --- inside ---
-
-    async def _why_not_planned(self, mailing: Mailing, card: ClientCard) -> str:
-        if mailing.status in (Status.DRAFT, Status.SCHEDULED):
-            return "not_started"
-        reason = await self.store.clients.why_left_out(card.id, self.checker.audience_of(mailing.draft))
-        return reason or "came_later"
 
 
 def _goes_to(draft: Draft) -> tuple[Any, ...]:

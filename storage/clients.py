@@ -196,6 +196,14 @@ class Clients:
             raise NotFound(_("There is no client {client}."), client=client_id)
         return found[0]
 
+    async def get_standing(self, client_id: int) -> ClientCard:
+        """The card, or the one that it was merged into. Raises NotFound for one that was erased."""
+        async with self._database.read() as connection:
+            found = await cards_for(connection, [await _standing(connection, client_id)])
+        if not found or found[0].erased_at is not None:
+            raise NotFound(_("There is no client {client}."), client=client_id)
+        return found[0]
+
     async def find(self, words: str, limit: int = 20, after: int = 0) -> list[ClientCard]:
         """Clients by their id, one of their addresses, or a piece of the name, by ascending id from behind `after`; an
         exact hit comes alone."""

@@ -265,15 +265,21 @@ def why(
 
     Example: `carillon mailing why 7 --client c-1017`"""
     options = Options.of(context)
-    card, row, reason = _with_desk(options, lambda desk: desk.operations.why(mailing_id, client))
+    explanation = _with_desk(options, lambda desk: desk.operations.why(mailing_id, client))
     from bot.why import why_document, why_words
 
-    document = why_document(mailing_id, card, row, reason)
-    cells = [(name, value) for name, value in document.items() if value is not None and name not in ("id", "client")]
+    document = why_document(explanation)
+    left_out = ("id", "client", "rules", "events")
+    cells = [(name, value) for name, value in document.items() if value is not None and name not in left_out]
+    rules = [("yes" if one["holds"] else "no", one["words"]) for one in document["rules"]]
+    events = [(one["at"], one["what"], one["channel"], one["reason"]) for one in document["events"]]
 
     def show(out: Any) -> None:
         out.print(why_words(mailing_id, document), markup=False)
         out.print(table("", "", rows=cells))
+        out.print(table("holds", "what decides, now", rows=rules))
+        if events:
+            out.print(table("at", "what happened", "channel", "reason", rows=events))
 
     options.emit(document, show)
 

@@ -1,7 +1,13 @@
-"""Clients: found by name, phone or id; the card; tags; opting out; why somebody got a mailing or not."""
+"""Clients: found by name, phone or id; the card with its last mailings; tags and the main channel; the file of all we
+know; forgetting."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from bot.dialogs.talk import (
     PAGE,
+    Opens,
     Rows,
     Screens,
     Talk,
@@ -10,99 +16,138 @@ from bot.dialogs.talk import (
     chosen,
     danger,
     digest,
-    find_mailing,
     footer,
     in_rows,
     lines,
     paragraphs,
     plain_words,
-    primary,
     short,
 )
-from bot.screens import Said, Screen
+from bot.screens import Button, Document, Said, Screen
 from bot.texts import Html, _
 from engine.errors import Invalid, NotFound
-from storage.deliveries import DeliveryRow
+from gateways.base import AddressStatus
+from storage.histories import Got
 from storage.records import AddressRecord, ClientCard, DeliveryState
 
-_ENDS = {
-    DeliveryState.PLANNED: _("It waits for its turn on {channel}."),
-    DeliveryState.SENDING: _("It is being sent on {channel} this moment."),
-    DeliveryState.SENT: _("Sent: {channel} took it."),
-    DeliveryState.DELIVERED: _("Delivered by {channel}."),
-    DeliveryState.READ: _("Read on {channel}."),
-    DeliveryState.FAILED: _("Not got: it failed on {channel}."),
-    DeliveryState.SKIPPED: _("Not sent: just before sending on {channel} something spoke against it."),
-    DeliveryState.CANCELLED: _("Not sent: the mailing was cancelled before its turn on {channel}."),
-    DeliveryState.UNKNOWN: _("Unknown: the connection to {channel} broke before the answer came."),
+# What is asked for of a client: the press that does it, and the question where nobody is named yet.
+ACTIONS: Mapping[str, tuple[str, str]] = {
+    "card": ("k:of", _("<b>Clients</b>\n\nWhom do you look for? Type a piece of the name, a phone or an id.")),
+    "tags": ("k:tags", _("Whose tags? Type a piece of the name, a phone or an id.")),
+    "main": ("k:main", _("Whose main channel? Type a piece of the name, a phone or an id.")),
+    "out": ("k:out", _("Who wants no mailings? Type a piece of the name, a phone or an id.")),
+    "in": ("k:in", _("Who wants mailings again? Type a piece of the name, a phone or an id.")),
+    "merge": ("k:merge", _("Which client has two cards? Type a piece of the name, a phone or an id of one of them.")),
+    "export": ("k:export", _("Whose data? Type a piece of the name, a phone or an id.")),
+    "erase": ("k:erase?", _("Who is to be forgotten? Type a piece of the name, a phone or an id.")),
 }
-_NOT_PLANNED = {
-    "not_started": _("Not sent yet: the mailing has not started."),
-    "came_later": _("Not sent: when the audience was formed, the client was not in it; now it would be."),
-    "not_in_audience": _("Not sent: the client is not in the audience of the mailing."),
+_STATES = {
+    DeliveryState.PLANNED: _("waits"),
+    DeliveryState.SENDING: _("is being sent"),
+    DeliveryState.SENT: _("sent"),
+    DeliveryState.DELIVERED: _("delivered"),
+    DeliveryState.READ: _("read"),
+    DeliveryState.FAILED: _("failed"),
+    DeliveryState.SKIPPED: _("not sent"),
+    DeliveryState.CANCELLED: _("cancelled"),
+    DeliveryState.UNKNOWN: _("unknown"),
 }
 _MAX_TAG = 60  # characters
 _SHOWN_ATTRIBUTES = 12
+_SHOWN_MAILINGS = 5
 
 
 async def open_clients(talk: Talk, *_args: str) -> Screens:
+    return ask_whom(talk, "card")
+
+
+def ask_whom(talk: Talk, action: str) -> Screens:
     t = talk.t
-    talk.ask("k.find")
-    text = t("<b>Clients</b>\n\nWhom do you look for? Type a piece of the name, a phone or an id.")
-    return [card(text, [footer(talk)], ask=t.plain("A name, a phone or an id"))]
+    talk.ask("k.find", action)
+    return [card(t(ACTIONS[action][1]), [footer(talk)], ask=t.plain("A name, a phone or an id"))]
 
 
-async def by_command(talk: Talk, words: str = "") -> Screens:
-    """/clients, /clients Ann"""
-    return await find(talk, words.strip()) if words.strip() else await open_clients(talk)
+def by_command(action: str) -> Opens:
+    """/clients, /clients Ann; /erase Ann …"""
+
+    async def opens(talk: Talk, words: str = "") -> Screens:
+        return await find(talk, words.strip(), action) if words.strip() else ask_whom(talk, action)
+
+    return opens
 
 
-async def hear_find(talk: Talk, said: Said) -> Screens:
+async def hear_find(talk: Talk, said: Said, action: str = "card") -> Screens:
     words = plain_words(said)
     if not words:
         raise Invalid(_("Type a piece of the name, a phone or an id."))
-    return await find(talk, words)
+    return await find(talk, words, action)
 
 
-async def find(talk: Talk, words: str) -> Screens:
+async def find_more(talk: Talk, after: str) -> Screens:
+    """The next ones of the last search."""
+    looked = talk.state.get("find")
+    if not looked:
+        return ask_whom(talk, "card")
+    return await find(talk, *looked, after=int(after))
+
+
+async def find(talk: Talk, words: str, action: str = "card", *, after: int = 0) -> Screens:
+    """One client opens at once, several are shown to choose from, page by page."""
     t = talk.t
-    talk.ask("k.find")
-    found = await talk.store.clients.find(words)
+    leads_to = ACTIONS[action][0]
+    talk.ask("k.find", action)
+    found = await talk.store.clients.find(words, limit=PAGE + 1, after=after)
     if not found:
         text = t(
             "I find no client “{words}”. Try a shorter piece of the name, the phone or the id.", words=short(words, 60)
         )
         return [card(text, [footer(talk)], ask=t.plain("A name, a phone or an id"))]
-    if len(found) == 1:
-        return [client_card(talk, found[0])]
+    if len(found) == 1 and not after:
+        from bot.dialogs.routes import PRESSES  # which names this module
+
+        return await PRESSES[leads_to].open(talk, str(found[0].id))
+    talk.state["find"] = [words, action]
+    if len(found) > PAGE or after:
+        head = t("Several; type more of the name to narrow them down:")
+    else:
+        head = t.plural("{count} client found:", "{count} clients found:", len(found))
+    more = [button(t("More ▶"), "k:more", found[PAGE - 1].id)] if len(found) > PAGE else []
+    return [choose_client(talk, head, found[:PAGE], leads_to, more=more)]
+
+
+def choose_client(
+    talk: Talk, head: Html, found: Sequence[ClientCard], leads_to: str, *args: object, more: Sequence[Button] = ()
+) -> Screen:
+    """Which of several is meant."""
+    t = talk.t
     text = paragraphs(
-        t.plural("{count} client found:", "{count} clients found:", len(found))
-        if len(found) <= PAGE
-        else t("The first of many; type more of the name to narrow them down:"),
-        lines(*(t("{name} – {addresses}", name=name_of(one), addresses=_channels(one)) for one in found[:PAGE])),
+        head, lines(*(t("{name} – {addresses}", name=name_of(one), addresses=_channels(one)) for one in found))
     )
-    rows = [*in_rows([button(short(name_of(one), 28), "k:of", one.id) for one in found[:PAGE]], 2), footer(talk)]
-    return [card(text, rows, ask=t.plain("A name, a phone or an id"))]
+    rows: Rows = in_rows([button(short(name_of(one), 28), leads_to, one.id, *args) for one in found], 2)
+    rows += [tuple(more)] if more else []
+    return card(text, [*rows, footer(talk)], ask=t.plain("A name, a phone or an id"))
 
 
 async def open_client(talk: Talk, client_id: str) -> Screens:
-    return [client_card(talk, await _get(talk, client_id))]
+    return [await client_card(talk, await get_client(talk, client_id))]
 
 
-async def _get(talk: Talk, client_id: str) -> ClientCard:
-    found: ClientCard | None = await talk.store.clients.get(int(client_id))
-    if found is None:
-        raise NotFound(_("There is no such client any more."))
-    return found
+async def get_client(talk: Talk, client_id: str) -> ClientCard:
+    """The client, or the one that the card was merged into. Raises NotFound for one who was forgotten."""
+    try:
+        return await talk.store.clients.get_standing(int(client_id))
+    except NotFound:
+        raise NotFound(_("There is no such client any more.")) from None
 
 
-def client_card(talk: Talk, client: ClientCard, note: str = "") -> Screen:
+async def client_card(talk: Talk, client: ClientCard, note: str = "") -> Screen:
     t = talk.t
-    talk.ask("k.find")
+    talk.ask("k.find", "card")
     attributes = sorted((client.attributes or {}).items())[:_SHOWN_ATTRIBUTES]
+    got = await talk.store.histories.last_mailings(client.id, _SHOWN_MAILINGS)
     text = paragraphs(
-        t("<b>{name}</b> · id {id}", name=name_of(client), id=client.external_id or client.id),
         note or None,
+        t("<b>{name}</b> · id {id}", name=name_of(client), id=client.external_id or f"#{client.id}"),
         lines(
             t("Language: {language}", language=client.language) if client.language else None,
             t("Time zone: {zone}", zone=client.timezone) if client.timezone else None,
@@ -110,15 +155,28 @@ def client_card(talk: Talk, client: ClientCard, note: str = "") -> Screen:
             t("Here since {day}", day=t.day(client.created_at)),
             t("Last seen {when}", when=t.ago(client.last_seen_at, talk.clock.now())) if client.last_seen_at else None,
         ),
-        lines(*(_address(talk, client, one) for one in client.addresses)) or t("No address: nothing can be sent."),
+        lines(*(address_line(talk, client, one) for one in client.addresses)) or t("No address: nothing can be sent."),
         lines(*(t("{name}: {value}", name=name, value=str(value)) for name, value in attributes)) or None,
+        lines(t("<b>Last mailings</b>"), *(_got(talk, one) for one in got)) if got else t("No mailing yet."),
     )
-    rows: Rows = [
-        (button(t("Tags"), "k:tags", client.id), button(t("Why (not)?"), "k:why", client.id)),
-        (danger(t("Opt out"), "k:out", client.id),),
+    return card(text, _card_rows(talk, client), ask=t.plain("Another client: a name, a phone or an id"))
+
+
+def _card_rows(talk: Talk, client: ClientCard) -> Rows:
+    t = talk.t
+    second = [button(t("Main channel"), "k:main", client.id)] if len(channels_of(client)) > 1 else []
+    second.append(danger(t("Opt out"), "k:out", client.id))
+    if talk.may("opt_in") and any(one.status is AddressStatus.UNSUBSCRIBED for one in client.addresses):
+        second.append(button(t("Opt in again"), "k:in", client.id))
+    last = [button(t("Export"), "k:export", client.id), button(t("Merge"), "k:merge", client.id)]
+    if talk.may("erase"):
+        last.append(danger(t("Erase"), "k:erase?", client.id))
+    return [
+        (button(t("Why (not)?"), "k:why", client.id), button(t("Tags"), "k:tags", client.id)),
+        tuple(second),
+        tuple(last),
         footer(talk, button(t("◀ Find another"), "k")),
     ]
-    return card(text, rows, ask=t.plain("Another client: a name, a phone or an id"))
 
 
 def name_of(client: ClientCard) -> str:
@@ -126,23 +184,43 @@ def name_of(client: ClientCard) -> str:
     return client.name or full or client.external_id or f"#{client.id}"
 
 
+def channels_of(client: ClientCard) -> list[str]:
+    return list(dict.fromkeys(one.channel for one in client.addresses if one.channel))
+
+
 def _channels(client: ClientCard) -> str:
-    return ", ".join(one.channel for one in client.addresses if one.channel) or "–"
+    return ", ".join(channels_of(client)) or "–"
 
 
-def _address(talk: Talk, client: ClientCard, one: AddressRecord) -> str:
+def address_line(talk: Talk, client: ClientCard, one: AddressRecord) -> Html:
     t = talk.t
-    status = t("enabled") if one.status == "enabled" else t.reason(str(one.status))
-    where = one.channel or one.scope
+    status = t("enabled") if one.status is AddressStatus.ENABLED else t.reason(str(one.status))
+    where = one.channel or _SCOPES.get(one.scope, one.scope)
     main = t(" (main)") if one.channel and one.channel == client.main_channel else Html("")
-    return t("{where}: {address}, {status}{main}", where=where, address=one.external_id, status=status, main=main)
+    return t(
+        "{where}: {address}, {status}{main}", where=t.plain(where), address=one.external_id, status=status, main=main
+    )
+
+
+_SCOPES = {"phone": _("phone"), "email": _("e-mail")}
+
+
+def _got(talk: Talk, one: Got) -> Html:
+    t = talk.t
+    state = t(_STATES[one.state])
+    if one.reason:
+        state = t("{state}, {reason}", state=state, reason=t.reason(one.reason))
+    when = t.day(one.at) if one.at else ""
+    return t(
+        "#{id} {name} – {state}{when}", id=one.mailing_id, name=one.name, state=state, when=f", {when}" if when else ""
+    )
 
 
 # --- tags ---
 
 
 async def open_tags(talk: Talk, client_id: str) -> Screens:
-    return [await _tags_card(talk, await _get(talk, client_id))]
+    return [await _tags_card(talk, await get_client(talk, client_id))]
 
 
 async def _tags_card(talk: Talk, client: ClientCard) -> Screen:
@@ -160,12 +238,12 @@ async def _tags_card(talk: Talk, client: ClientCard) -> Screen:
 
 async def tag(talk: Talk, client_id: str, short_name: str) -> Screens:
     name = chosen([name for name, _count in await talk.store.clients.tags()], short_name)
-    await talk.store.clients.tag(int(client_id), name)
+    await talk.store.clients.tag((await get_client(talk, client_id)).id, name)
     return await open_tags(talk, client_id)
 
 
 async def untag(talk: Talk, client_id: str, short_name: str) -> Screens:
-    client = await _get(talk, client_id)
+    client = await get_client(talk, client_id)
     await talk.store.clients.untag(client.id, chosen(client.tags, short_name))
     return await open_tags(talk, client_id)
 
@@ -174,103 +252,90 @@ async def hear_tag(talk: Talk, said: Said, client_id: str) -> Screens:
     name = " ".join(plain_words(said).split())
     if not name or len(name) > _MAX_TAG:
         raise Invalid(_("A tag is a word or two: type it, {most} signs at most."), most=_MAX_TAG)
-    await talk.store.clients.tag(int(client_id), name)
+    await talk.store.clients.tag((await get_client(talk, client_id)).id, name)
     return await open_tags(talk, client_id)
 
 
-# --- opting out ---
+# --- the main channel ---
 
 
-async def ask_out(talk: Talk, client_id: str) -> Screens:
+async def open_main(talk: Talk, client_id: str) -> Screens:
     t = talk.t
-    client = await _get(talk, client_id)
-    channels = [one.channel for one in client.addresses if one.channel]
+    client = await get_client(talk, client_id)
+    channels = channels_of(client)
+    back = button(t("◀ Back"), "k:of", client.id)
+    if len(channels) < 2:
+        text = t(
+            "{name} is on {channel} only, so that is the main channel.", name=name_of(client), channel=_channels(client)
+        )
+        return [card(text, [footer(talk, back)])]
+    rows: Rows = in_rows(
+        [
+            button(
+                f"✓ {short(one, 24)}" if one == client.main_channel else short(one, 26),
+                "k:main!",
+                client.id,
+                digest(one),
+            )
+            for one in channels
+        ],
+        2,
+    )
+    text = paragraphs(
+        t("By which channel do mailings reach {name} first?", name=name_of(client)),
+        lines(*(address_line(talk, client, one) for one in client.addresses if one.channel)),
+    )
+    return [card(text, [*rows, footer(talk, back)])]
+
+
+async def set_main(talk: Talk, client_id: str, short_name: str) -> Screens:
+    client = await get_client(talk, client_id)
+    channel = chosen(channels_of(client), short_name)
+    await talk.operations.set_main_channel(client.id, channel, talk.actor)
+    told = talk.t("The main channel is {channel} now.", channel=channel)
+    return [await client_card(talk, await get_client(talk, client_id), told)]
+
+
+# --- the file of all we know, forgetting ---
+
+
+async def export(talk: Talk, client_id: str) -> Screens:
+    """Everything that stands about the client, as a file: what somebody may ask for who wants to know."""
+    t = talk.t
+    client = await get_client(talk, client_id)
+    everything = await talk.store.clients.export(client.id)
+    content = json.dumps(everything, ensure_ascii=False, indent=2).encode()
+    text = t(
+        "All that we know of {name} stands in the file, {size} bytes of JSON. Hand it on with care.",
+        name=name_of(client),
+        size=t.number(len(content)),
+    )
+    screen = card(text, [footer(talk, button(t("◀ Back"), "k:of", client.id))])
+    return [replace(screen, files=(Document(f"client-{client.id}.json", content),))]
+
+
+async def ask_erase(talk: Talk, client_id: str) -> Screens:
+    t = talk.t
+    client = await get_client(talk, client_id)
+    text = paragraphs(
+        t("<b>Forget {name} for good?</b>", name=name_of(client)),
+        t(
+            "The name, all addresses, tags and fields go, and what {name} wrote. It can't be undone.",
+            name=name_of(client),
+        ),
+        t("Counted mailings stay counted, without a name. An import does not bring {name} back.", name=name_of(client)),
+    )
     rows: Rows = [
-        (danger(t.plain("On {channel} only", channel=short(channel, 24)), "k:out!", client.id, digest(channel)),)
-        for channel in dict.fromkeys(channels)
+        (danger(t("Yes, forget for good"), "k:erase", client.id),),
+        (button(t("Export first"), "k:export", client.id),),
+        footer(talk, button(t("◀ Back"), "k:of", client.id)),
     ]
-    rows.append((danger(t("Everywhere"), "k:out!", client.id, "all"),))
-    rows.append(footer(talk, button(t("◀ Back"), "k:of", client.id)))
-    text = t("Opt {name} out? No mailing reaches {name} there until {name} subscribes again.", name=name_of(client))
     return [card(text, rows)]
 
 
-async def opt_out(talk: Talk, client_id: str, where: str) -> Screens:
+async def erase(talk: Talk, client_id: str) -> Screens:
     t = talk.t
-    client = await _get(talk, client_id)
-    scope = "all" if where == "all" else chosen([one.channel for one in client.addresses if one.channel], where)
-    await talk.store.clients.opt_out(client.id, scope, talk.actor)
-    told = t("Opted out everywhere.") if scope == "all" else t("Opted out on {channel}.", channel=scope)
-    return [client_card(talk, await _get(talk, client_id), told)]
-
-
-# --- why ---
-
-
-async def ask_why(talk: Talk, client_id: str) -> Screens:
-    t = talk.t
-    client = await _get(talk, client_id)
-    talk.ask("k.why", client.id)
-    recent = [one for one in await talk.operations.list_mailings(limit=20) if one.status != "draft"][:PAGE]
-    rows = in_rows([button(f"#{one.id} {short(one.name, 20)}", "k:why!", client.id, one.id) for one in recent], 2)
-    text = t("Which mailing did {name} get, or not get? Press it, or type its number.", name=name_of(client))
-    return [
-        card(text, [*rows, footer(talk, button(t("◀ Back"), "k:of", client.id))], ask=t.plain("A mailing's number"))
-    ]
-
-
-async def hear_why(talk: Talk, said: Said, client_id: str) -> Screens:
-    mailing = await find_mailing(talk, plain_words(said))
-    return await why(talk, client_id, str(mailing.id))
-
-
-async def why(talk: Talk, client_id: str, mailing_id: str) -> Screens:
-    client = await _get(talk, client_id)
-    return [await _why_card(talk, client, int(mailing_id))]
-
-
-async def _why_card(talk: Talk, client: ClientCard, mailing_id: int) -> Screen:
-    t = talk.t
-    mailing = await talk.operations.get(mailing_id)
-    _card, delivery, word = await talk.operations.why(mailing_id, str(client.external_id or client.id))
-    text = paragraphs(
-        t("<b>{name} and “{mailing}”</b>", name=name_of(client), mailing=mailing.draft.name),
-        _what_happened(talk, delivery) if delivery is not None else _why_not(talk, word),
-        lines(*(_address(talk, client, one) for one in client.addresses)) or t("The client has no address."),
-    )
-    rows: Rows = [(primary(t("The client"), "k:of", client.id),), footer(talk, button(t("◀ Back"), "k:why", client.id))]
-    return card(text, rows)
-
-
-def _what_happened(talk: Talk, delivery: DeliveryRow) -> str:
-    """The delivery in one or two sentences."""
-    t = talk.t
-    head = t(_ENDS[delivery.state], channel=delivery.channel)
-    when = t("Last tried {when}.", when=t.moment(delivery.finished_at)) if delivery.finished_at else None
-    why = t("Reason: {reason}.", reason=t.reason(delivery.reason)) if delivery.reason else None
-    words = t("The messenger said: {words}", words=t.told(delivery.words)) if delivery.words else None
-    return lines(head, why, words, when)
-
-
-def _why_not(talk: Talk, word: str) -> str:
-    t = talk.t
-    if word in _NOT_PLANNED:
-        return t(_NOT_PLANNED[word])
-    return t("Not sent: left out before the start, {reason}.", reason=t.reason(word))
-
-
-async def why_by_command(talk: Talk, words: str = "") -> Screens:
-    """/why 7 Ann"""
-    number, _space, who = words.strip().partition(" ")
-    if not number or not who.strip():
-        raise Invalid(_("Type a mailing's number and a client, such as: /why 7 Ann. Or find the client in /clients."))
-    mailing = await find_mailing(talk, number)
-    found = await talk.store.clients.find(who.strip())
-    if not found:
-        raise NotFound(
-            _("I find no client “{words}”: type a piece of the name, a phone or an id."), words=short(who, 60)
-        )
-    if len(found) == 1:
-        return [await _why_card(talk, found[0], mailing.id)]
-    rows = in_rows([button(short(name_of(one), 28), "k:why!", one.id, mailing.id) for one in found[:PAGE]], 2)
-    return [card(talk.t("Which of them?"), [*rows, footer(talk)])]
+    client = await get_client(talk, client_id)
+    await talk.operations.erase_client(client.id, talk.actor)
+    text = t("Forgotten: nothing of this client is left but sums.")
+    return [card(text, [footer(talk, button(t("◀ Find another"), "k"))])]
