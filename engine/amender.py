@@ -49,7 +49,7 @@ PACKAGE = 5000  # deliveries looked at in one transaction
 PAGE_S = 2.0  # of a lane's rate: so many are in hand at once, and so long a stop may take
 SAME_REJECTION = 3  # equal refusals of the message itself, with no success between: it stops
 
-NEVER, SHAPE = "never", "shape"  # why a whole channel is out of reach
+NEVER, SHAPE, SAME = "never", "shape", "same"  # why a whole channel is out of reach
 
 
 def window_of(able: Capabilities, kind: AmendmentKind) -> timedelta | None:
@@ -58,9 +58,15 @@ def window_of(able: Capabilities, kind: AmendmentKind) -> timedelta | None:
     return None if fact is None else timedelta(seconds=fact.value)
 
 
-def same_shape(before: Sequence[Part], after: Sequence[Part]) -> bool:
-    """Whether each part can be changed into its successor where it stands: only words and buttons differ."""
-    return [_shape(part) for part in before] == [_shape(part) for part in after]
+def why_not(fits: Fits, before: Message, after: Message, able: Capabilities) -> str | None:
+    """Why the message can't be changed into the other where it stands; None: only words and buttons differ."""
+    try:
+        now, then = fits.fit(before, able).parts, fits.fit(after, able).parts
+    except Invalid:
+        return SHAPE
+    if now == then:
+        return SAME
+    return None if [_shape(part) for part in now] == [_shape(part) for part in then] else SHAPE
 
 
 def _shape(part: Part) -> tuple[object, ...]:
@@ -169,18 +175,15 @@ class Amender:
             return NEVER
         if one.message is None:
             return None
-        before = await self._launched(one)
-        return None if before is None or self._fits_in(before, one.message, able) else SHAPE
-
-    def _fits_in(self, before: Message, after: Message, able: Capabilities) -> bool:
-        try:
-            return same_shape(self._fits.fit(before, able).parts, self._fits.fit(after, able).parts)
-        except Invalid:
-            return False
-
-    async def _launched(self, one: Amendment) -> Message | None:
         mailing = await self._store.mailings.find(one.mailing_id)
-        return mailing.draft.message if mailing is not None else None
+        earlier = await self._earlier(one)
+        before = next((each.message for each in reversed(earlier) if each.message), None)
+        if mailing is None:
+            return SHAPE
+        return why_not(self._fits, before or mailing.draft.message, one.message, able)
+
+    async def _earlier(self, one: Amendment) -> list[Amendment]:
+        return [each for each in await self._store.amendments.of_step(one.step_id) if each.id < one.id]
 
     async def _end(self, one: Amendment, status: AmendmentStatus, words: str | None = None) -> None:
         now = self._clock.now()
@@ -221,10 +224,9 @@ class Amender:
         links = await self._links.of_step(one.step_id, fitted.every_part) if self._links else None
         known = await self._store.clients.known_fields()
         way.personaliser = Personaliser(fitted.parts, able, known, links=links, step_id=one.step_id)
-        before = await self._launched(one)
-        earlier = [each for each in await self._store.amendments.of_step(one.step_id) if each.id < one.id]
-        if before is not None and not earlier:  # an earlier one may have reached some and others not
-            launched = self._fits.fit(before, able).parts
+        mailing = await self._store.mailings.find(one.mailing_id)
+        if mailing is not None and not await self._earlier(one):  # an earlier one may have reached only some
+            launched = self._fits.fit(mailing.draft.message, able).parts
             way.positions = frozenset(place for place, part in enumerate(fitted.parts) if part != launched[place])
 
     async def _do_page(self, way: _Way, rows: Sequence[ToAmend]) -> None:

@@ -5,12 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from engine.access import require
-from engine.amender import NEVER, SHAPE, same_shape, window_of
+from engine.amender import NEVER, SAME, SHAPE, why_not, window_of
 from engine.approval import reasons_for
 from engine.errors import Invalid, NotFound, Refused, _
 from engine.fits import Fits
 from engine.launching import Launching
-from gateways.base import Capabilities
 from gateways.message import Message
 from storage.amendments import Amendment, EndAmendment, NewAmendment
 from storage.deliveries import DeliveryRow
@@ -23,8 +22,10 @@ TOO_OLD = "too_old"
 
 @dataclass(frozen=True, slots=True)
 class Hope:
-    """What can be done on one channel: `got` have the message there. `hopeless` says why nothing can be: never (nobody
-    can there), shape (the new message would need other parts), too_old; else it can be until `until` at least."""
+    """What can be done on one channel, where `got` have the message: until `until` at least.
+
+    `hopeless` says why nothing can be: never (nobody can there), shape (the new message would need other parts), same
+    (nothing changes there), too_old, channel_missing."""
 
     channel: str
     title: str
@@ -62,10 +63,13 @@ class Amending(Launching):
         for channel in sorted({channel for channel, name in counters if name == "sent"}):
             got = counters[channel, "sent"] - gone.get(channel, 0)
             if got > 0:
-                hopes.append(self._hope(mailing, channel, got, kind, message))
+                change = None if message is None else (await self.reads_now(mailing_id), message)
+                hopes.append(self._hope(mailing, channel, got, kind, change))
         return hopes
 
-    def _hope(self, mailing: Mailing, channel: str, got: int, kind: AmendmentKind, message: Message | None) -> Hope:
+    def _hope(
+        self, mailing: Mailing, channel: str, got: int, kind: AmendmentKind, change: tuple[Message, Message] | None
+    ) -> Hope:
         settings = self.settings.channels.get(channel)
         if settings is None:
             return Hope(channel, channel, got, None, "channel_missing")
@@ -73,15 +77,11 @@ class Amending(Launching):
         window = window_of(able, kind)
         if window is None:
             return Hope(channel, able.title, got, None, NEVER)
-        if message is not None and not self._same_shape(mailing.draft.message, message, able):
-            return Hope(channel, able.title, got, None, SHAPE)
+        if change is not None and (reason := why_not(Fits(self.store, self.settings), *change, able)):
+            return Hope(channel, able.title, got, None, reason)
         if (mailing.finished_at or now) + window < now:
             return Hope(channel, able.title, got, None, TOO_OLD)
         return Hope(channel, able.title, got, (mailing.started_at or now) + window)
-
-    def _same_shape(self, before: Message, after: Message, able: Capabilities) -> bool:
-        fits = Fits(self.store, self.settings)
-        return same_shape(fits.fit(before, able).parts, fits.fit(after, able).parts)
 
     async def _taken_back(self, mailing: Mailing) -> Mapping[str, int]:
         gone: dict[str, int] = {}
@@ -226,6 +226,7 @@ class Amending(Launching):
 _NOBODY = _("Nobody has it: there is nothing to do.")
 _WHY: Mapping[str, str] = {
     NEVER: _("{title} lets nobody change or take back what was sent."),
+    SAME: _("{title} has a version of its own: nothing changes there."),
     SHAPE: _("{title}: only words and buttons can be changed, not pictures, files or the number of messages."),
     TOO_OLD: _("{title}: it was sent too long ago."),
     "channel_missing": _("{title} stands in no configuration any more."),

@@ -202,7 +202,7 @@ async def again(talk: Talk, mailing_id: str, revision: str) -> Screens:
     return await launch.launched_card(talk, launched)
 
 
-# --- who failed, who is unknown ---
+# --- who failed ---
 
 
 async def open_failed(talk: Talk, mailing_id: str, after: str = "0") -> Screens:
@@ -228,37 +228,6 @@ def _failure(talk: Talk, row: Any) -> str:
     name = row.client_name or f"#{row.client_id}"
     told = t("{name} · {channel}: {reason}", name=name, channel=row.channel, reason=t.reason(row.reason or "rejected"))
     return t("{told} – {words}", told=told, words=t.told(row.words)) if row.words else told
-
-
-async def open_unknown(talk: Talk, mailing_id: str) -> Screens:
-    t = talk.t
-    mailing = await talk.operations.get(int(mailing_id))
-    found = await talk.operations.unknown(mailing.id)
-    back = footer(talk, button(t("◀ Back"), "m:open", mailing.id))
-    if not found:
-        return [card(t("Nobody is unknown any more: each is settled."), [back])]
-    text = paragraphs(
-        t.plural(
-            "<b>{count} client may or may not have got “{name}”.</b>",
-            "<b>{count} clients may or may not have got “{name}”.</b>",
-            len(found),
-            name=mailing.draft.name,
-        ),
-        t(
-            "The connection broke between our question and the messenger's answer. "
-            "Sent again, some may get it twice; left as it is, some may never."
-        ),
-        lines(*(row.client_name or f"#{row.client_id}" for row in found[:PAGE])),
-    )
-    return [card(text, [(danger(t("Send it to them again"), "m:repeat", mailing.id),), back])]
-
-
-async def repeat_unknown(talk: Talk, mailing_id: str) -> Screens:
-    t = talk.t
-    count = await talk.operations.repeat_unknown(int(mailing_id), talk.actor)
-    mailing = await talk.operations.get(int(mailing_id))
-    note = t.plural("{count} client gets it again.", "{count} clients get it again.", count)
-    return [await mailings.mailing_card(talk, mailing, note)]
 
 
 # --- the same by command ---

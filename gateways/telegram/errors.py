@@ -88,7 +88,7 @@ def _too_old(words: str, code: str) -> GatewayError:
 
 
 def _already_gone(words: str, code: str) -> GatewayError:
-    return AlreadyGone(words, code=code, reason="deleted")
+    return AlreadyGone(words, code=code, reason="message_gone")
 
 
 def _already_so(words: str, code: str) -> GatewayError:
@@ -172,8 +172,8 @@ BY_WORDS: tuple[tuple[str, Make], ...] = (
     ("message to delete not found", _already_gone),
     ("message can't be deleted", _client("too_old")),
     ("message_delete_forbidden", _client("too_old")),
-    ("message to edit not found", _client("deleted")),
-    ("message_id_invalid", _client("deleted")),
+    ("message to edit not found", _client("message_gone")),
+    ("message_id_invalid", _client("message_gone")),
     ("message can't be edited", _client("not_editable")),
     ("message is not modified", _already_so),
     ("message_not_modified", _already_so),

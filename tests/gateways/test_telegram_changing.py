@@ -100,7 +100,7 @@ DELETE: list[tuple[Reply, GatewayError | None]] = [
 ]
 EDIT: list[tuple[Reply, GatewayError | None]] = [
     (refused(400, "Bad Request: message is not modified: specified new message content …"), None),
-    (refused(400, "Bad Request: message to edit not found"), Rejected(code="400", reason="deleted")),
+    (refused(400, "Bad Request: message to edit not found"), Rejected(code="400", reason="message_gone")),
     (refused(400, "Bad Request: message can't be edited"), Rejected(code="400", reason="not_editable")),
     (refused(400, "Bad Request: can't parse entities: …"), MessageRejected(code="400")),
 ]
