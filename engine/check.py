@@ -27,7 +27,7 @@ from storage.approvals import Approval, ApprovalState
 from storage.audiences import Audience
 from storage.clients import AudienceCount
 from storage.filters import AudienceFilter
-from storage.records import Draft, Mailing, Routing
+from storage.records import Draft, Mailing, Routing, Status
 from storage.store import Store
 
 _PACKAGE_TOO_SMALL = _("The package of {channel} has {left} messages left, this mailing needs {needed}; top it up.")
@@ -109,7 +109,7 @@ class Checker:
 
     async def card(self, mailing: Mailing) -> CheckCard:
         """The check with what only a person who looks at it needs: it takes longer, and waits for other servers."""
-        check = await self.check(mailing)
+        check = await self.check(mailing, again=mailing.status not in (Status.DRAFT, Status.SCHEDULED))
         tested_at = await self._tested_at(mailing)
         if not check.count.planned or check.problems:
             return replace(check, tested_at=tested_at)

@@ -27,6 +27,7 @@ from bot.dialogs.talk import (
 )
 from bot.screens import Said, Screen, with_note
 from bot.texts import Html, _
+from engine.access import may
 from engine.check import CheckCard
 from engine.errors import Invalid, Refused
 from storage.approvals import Approval, ApprovalState
@@ -125,7 +126,7 @@ async def approval_card(talk: Talk, mailing: Mailing, note: str = "") -> Screen:
         from bot.dialogs import mailings
 
         return await mailings.mailing_card(talk, mailing, note or t("There is nothing to approve any more."))
-    check = await talk.operations.checker.check(mailing, again=mailing.status is not Status.DRAFT)
+    check = await talk.operations.check(mailing.id)
     shown = await asked_card(talk, talk.operations, mailing, check)
     rows: Rows = []
     if is_waiting(check) and check.approval is not None:
@@ -154,7 +155,7 @@ async def asked_card(
     """The question, with Yes and No where it waits for an answer; told also to who did not ask for the card."""
     t = reads.t
     if check is None:
-        check = await operations.checker.check(mailing, again=mailing.status is not Status.DRAFT)
+        check = await operations.check(mailing.id)
     waits = check.approval if is_waiting(check) and not check.problems else None
     text = paragraphs(
         t("✋ <b>Approval</b> · “{name}” #{id}", name=mailing.draft.name, id=mailing.id),
@@ -191,7 +192,14 @@ async def ask(talk: Talk, mailing_id: str, revision: str) -> Screens:
 
     t = talk.t
     await talk.operations.ask_approval(int(mailing_id), talk.actor, revision=int(revision))
-    note = t("✓ Asked. You are told when it is approved or rejected.")
+    others = sorted(
+        {one.name for one in talk.people.values() if may(one.role, "approve") and one.name != talk.person.name}
+    )
+    note = (
+        t("✓ Asked: {people}. You are told what the answer is.", people=t.listed(others))
+        if others
+        else t("⚠ Asked, and nobody else here may approve: an owner can add an approver.")
+    )
     mailing = await talk.operations.get(int(mailing_id))
     if mailing.status is Status.DRAFT:
         return [await launch.check_card(talk, mailing, note)]

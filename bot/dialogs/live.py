@@ -122,7 +122,7 @@ def canary_line(t: Texts, figures: Mapping[str, Any]) -> Html | None:
     """Where it stands with its first clients, while the others wait for that."""
     canary, status = figures.get("canary") or {}, figures["status"]
     size = int(canary.get("size") or 0)
-    if canary.get("state") == "sending" and status == Status.SENDING:
+    if size and canary.get("state") == "sending" and status == Status.SENDING:
         return t.plural(
             "🐤 {count} client gets it first, then it waits.", "🐤 {count} clients get it first, then it waits.", size
         )
@@ -181,8 +181,8 @@ def _what_if(t: Texts, mailing: Mailing, figures: Mapping[str, Any]) -> str | No
         max((one for one in others if one < speed), default=0.0),
         min((one for one in others if one > speed), default=0.0),
     ]
-    told = [t("at {speed} a second: {left}", speed=t.number(one), left=t.span(others[one])) for one in near if one]
-    return t("If it went {speeds}", speeds=t.listed(told)) if told else None
+    told = [t("at {speed} a second {left}", speed=t.number(one), left=t.span(others[one])) for one in near if one]
+    return t("What if: {speeds}", speeds=t.listed(told)) if told else None
 
 
 def _ends(t: Texts, figures: Mapping[str, Any], now: datetime) -> str | None:
