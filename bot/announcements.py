@@ -1,8 +1,10 @@
 """What people are told unasked: that a mailing has started, stopped or ended, that somebody stopped everything."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from bot.dialogs.after import amendment_card
 from bot.dialogs.approval import answered_screen, asked_card
 from bot.dialogs.live import canary_line, canary_ways, tally
 from bot.dialogs.talk import House, Reader, Rows, button, card, lines, paragraphs, primary
@@ -47,6 +49,9 @@ class Announcements:
             case "paused":
                 head = t("⏸ <b>“{name}” was paused.</b>", name=mailing.draft.name)
                 return _held(t, mailing, head, _because(t, _why(notice)))
+            case "amended":
+                progress = await self._operations.amendment(int(notice.details["amendment"]))
+                return replace(amendment_card(t, mailing, progress), edit=False)
             case "approval_asked":
                 return await self._approval_asked(t, mailing)
             case "approval_approved" | "approval_rejected" | "approval_withdrawn":

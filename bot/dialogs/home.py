@@ -16,6 +16,7 @@ COMMANDS = (
     ("new", _("make a mailing"), "compose"),
     ("mailings", _("all mailings, newest first"), "compose"),
     ("now", _("what is being sent, live"), "compose"),
+    ("after", _("once it is sent: take back, correct, write again"), "look"),
     ("saved", _("messages that are kept to be used again"), "compose"),
     ("stats", _("numbers of a mailing or a period"), "statistics"),
     ("digest", _("numbers that come each day or week"), "statistics"),
@@ -50,7 +51,8 @@ async def open_help(talk: Talk, *_args: str) -> Screens:
     hint = t("Or simply send or forward me a message: I make a mailing of it.") if talk.may("compose") else None
     more = t(
         "With a mailing's number: /stats 7, /launch 7, /pause 7, /resume 7, /cancel 7, /copy 7, /delete 7, /preview 7, "
-        "/test 7, /audience 7, /send 7, /check 7, /speed 7 10, /report 7, /archive 7, /why 7 Ann."
+        "/test 7, /audience 7, /send 7, /check 7, /speed 7 10, /report 7, /archive 7, /why 7 Ann; "
+        "once it is sent: /after 7, /takeback 7, /correct 7, /resend 7, /unknown 7."
     )
     text = paragraphs(t("<b>What I understand</b>"), lines(*known), more if talk.may("compose") else None, hint)
     return [card(text, [(button(t("Menu"), "h"),)])]

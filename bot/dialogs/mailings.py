@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from bot.dialogs import compose
 from bot.dialogs.about import kept_rows, said_about, said_settings
 from bot.dialogs.live import RUNNING, live_card
-from bot.dialogs.sending import said_start
 from bot.dialogs.talk import (
     PAGE,
     Rows,
@@ -106,6 +105,8 @@ async def list_card(talk: Talk, page: int) -> Screen:
     below = (button(t("Archive"), "m:old", 0), button(t("Menu"), "h"))
     if not shown:
         text = t("No mailing yet. Make the first one: press New mailing, or send me the message.")
+        if await talk.operations.list_mailings(limit=1, archived=True):
+            text = t("The list is empty: all mailings are in the archive.")
         return card(text, [(primary(t("New mailing"), "c:new"),), below])
     text = paragraphs(t("<b>Mailings</b>, newest first"), _told(talk, shown))
     rows: Rows = [*_opening(shown), *turner(talk, page, len(found) > PAGE, "m:list")]
@@ -225,7 +226,6 @@ def _scheduled_card(talk: Talk, mailing: Mailing) -> Screen:
     number = mailing.id
     text = paragraphs(
         t("🗓 <b>{name}</b> · #{id} – scheduled", name=mailing.draft.name, id=number),
-        t("It starts {start}.", start=said_start(talk, mailing)),
         said_about(talk, mailing),
         t("It can be changed until 5 minutes before its start: it becomes a draft again, and you schedule it anew."),
     )
@@ -244,18 +244,21 @@ def _ended_card(talk: Talk, mailing: Mailing, made: Screen) -> Screen:
     if mailing.status == Status.CANCELLED:
         hint = t("Launched again, it reaches only those it had not reached. It can't be edited: copy it for that.")
     else:
-        hint = t("It can't be edited or deleted any more: clients have it. Copy it to send something like it.")
+        hint = t(
+            "It can't be edited or deleted any more: clients have it. Copy it to send something like it; a mistake can "
+            "be taken back or corrected where messengers allow it."
+        )
     away = mailing.archived_at is not None
     put = button(t("Bring it back"), "m:back", mailing.id) if away else button(t("Archive"), "m:away", mailing.id)
-    own = [row for row in made.rows[:-1] if not _is_kept(row)]
+    own = [left for row in made.rows[:-1] if (left := tuple(one for one in row if not _is_kept(one)))]
     back = button(t("◀ Archive"), "m:old", 0) if away else button(t("◀ Back"), "m:list", 0)
     rows: Rows = [*own, *kept_rows(talk, mailing), (put,), footer(talk, back)]
     return card(paragraphs(made.text, said_about(talk, mailing), hint), rows)
 
 
-def _is_kept(row: tuple[Button, ...]) -> bool:
-    """Whether the buttons of a live card's row stand among those of every ended one."""
-    return all(one.token.startswith(("s:of:", "m:copy:")) for one in row)
+def _is_kept(one: Button) -> bool:
+    """Whether a button of the live card stands among those of every ended one."""
+    return one.token.startswith(("s:of:", "m:copy:"))
 
 
 async def open_now(talk: Talk, *_args: str) -> Screens:
