@@ -195,11 +195,9 @@ def _channels(client: ClientCard) -> str:
 def address_line(talk: Talk, client: ClientCard, one: AddressRecord) -> Html:
     t = talk.t
     status = t("enabled") if one.status is AddressStatus.ENABLED else t.reason(str(one.status))
-    where = one.channel or _SCOPES.get(one.scope, one.scope)
+    where = one.channel or (t.plain(_SCOPES[one.scope]) if one.scope in _SCOPES else one.scope)
     main = t(" (main)") if one.channel and one.channel == client.main_channel else Html("")
-    return t(
-        "{where}: {address}, {status}{main}", where=t.plain(where), address=one.external_id, status=status, main=main
-    )
+    return t("{where}: {address}, {status}{main}", where=where, address=one.external_id, status=status, main=main)
 
 
 _SCOPES = {"phone": _("phone"), "email": _("e-mail")}
@@ -210,10 +208,9 @@ def _got(talk: Talk, one: Got) -> Html:
     state = t(_STATES[one.state])
     if one.reason:
         state = t("{state}, {reason}", state=state, reason=t.reason(one.reason))
-    when = t.day(one.at) if one.at else ""
-    return t(
-        "#{id} {name} – {state}{when}", id=one.mailing_id, name=one.name, state=state, when=f", {when}" if when else ""
-    )
+    if one.at is None:
+        return t("#{id} {name} – {state}", id=one.mailing_id, name=one.name, state=state)
+    return t("#{id} {name} – {state}, {day}", id=one.mailing_id, name=one.name, state=state, day=t.day(one.at))
 
 
 # --- tags ---
@@ -305,11 +302,7 @@ async def export(talk: Talk, client_id: str) -> Screens:
     client = await get_client(talk, client_id)
     everything = await talk.store.clients.export(client.id)
     content = json.dumps(everything, ensure_ascii=False, indent=2).encode()
-    text = t(
-        "All that we know of {name} stands in the file, {size} bytes of JSON. Hand it on with care.",
-        name=name_of(client),
-        size=t.number(len(content)),
-    )
+    text = t("All that we know of {name} stands in this file. Hand it on with care.", name=name_of(client))
     screen = card(text, [footer(talk, button(t("◀ Back"), "k:of", client.id))])
     return [replace(screen, files=(Document(f"client-{client.id}.json", content),))]
 
