@@ -23,7 +23,7 @@ def said_about(talk: Talk, mailing: Mailing) -> Html:
     t = talk.t
     message = mailing.draft.message
     return lines(
-        t("Message: {pieces}", pieces=t.listed(_pieces(talk, message))),
+        t("✉ {pieces}", pieces=t.listed(_pieces(talk, message))),
         t("Buttons: {labels}", labels=t.listed(labels)) if (labels := _labels(message)) else None,
         said_settings(talk, mailing),
         _who(talk, mailing),
@@ -62,6 +62,8 @@ def _who(talk: Talk, mailing: Mailing) -> str:
     if mailing.launched_by is None or mailing.launched_at is None:
         return made
     by, day = mailing.launched_by.name, t.day(mailing.launched_at)
+    if mailing.status is Status.SCHEDULED:
+        return t("{made}; scheduled by {name}, {day}", made=made, name=by, day=day)
     return t("{made}; launched by {name}, {day}", made=made, name=by, day=day)
 
 

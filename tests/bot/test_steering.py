@@ -53,14 +53,14 @@ async def test_the_list_has_the_numbers_of_each_and_never_a_0_for_what_nobody_re
 async def test_a_finished_mailing_is_put_away_and_brought_back(shop: Desk) -> None:
     chat = await finished(shop)
     await chat.say("/mailings 1")
-    chat.sees("Spring sale – finished", "Message: Text: “Hello”", "To: Everybody", "launched by Olha", "Copy it")
+    chat.sees("Spring sale – finished", "✉ Text: “Hello”", "To: Everybody", "launched by Olha", "Copy it")
     await chat.press("Archive")
     chat.sees("It is in the archive; its numbers stay.")
     assert "Bring it back" in chat.labels()
     await chat.press("◀ Archive")
     chat.sees("Archive, newest first", "#1 Spring sale – finished 100%, 21 Nov 2026, in the archive")
     await chat.press("All mailings")
-    chat.sees("No mailing yet.")
+    chat.sees("The list is empty: all mailings are in the archive.")
     await chat.say("spring")
     chat.sees("Spring sale – finished")
     await chat.say("/stats 1")
@@ -133,7 +133,7 @@ async def test_a_running_one_shows_its_details_and_its_message_and_the_live_card
     live = chat.card().id
     await chat.press("Details")
     assert chat.card().id != live
-    chat.sees("Spring sale · #1", "Message: Text: “Hello”", "Each client gets it on the main channel.", "speed 25")
+    chat.sees("Spring sale · #1", "✉ Text: “Hello”", "Each client gets it on the main channel.", "speed 25")
     await chat.press("Message")
     assert chat.answer[0].preview[0].text.text == "Hello"
     chat.sees("Above is “Spring sale” as Ann Lee gets it by tg-shop.")
@@ -192,13 +192,13 @@ async def test_what_another_speed_would_take_stands_on_the_card_and_it_is_chosen
     chat = await launched(shop)
     await count(shop, planned=35_990, waiting=35_990)
     await chat.say("/now")
-    chat.sees("24 min left", "If it went at 20 a second: 30 min")
+    chat.sees("24 min left", "What if: at 20 a second 30 min")
     await chat.press("Speed…")
     chat.sees(
         "How fast shall “Spring sale” go?", "For the rest, 36,000 clients", "10 a second: 1 h", "1 a second: 10 h"
     )
     await chat.press("10")
-    chat.sees("Speed: 10 a second.", "at 5 a second: 2 h, at 15 a second: 40 min")
+    chat.sees("Speed: 10 a second.", "What if: at 5 a second 2 h, at 15 a second 40 min")
     await chat.say("/speed 1 5")
     chat.sees("Speed: 5 a second.")
     await chat.say("/speed 1 99")
@@ -211,7 +211,7 @@ async def test_what_another_speed_would_take_stands_on_the_card_and_it_is_chosen
     chat.sees("Which one?")
     await move(shop, Status.SENT)
     await chat.press_token("m:speed:1:100")
-    chat.sees("“Spring sale” is sent; that can't be done now.")
+    chat.sees("“Spring sale” is finished; that can't be done now.")
     await chat.press_token("m:speeds:1")
     chat.sees("It is finished: its speed matters only while it is sent.")
 
