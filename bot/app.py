@@ -224,6 +224,7 @@ def _build_bots(service: Service, people: People, house: House, demo: Demo | Non
 
 
 def _build_console(service: Service, people: People, house: House, demo: Demo | None) -> "ConsoleSurface":
+    from bot.surfaces.console.statistics import Statistics
     from bot.surfaces.console.surface import ConsoleSurface
 
     desk, conversation = service.desk, service.conversation
@@ -239,6 +240,7 @@ def _build_console(service: Service, people: People, house: House, demo: Demo | 
         invitations=service.people,
         demo=demo is not None,
         phones=demo.phones if demo else None,
+        statistics=Statistics(desk.operations, desk.clock),
     )
 
 

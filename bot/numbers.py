@@ -141,12 +141,12 @@ def columns(t: Texts, rows: Sequence[Row]) -> Html:
     """Words left, numbers and shares right, in letters of one width."""
     wide = max((len(row.words) for row in rows), default=0)
     high = max((len(row.told) for row in rows if _is_number(row)), default=0)
-    far = max((len(percent(t, row.share)) for row in rows if row.share is not None), default=0)
+    far = max((len(percent(t, row.share)) for row in rows if row.share), default=0)
     return Html("<pre>" + "\n".join(_line(t, row, wide, high, far) for row in rows) + "</pre>")
 
 
 def _line(t: Texts, row: Row, wide: int, high: int, far: int) -> str:
-    share = percent(t, row.share) if row.share is not None else ""
+    share = percent(t, row.share) if row.share else ""
     if _is_number(row):
         return f"{row.words:<{wide}}  {row.told:>{high}}  {share:>{far}}".rstrip()
     return f"{row.words:<{wide}}  {row.told}{f' ({share})' if share else ''}"

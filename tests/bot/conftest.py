@@ -21,6 +21,7 @@ from tests.bot.chat import ACCOUNTS, Chat, conversation_on, operations_on
 ZONE = "Europe/Kyiv"
 # What people read does not depend on the database below it: these run on SQLite, those that ask storage much on both.
 ON_ONE_DATABASE = (
+    "test_after",
     "test_conversation",
     "test_languages",
     "test_messengers",

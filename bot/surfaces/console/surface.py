@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlencode
 
 from aiohttp import web
@@ -21,6 +21,9 @@ from bot.texts import Texts
 from engine.access import may
 from engine.clock import Clock
 from storage.invitations import Invitation
+
+if TYPE_CHECKING:
+    from bot.surfaces.console.statistics import Statistics
 
 NAME = "console"
 
@@ -53,7 +56,7 @@ class ConsoleSurface:
     """The admin bot in the browser: one chat for each of `people` whose surface is "console".
 
     `public_url` is where the page is reached from outside, for the check of origins. In the `demo`, links open again
-    and again, on this machine only, and `phones` stand beside the chat."""
+    and again, on this machine only, and `phones` stand beside the chat. `statistics` have a page of their own."""
 
     def __init__(
         self,
@@ -69,6 +72,7 @@ class ConsoleSurface:
         invitations: Invitations | None = None,
         demo: bool = False,
         phones: Phones | None = None,
+        statistics: "Statistics | None" = None,
     ) -> None:
         self.people: Mapping[str, Person] = OnSurface(people, NAME)
         self.media = media
@@ -79,6 +83,7 @@ class ConsoleSurface:
         self.invitations = invitations
         self.demo = demo
         self.phones = phones if demo else None
+        self.statistics = statistics
         self.doorman = Doorman(self.people, clock, demo=demo)
         self._conversation = conversation
         self._locale = locale
@@ -159,9 +164,10 @@ class ConsoleSurface:
         return f"{base_url.rstrip('/')}/console/join?{urlencode({'code': code})}" if base_url else ""
 
     def routes(self) -> list[web.AbstractRouteDef]:
+        from bot.surfaces.console import stats_pages
         from bot.surfaces.console.web import routes
 
-        return routes(self)
+        return [*routes(self), *(stats_pages.routes(self, self.statistics) if self.statistics else ())]
 
     def add_to(self, app: web.Application) -> None:
         app.add_routes(self.routes())

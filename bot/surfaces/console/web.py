@@ -55,13 +55,13 @@ _SAFE = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_PAGE_HEADERS = _SAFE | {"Content-Security-Policy": _PAGE_POLICY, "Cache-Control": "no-store"}
-_IS_HTML = {"Content-Type": "text/html; charset=utf-8"}
+PAGE_HEADERS = _SAFE | {"Content-Security-Policy": _PAGE_POLICY, "Cache-Control": "no-store"}
+IS_HTML = {"Content-Type": "text/html; charset=utf-8"}
 _FORM_HEADERS = {  # without a referrer a browser would not tell where the form comes from
     "Content-Security-Policy": _PAGE_POLICY.replace("form-action 'none'", "form-action 'self'"),
     "Referrer-Policy": "same-origin",
 }
-_FILE_HEADERS = _SAFE | {"Content-Security-Policy": "default-src 'none'; sandbox", "Cache-Control": "private, no-cache"}
+FILE_HEADERS = _SAFE | {"Content-Security-Policy": "default-src 'none'; sandbox", "Cache-Control": "private, no-cache"}
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _SHOWN = {
     ".png": "image/png",
@@ -222,7 +222,7 @@ class _Pages:
         if not await asyncio.to_thread(file.is_file):
             raise web.HTTPNotFound
         kind = _SHOWN.get(file.suffix.lower())
-        headers = _FILE_HEADERS | {"Content-Type": kind or "application/octet-stream"}
+        headers = FILE_HEADERS | {"Content-Type": kind or "application/octet-stream"}
         if kind is None:
             headers["Content-Disposition"] = "attachment"
         return web.FileResponse(file, headers=headers)
@@ -232,7 +232,7 @@ class _Pages:
         content = self._surface.chat(account).find_picture(request.match_info["name"])
         if content is None:
             raise web.HTTPNotFound
-        return web.Response(body=content, headers=_FILE_HEADERS | {"Content-Type": "image/png"})
+        return web.Response(body=content, headers=FILE_HEADERS | {"Content-Type": "image/png"})
 
     async def saved(self, request: web.Request) -> web.Response:
         """A file of a card, for saving."""
@@ -241,7 +241,7 @@ class _Pages:
         if file is None:
             raise web.HTTPNotFound
         disposition = f"attachment; filename*=UTF-8''{quote(file.name, safe='')}"
-        headers = _FILE_HEADERS | {"Content-Type": "application/octet-stream", "Content-Disposition": disposition}
+        headers = FILE_HEADERS | {"Content-Type": "application/octet-stream", "Content-Disposition": disposition}
         return web.Response(body=file.content, headers=headers)
 
     async def phone_picture(self, request: web.Request) -> web.Response:
@@ -252,7 +252,7 @@ class _Pages:
             found = self._surface.phones.picture(request.match_info["phone"], request.match_info["message"])
         except LookupError:
             raise web.HTTPNotFound from None
-        return web.Response(body=found.content, headers=_FILE_HEADERS | {"Content-Type": found.content_type})
+        return web.Response(body=found.content, headers=FILE_HEADERS | {"Content-Type": found.content_type})
 
     # --- who it is
 
@@ -277,10 +277,11 @@ class _Pages:
             title=self._surface.title,
             w=page_words,
             phones=self._surface.phones is not None,
+            stats=self._surface.statistics is not None,
             # "<" never stands in the block, so no word can end it.
             settings=json.dumps(settings, ensure_ascii=False).replace("<", "\\u003c"),
         )
-        return web.Response(body=body.encode(), headers=_PAGE_HEADERS | _IS_HTML)
+        return web.Response(body=body.encode(), headers=PAGE_HEADERS | IS_HTML)
 
     def _closed(self, t: Texts, heading: str, more: str, *, code: str = "") -> web.Response:
         """A sentence for whoever may not see the page; with a `code`, the button by which they come in."""
@@ -288,7 +289,7 @@ class _Pages:
         body = self._templates["closed.html"].render(
             lang=t.locale, title=title, heading=heading, more=more, code=code, come_in=come_in
         )
-        headers = _PAGE_HEADERS | _IS_HTML | (_FORM_HEADERS if code else {})
+        headers = PAGE_HEADERS | IS_HTML | (_FORM_HEADERS if code else {})
         return web.Response(body=body.encode(), status=200 if code else 403, headers=headers)
 
     @cached_property

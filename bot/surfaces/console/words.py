@@ -29,6 +29,7 @@ WORDS: Final = {
     "commands": _("Commands"),
     "typing": _("The bot is at work"),
     "preview": _("As a client sees it"),
+    "statistics": _("Statistics"),
     "now_live": _("Show the live card"),
     "newest": _("Newest messages"),
     "me": _("You"),
