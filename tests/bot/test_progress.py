@@ -9,9 +9,10 @@ from bot.dialogs.talk import House
 from bot.progress import LiveCards
 from bot.screens import Busy, Screen, Unreachable
 from gateways.markup import read_html
+from gateways.message import Message, Text
 from storage.audit import NewNotice
 from storage.counters import add_counters
-from storage.records import Actor, Role, Status
+from storage.records import Actor, Draft, Role, Status
 from storage.schema import steps
 from tests.bot.chat import PEOPLE, Chat
 from tests.bot.conftest import Desk
@@ -55,11 +56,12 @@ def cards_on(desk: Desk, wall: Wall, **more: Any) -> LiveCards:
 
 
 async def launched(desk: Desk) -> Chat:
+    """A mailing that Olha has launched, with its live card in her chat."""
+    olha = Actor("Olha", Role.OPERATOR, "telegram", "1001")
+    mailing_id = await desk.operations.create(Draft("Spring sale", Message((Text("Hello"),))), olha)
+    await desk.operations.launch(mailing_id, olha)
     chat = desk.chat()
-    await chat.say("/new Spring sale")
-    await chat.say("Hello")
-    await chat.say("/launch 1")
-    await chat.press("Send to")
+    await chat.say("/now")
     await count(desk, planned=10, waiting=10)
     return chat
 

@@ -11,13 +11,15 @@ from sqlalchemy import insert, update
 
 from bot.screens import Said
 from engine.settings import ChannelSettings, Quota, QuotaPer
+from gateways.message import Message, Text
 from gateways.telegram.capabilities import TELEGRAM
-from storage.records import DeliveryState, Status
+from storage.records import Actor, DeliveryState, Draft, Role, Status
 from storage.schema import deliveries, steps
 from tests.bot.chat import Chat
 from tests.bot.conftest import Desk
 from tests.bot.test_progress import Wall, cards_on, count, launched, move
 
+OLHA = Actor("Olha", Role.OPERATOR, "telegram", "1001")
 NOT_TOLD = "–: its messengers don't report it."
 
 
@@ -35,13 +37,16 @@ async def change(desk: Desk, **values: Any) -> None:
         await connection.execute(update(steps).where(steps.c.mailing_id == 1).values(**values))
 
 
+async def drafts(desk: Desk, *names: str) -> list[int]:
+    return [await desk.operations.create(Draft(name, Message((Text("Hello"),))), OLHA) for name in names]
+
+
 # --- the list and the archive ---
 
 
 async def test_the_list_has_the_numbers_of_each_and_never_a_0_for_what_nobody_reports(shop: Desk) -> None:
     chat = await finished(shop)
-    await chat.say("/new Autumn")
-    await chat.say("Leaves fall")
+    await drafts(shop, "Autumn")
     await chat.say("/mailings")
     chat.sees(
         "📝 #2 Autumn – draft, 21 Nov 2026",
@@ -89,12 +94,8 @@ async def test_only_what_has_ended_goes_to_the_archive_and_a_second_press_says_s
 
 
 async def test_what_was_searched_for_has_pages(shop: Desk) -> None:
+    await drafts(shop, "Other", *(f"Sale {number}" for number in range(9)))
     chat = shop.chat()
-    for number in range(9):
-        await chat.say(f"/new Sale {number}")
-        await chat.say("Text")
-    await chat.say("/new Other")
-    await chat.say("Text")
     await chat.say("/mailings sale")
     chat.sees("Mailings with “sale”:", "Sale 8", "Sale 1")
     chat.sees_not("Other")
@@ -103,13 +104,14 @@ async def test_what_was_searched_for_has_pages(shop: Desk) -> None:
     chat.sees_not("Sale 1")
     await chat.press("Back a page")
     chat.sees("Sale 8")
-    await shop.chat("Ostap").press_token("m:found:3")
+    ostap = shop.chat("Ostap")
+    await ostap.press_token("m:found:3")
+    ostap.sees("Mailings, newest first")
 
 
 async def test_a_draft_opened_from_the_list_is_copied_or_deleted_there(shop: Desk) -> None:
     chat = shop.chat()
-    await chat.say("/new Autumn")
-    await chat.say("Leaves fall")
+    await drafts(shop, "Autumn")
     await chat.say("/mailings")
     await chat.press("#1 Autumn")
     chat.sees("Autumn · draft #1", "To: Everybody", "Start: at once, when you launch it; speed 25 a second")
@@ -157,8 +159,7 @@ async def test_the_report_is_handed_over_as_files(shop: Desk) -> None:
     assert len(maria.answer[0].files) == 2
     await maria.press_token("m:failed+:1")
     maria.sees("You may ask for statistics: /stats.")
-    await chat.say("/new Autumn")
-    await chat.say("Leaves fall")
+    await drafts(shop, "Autumn")
     await chat.say("/report 2")
     chat.sees("“Autumn” has not begun: there is nothing to report yet.")
     await chat.say("/report")
@@ -296,11 +297,9 @@ async def test_a_quota_that_is_used_up_is_told_of(shop: Desk) -> None:
 
 
 async def test_more_than_five_at_once_are_said_to_be_in_the_list(shop: Desk) -> None:
+    for mailing_id in await drafts(shop, *(f"Sale {number}" for number in range(6))):
+        await shop.operations.launch(mailing_id, OLHA)
     chat = shop.chat()
-    for number in range(6):
-        await chat.say(f"/new Sale {number}")
-        await chat.say("Text")
-        await shop.operations.launch(number + 1, (await shop.operations.get(1)).created_by)
     await chat.say("/now")
     assert len(chat.answer) == 5
     chat.sees("1 older one is in /mailings.", "Sale 5", "Sale 1")
