@@ -26,7 +26,7 @@ def _pictures_card(talk: Talk, work: Work, place: int, note: str = "") -> Screen
     text = paragraphs(
         constructor.title_of(talk, work, t("Pictures of piece {number} of “{name}”", number=place + 1, name=work.name)),
         note or None,
-        lines(*(f"{number}. {t('{source}', source=_called(t, one))}" for number, one in enumerate(pictures, start=1))),
+        lines(*(f"{number}. {t.listed([_called(t, one)])}" for number, one in enumerate(pictures, start=1))),
         t("The preview shows them in this order. Send more of them, and they stand after the last one."),
     )
     rows: Rows = []

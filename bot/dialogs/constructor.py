@@ -144,7 +144,7 @@ def _about_versions(talk: Talk, work: Work) -> str | None:
 def _line(t: Texts, number: int, element: Element) -> str:
     labels = [one.label for row in element.buttons for one in row]
     under = t("buttons: {labels}", labels=t.listed(labels)) if labels else None
-    said = Html(f"{number}. {t('{piece}', piece=said_piece(t, element, 80))}")
+    said = Html(f"{number}. {t.listed([said_piece(t, element, 80)])}")
     return t("{said} – {under}", said=said, under=under) if under else said
 
 
@@ -247,7 +247,7 @@ async def piece_card(talk: Talk, work: Work, place: int, note: str = "") -> Scre
     text = paragraphs(
         title_of(talk, work, said),
         note or None,
-        None if isinstance(element, Text) else t("{piece}", piece=said_piece(t, element, 0)),
+        None if isinstance(element, Text) else t.listed([said_piece(t, element, 0)]),
         t("<blockquote>{words}</blockquote>", words=words) if words else None,
         t("Buttons: {labels}", labels=t.listed(labels)) if labels else None,
         lines(*await said_counts(talk, work.draft), *await problems(talk, work.draft)) or None,

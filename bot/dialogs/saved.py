@@ -139,7 +139,7 @@ async def _card(talk: Talk, saved: SavedMessage, note: str = "") -> Screen:
     text = paragraphs(
         t("<b>{name}</b> – saved message {messenger}", name=saved.name, messenger=_for(talk, saved.kind)),
         note or None,
-        lines(*(t("{number}. {piece}", number=number, piece=said_piece(t, one, 200)) for number, one in pieces)),
+        lines(*(f"{number}. {t.listed([said_piece(t, one, 200)])}" for number, one in pieces)),
         t("Buttons: {labels}", labels=t.listed(labels)) if labels else None,
         lines(*await said_counts(talk, draft), *await problems(talk, draft)) or None,
         t("Saved by {name}, {day}.", name=saved.saved_by, day=t.day(saved.saved_at)),

@@ -25,6 +25,7 @@ from bot.dialogs.talk import (
 )
 from bot.screens import Button, Said, Screen
 from bot.texts import Html, _
+from engine.audience import field_words
 from engine.errors import Invalid
 from engine.preview import template_text
 from engine.template_fill import Place, Slot, field_of, slots_of
@@ -174,7 +175,7 @@ async def _question(talk: Talk, mailing: Mailing, template: Template, slot: Slot
         _asks(talk, slot),
         t("Type it, or press what of the client's card shall stand there.") if fields else None,
     )
-    rows: Rows = [*in_rows([button(name, "t:field", digest(name), *here) for name in fields], 3)]
+    rows: Rows = [*in_rows([button(field_words(name, t.plain), "t:field", digest(name), *here) for name in fields], 3)]
     if slot.place is Place.REPLY:
         rows.append((button(t("Don't count it"), "t:skip", *here),))
     back = button(t("◀ Back"), "t", *here)
@@ -257,7 +258,8 @@ async def take_field(talk: Talk, short_name: str, mailing_id: str, revision: str
     talk.state["filling"]["field"] = field
     talk.ask("t.default", *here)
     t = talk.t
-    text = t("What stands there for a client whose {field} is not known? Type it, such as: friend", field=field)
+    name = field_words(field, t.plain)
+    text = t("What stands there for a client whose {field} is not known? Type it, such as: friend", field=name)
     rows: Rows = [(button(t("Then nothing goes to that client"), "t:bare", *here),)]
     return [card(text, [*rows, footer(talk, _again(talk, mailing), leave=mailing.id)], ask=t.plain("Such as: friend"))]
 
