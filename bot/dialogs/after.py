@@ -7,8 +7,9 @@ from bot.dialogs import mailings
 from bot.dialogs.talk import Rows, Screens, Talk, button, card, danger, footer, lines, paragraphs, primary
 from bot.screens import Screen, with_note
 from bot.texts import Html, Texts, _
+from engine.amending import ENDED
 from engine.errors import Refused
-from storage.records import AmendmentKind, AmendmentStatus, Mailing
+from storage.records import AmendmentKind, AmendmentStatus, Mailing, Status
 
 if TYPE_CHECKING:
     from engine.amending import Hope, Progress
@@ -35,7 +36,20 @@ _HEADS: Mapping[tuple[AmendmentKind, AmendmentStatus], str] = {
 
 
 async def open_after(talk: Talk, mailing_id: str, *_rest: str) -> Screens:
-    return [await after_card(talk, await talk.operations.get(int(mailing_id)))]
+    mailing = await talk.operations.get(int(mailing_id))
+    return await not_yet(talk, mailing) or [await after_card(talk, mailing)]
+
+
+async def not_yet(talk: Talk, mailing: Mailing) -> Screens:
+    """What to do first with one that has not ended; nothing for one that has."""
+    if mailing.status in ENDED:
+        return []
+    t = talk.t
+    if mailing.status in (Status.DRAFT, Status.SCHEDULED):
+        note = t("It is {status}: nobody has it yet.", status=t.status(mailing.status))
+    else:
+        note = t("It is {status}: cancel it first, so that nobody gets it any more.", status=t.status(mailing.status))
+    return [await mailings.mailing_card(talk, mailing, note)]
 
 
 async def after_card(talk: Talk, mailing: Mailing, note: str = "") -> Screen:
@@ -129,6 +143,8 @@ async def ask_take_back(talk: Talk, mailing_id: str) -> Screens:
     """The question, with whom it reaches and whom not."""
     t = talk.t
     mailing = await talk.operations.get(int(mailing_id))
+    if first := await not_yet(talk, mailing):
+        return first
     hopes = await talk.operations.hopes(mailing.id, AmendmentKind.TAKE_BACK)
     got = sum(hope.got for hope in hopes if hope.hopeless is None)
     if not got:
@@ -180,17 +196,6 @@ async def take_back(talk: Talk, mailing_id: str) -> Screens:
         mailing = await talk.operations.get(int(mailing_id))
         return [await after_card(talk, mailing, talk.t.error(error))]
     return await open_amendment(talk, str(made.id))
-
-
-async def take_back_by_command(talk: Talk, mailing_id: str) -> Screens:
-    """/takeback 7: the same question as the button asks."""
-    mailing = await talk.operations.get(int(mailing_id))
-    return await ask_take_back(talk, mailing_id) if mailing.finished_at else await _not_yet(talk, mailing)
-
-
-async def _not_yet(talk: Talk, mailing: Mailing) -> Screens:
-    note = talk.t("It is {status}: nothing can be taken back yet.", status=talk.t.status(mailing.status))
-    return [await mailings.mailing_card(talk, mailing, note)]
 
 
 # --- how far it is ---

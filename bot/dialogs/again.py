@@ -22,14 +22,13 @@ async def send_to_failed(talk: Talk, mailing_id: str) -> Screens:
     """A new draft with the same message, to exactly those it failed for; it is launched as any other."""
     t = talk.t
     mailing = await talk.operations.get(int(mailing_id))
+    if first := await after.not_yet(talk, mailing):
+        return first
     figures = await talk.operations.figures(mailing.id)
     if not figures["failed"]:
         return [await after.after_card(talk, mailing, t("It failed for nobody."))]
     name = _named(t.plain("{name} – again", name=mailing.draft.name))
-    try:
-        made = await talk.operations.follow_up(mailing.id, MailingResult.FAILED, talk.actor, name=name)
-    except Refused as error:
-        return [await mailings.mailing_card(talk, mailing, t.error(error))]
+    made = await talk.operations.follow_up(mailing.id, MailingResult.FAILED, talk.actor, name=name)
     note = lines(
         t.plural(
             "A new draft to the {count} client it failed for, saved. Failed: {reasons}.",

@@ -35,6 +35,8 @@ async def open_correct(talk: Talk, mailing_id: str) -> Screens:
     """What of the message can be corrected; where that is one text only, it is asked for at once."""
     t = talk.t
     mailing = await talk.operations.get(int(mailing_id))
+    if first := await after.not_yet(talk, mailing):
+        return first
     message = await _corrected(talk, mailing)
     texts, links = list(_texts_of(message)), list(_links_of(message))
     if not texts and not links:

@@ -287,7 +287,7 @@ COMMANDS: Mapping[str, Route] = {
     "failed": Route("look", steering.by_list("failed", steering.open_failed)),
     "unknown": Route("look", steering.by_list("unknown", again.open_unknown)),
     "after": Route("look", steering.by_list("after", after.open_after)),
-    "takeback": Route("amend", steering.by_list("takeback", after.take_back_by_command)),
+    "takeback": Route("amend", steering.by_list("takeback", after.ask_take_back)),
     "correct": Route("amend", steering.by_list("correct", correcting.open_correct)),
     "resend": Route("copy", steering.by_list("resend", again.send_to_failed)),
     "stats": Route("statistics", stats.by_command),
@@ -328,7 +328,7 @@ ANSWERS: Mapping[str, Answer] = {
     **canary.ANSWERS,
     **approval.ANSWERS,
     "l.typed": Answer("compose", sending.hear_typed, _fresh),
-    "l.address": Answer("test", trial.hear_address, _fresh),
+    "o.address": Answer("test", trial.hear_address, _fresh),
     "o.mine": Answer("test", accounts.hear_account),
     "af.text": Answer("amend", correcting.hear_text, after.open_after),
     "af.link": Answer("amend", correcting.hear_link, after.open_after),
@@ -350,3 +350,13 @@ ANSWERS: Mapping[str, Answer] = {
 
 # The card to go back to from a question, by the first letter of the question's name.
 BACK: Mapping[str, str] = {"c": "c:m", "b": "b", "a": "a", "l": "l", "t": "t", "g": "g", "o": "o:mine"}
+
+# The same for questions that are about no draft: each names its card, which may take the number that was asked about.
+BACK_TO: Mapping[str, str] = {
+    "k.find": "k",
+    "k.tag": "k:of",
+    "k.why": "k:of",
+    "k.in": "k:in",
+    "k.merge": "k:of",
+    "p.name": "p",
+}
