@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
+from math import ceil
 from typing import Any
 
 from sqlalchemy import (
@@ -172,16 +173,17 @@ async def _quota_left(
 
 
 async def _canary_left(connection: AsyncConnection, request: ClaimRequest, canary: Canary) -> int:
-    """How many of the first clients are still to be begun with, on whichever channel."""
-    amounts = {
-        name: int(amount)
-        for name, amount in await connection.execute(
-            select(counters.c.name, func.sum(counters.c.amount))
-            .where(counters.c.step_id == request.step_id, counters.c.name.in_(("planned", "waiting")))
-            .group_by(counters.c.name)
-        )
-    }
-    planned = amounts.get("planned", 0)
+    """How many of the first clients are to be begun with here at once. Of those that are left a channel takes only its
+    share of the mailing, so that each of them is tried; one that can't send keeps none from the others."""
+    counted = await connection.execute(
+        select(counters.c.channel, counters.c.name, func.sum(counters.c.amount))
+        .where(counters.c.step_id == request.step_id, counters.c.name.in_(("planned", "waiting")))
+        .group_by(counters.c.channel, counters.c.name)
+    )
+    amounts = {(channel, name): int(amount) for channel, name, amount in counted}
+    planned, waiting = (
+        sum(amount for (_channel, of), amount in amounts.items() if of == name) for name in ("planned", "waiting")
+    )
     in_hand = await connection.scalar(
         select(func.count()).where(
             deliveries.c.state == DeliveryState.SENDING.value,
@@ -189,7 +191,8 @@ async def _canary_left(connection: AsyncConnection, request: ClaimRequest, canar
             deliveries.c.step_id == request.step_id,
         )
     )
-    return canary.size(planned) - (planned - amounts.get("waiting", 0)) - int(in_hand or 0)
+    left = canary.size(planned) - (planned - waiting) - int(in_hand or 0)
+    return ceil(left * amounts.get((request.channel, "waiting"), 0) / max(waiting, 1))
 
 
 def _claimed(row: Row[Any], cards: Mapping[int, Mapping[str, Any]]) -> Claimed:

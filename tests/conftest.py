@@ -54,6 +54,8 @@ THOROUGH = (
 
 # What a lane does is decided above the database: its statements are tested on both by receipts, cascades, operations.
 ON_ONE_DATABASE = ("test_lane.py::", "test_lane_together.py::", "test_amending.py::")
+# Of a canary only what a lane claims is the database's.
+ON_ONE_DATABASE += tuple(f"test_canary.py::test_{name}" for name in ("too_many", "addresses", "a_person", "whose_time"))
 
 
 def _is_left_out(name: str) -> bool:
