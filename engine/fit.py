@@ -107,13 +107,13 @@ class _Fitter:
             case Text():
                 self._add_text(text, rows)
             case Pictures(pictures=pictures):
-                self._check_sizes(pictures, self._able.max_picture_bytes)
+                self._check_sizes(pictures, PartKind.PICTURE, self._able.max_picture_bytes)
                 self._add_pictures(pictures, text, rows)
             case File():
-                self._check_sizes([element.file], self._able.max_file_bytes)
+                self._check_sizes([element.file], PartKind.FILE, self._able.max_file_bytes)
                 self._add_captioned(Part(PartKind.FILE, media=(element.file,), name=element.name), text, rows)
             case Video():
-                self._check_sizes([element.video], self._able.max_file_bytes)
+                self._check_sizes([element.video], PartKind.VIDEO, self._able.max_file_bytes)
                 self._add_captioned(Part(PartKind.VIDEO, media=(element.video,)), text, rows)
             case Location():
                 self._add_location(element, rows)
@@ -235,7 +235,8 @@ class _Fitter:
 
     def _add_carousel(self, element: Carousel, text: str, rows: Rows) -> None:
         """The text stands before the cards; buttons stand under them where the kind shows a text there as well."""
-        self._check_sizes([card.picture for card in element.carousel if card.picture], self._able.max_picture_bytes)
+        pictures = [card.picture for card in element.carousel if card.picture]
+        self._check_sizes(pictures, PartKind.PICTURE, self._able.max_picture_bytes)
         cards = carousel_cards(element, self._able, self.losses)
         kind = PartKind.CAROUSEL
         if cards and kind in self._able.captioned and self._can_caption(kind, text, rows):
@@ -280,7 +281,9 @@ class _Fitter:
 
     # --- sizes and lengths ---
 
-    def _check_sizes(self, sources: Sequence[str], limit: Fact) -> None:
+    def _check_sizes(self, sources: Sequence[str], kind: PartKind, limit: Fact) -> None:
+        if kind not in self._able.media:
+            return  # it is left out, and told
         for source in sources:
             size = self._sizes.get(source, 0)
             if size > limit.value:

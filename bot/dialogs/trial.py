@@ -75,7 +75,7 @@ async def hear_address(talk: Talk, said: Said, way: str, mailing_id: str, revisi
 def _ask_account(talk: Talk, mailing: Mailing, way: str) -> Screens:
     t = talk.t
     here = compose.at(mailing)
-    talk.ask("l.address", way, *here)
+    talk.ask("o.address", way, *here)
     channels = _channels(talk, mailing)
     text = paragraphs(
         t("<b>Test to myself</b>\nI don't know your own account on a messenger yet."),

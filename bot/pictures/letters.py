@@ -215,7 +215,7 @@ class _Lines:
 
 
 def _shaped(token: str, style: Style) -> list[tuple[str, Style]]:
-    """The token with every letter that the font lacks by itself."""
+    """The token in stretches that are quickly measured; every letter that the font lacks by itself."""
     if token.isascii() or all(map(has_shape, token)):
-        return [(token, style)]
+        return [(token[at : at + _KEPT], style) for at in range(0, len(token), _KEPT)]
     return [(letter, style if has_shape(letter) else replace(style, blank=True)) for letter in token]

@@ -235,6 +235,13 @@ def test_a_file_over_the_limit_is_refused_with_its_size(source: str, kind: str) 
         fitted({source: value}, sizes={"media:a.bin": 60_000_000})
 
 
+def test_a_file_that_is_left_out_may_have_any_size() -> None:
+    able = chatty(media=frozenset({PartKind.TEXT}), max_picture_bytes=fact(0))
+    made = fitted({"pictures": ["media:a.jpg"], "text": "Sale"}, able, {"media:a.jpg": 60_000_000})
+    assert [part.text for part in made.parts] == ["Sale"]
+    assert [str(loss) for loss in made.losses] == ["Chatty can't carry this (picture): it is left out."]
+
+
 def test_nothing_left_to_send_is_refused() -> None:
     with pytest.raises(Invalid, match="nothing in it can be sent by Chatty"):
         fitted({"video": "v"}, chatty(media=frozenset({PartKind.TEXT})))
