@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from PIL import Image
@@ -27,28 +27,28 @@ _BETWEEN = "#c3c9cf"  # columns
 def draw(scene: Scene, shelf: Shelf) -> bytes:
     """The picture as PNG. A long message goes on in further columns; what is longer still is told."""
     look = look_of(scene.kind)
-    blocks = _blocks(scene, look, shelf)
-    height = EDGE + sum(block.height + _GAP for block in blocks)
     most = (MOST_COLUMNS + 1) * TALLEST
+    blocks: list[tuple[int, Block]] = []
+    height = EDGE
+    for block in _blocks(scene, look, shelf):
+        blocks.append((height, block))
+        height += block.height + _GAP
+        if height > most:
+            break
     sheet = Canvas(COLUMN, min(height, most), look.paper)
-    y = EDGE
-    for block in blocks:
-        if y < most:
-            block.draw(sheet, 0, y)
-        y += block.height + _GAP
+    for top, block in blocks:
+        block.draw(sheet, 0, top)
     return _png(_page(scene, look, sheet, min(height, most)))
 
 
-def _blocks(scene: Scene, look: Look, shelf: Shelf) -> list[Block]:
+def _blocks(scene: Scene, look: Look, shelf: Shelf) -> Iterator[Block]:
     letter = _initial(scene.name)
-    blocks: list[Block] = []
     for part in scene.parts:
         if isinstance(part, Note):
-            blocks.append(_Pill(part.text, look))
+            yield _Pill(part.text, look)
         else:
             text = as_shown(part.text, scene.markup, links_in_words=look.links_in_words)
-            blocks.append(said(part, text, look, shelf, scene.words, scene.clock, letter))
-    return blocks
+            yield said(part, text, look, shelf, scene.words, scene.clock, letter)
 
 
 class _Pill:
