@@ -187,6 +187,8 @@ _CONNECTION_WORDS: Mapping[str, str] = {
     "none": _("no address"),
 }
 
+_OUTCOMES: Mapping[MailingResult, str] = {MailingResult.KEPT: _("still as it was sent")}  # others are words already
+
 _FIELDS: Mapping[
     str, str
 ] = {  # those of every card, as a sentence calls them; other fields have the names that they have
@@ -230,7 +232,9 @@ def _describe(term: Term, translate: Callable[[str], str], *, bare: bool = False
             return _joined(inner, _(" and "), translate, bare)
         case MailingOutcome():
             words = _("mailing {mailing} not {outcome}") if term.is_not else _("mailing {mailing} {outcome}")
-            return translate(words).format(mailing=term.mailing, outcome=translate(str(term.outcome)))
+            return translate(words).format(
+                mailing=term.mailing, outcome=translate(_OUTCOMES.get(term.outcome, term.outcome))
+            )
         case Condition():
             return _describe_condition(term, translate)
 

@@ -223,7 +223,7 @@ def amendment_card(
     text = paragraphs(
         t(_HEADS[one.kind, one.status], name=mailing.draft.name),
         _bar(t, progress) if running else None,
-        _tally(t, progress),
+        _tally(t, progress) if one.planned_all or progress.reached else None,
         t("Not reached: {reasons}", reasons=t.reasons(progress.missed)) if progress.missed else None,
         _by_channel(t, progress),
         t("Why: {why}", why=one.reason_words) if one.reason_words else None,
@@ -253,7 +253,8 @@ def _tally(t: Texts, progress: "Progress") -> Html:
         t("not reached {n}", n=t.number(progress.all_missed)),
     ]
     if progress.waiting:
-        told.append(t("waiting {n}", n=t.number(progress.waiting)))
+        running = progress.amendment.status is AmendmentStatus.RUNNING
+        told.append(t(_("waiting {n}") if running else _("left as it was {n}"), n=t.number(progress.waiting)))
     return Html(" · ".join(told))
 
 

@@ -116,7 +116,9 @@ async def _show(talk: Talk, mailing: Mailing, message: Message) -> Screens:
     got = sum(hope.got for hope in hopes if hope.hopeless is None)
     text = paragraphs(
         t("Above is “{name}” as it will read.", name=mailing.draft.name),
-        t.plural("It is changed for {count} client.", "It is changed for {count} clients.", got),
+        t.plural("It is changed for {count} client.", "It is changed for {count} clients.", got)
+        if got
+        else t("It can't be changed for anybody."),
         after.left_alone(t, hopes),
         lines(t("They see it where it stands, without a new sound."), after.pace(talk, hopes)) if got else None,
     )

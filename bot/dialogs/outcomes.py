@@ -31,6 +31,7 @@ _RESULTS = {
     MailingResult.CLICKED: (_("Pressed a button"), _("Pressed no button")),
     MailingResult.FAILED: (_("It failed"), _("It did not fail")),
     MailingResult.UNSUBSCRIBED: (_("Unsubscribed then"), _("Did not unsubscribe")),
+    MailingResult.KEPT: (_("Has it still as it was sent"), _("Has it no more as it was sent")),
 }
 
 

@@ -359,4 +359,7 @@ BACK_TO: Mapping[str, str] = {
     "k.in": "k:in",
     "k.merge": "k:of",
     "p.name": "p",
+    "af.text": "af",
+    "af.link": "af",
+    "af.write": "af",
 }

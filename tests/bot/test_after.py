@@ -131,7 +131,9 @@ async def test_it_is_stopped_by_a_person(shop: Desk) -> None:
     await chat.press("Yes, take it back")
     await worked(shop, {}, only=2)
     await chat.press("Stop")
-    chat.sees("Stopped. What is done stays done.", "Taking “Sale” back was stopped", "waiting 6", "stopped by Olha")
+    chat.sees(
+        "Stopped. What is done stays done.", "Taking “Sale” back was stopped", "left as it was 6", "stopped by Olha"
+    )
     await chat.press_token("af:stop:1")
     chat.sees("It had ended already.")
     await chat.press("Write to those who have it still")
@@ -144,6 +146,7 @@ async def test_words_are_corrected_after_they_were_seen(shop: Desk) -> None:
     chat.sees("Send me the words as they should be.", "Now they are: Hello {{ client.first_name }}: 90 % off")
     await chat.send(Said(attachments=(Attachment(PartKind.PICTURE, "media:x.jpg"),)))
     chat.sees("⚠ Only words can be changed where they stand")
+    assert "◀ Back" in chat.labels()
     await chat.say("Hello {{ client.frist_name }}: 9 %")
     chat.sees("⚠ ", "frist_name")
     await chat.say("Hello {{ client.first_name }}: 9 % off")
@@ -172,7 +175,7 @@ async def test_words_are_corrected_after_they_were_seen(shop: Desk) -> None:
     assert draft.audience == {"where": [{"mailing": 1, "outcome": "kept"}]}
     assert draft.message.elements == (Text("Sorry: it is 19 %"),)
     await again.press("Next: audience")
-    again.sees("1 client")
+    again.sees("Mailing 1 still as it was sent", "1 client")
 
 
 async def test_a_wrong_link_is_corrected_under_its_button(shop: Desk) -> None:
@@ -218,7 +221,7 @@ async def test_a_messenger_that_changes_nothing_says_so_plainly(shop: Desk) -> N
     chat.sees("It can't be taken back from anybody.")
     await chat.say("/correct 1")
     await chat.say("Hello: 9 %")
-    chat.sees("It is changed for 0 clients.", "7 clients keep it – what was sent there stays as it is")
+    chat.sees("It can't be changed for anybody.", "7 clients keep it – what was sent there stays as it is")
 
 
 async def test_after_two_days_it_can_only_be_corrected(shop: Desk) -> None:
