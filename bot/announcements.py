@@ -38,6 +38,16 @@ class Announcements:
             case "went_on":
                 rows: Rows = [(button(t("What is being sent"), "now"), button(t("Menu"), "h"))]
                 return Screen(t("▶ <b>{name} let sending go on.</b>", name=_name(notice)), tuple(rows))
+            case "joined":
+                of = notice.details
+                where = str(of["surface"]).capitalize()
+                words = t(
+                    "👋 <b>{name} has joined</b> on {where}, as {role}.",
+                    name=of["person"],
+                    where=where,
+                    role=of["role"],
+                )
+                return Screen(words, ((button(t("People"), "p"),),))
             case _ if mailing is None:
                 return None
             case "started" if own and notice.details.get("at_once"):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from bot.dialogs import compose, home, spoken, stats, writing
-from bot.dialogs.routes import ANSWERS, BACK, COMMANDS, PRESSES
+from bot.dialogs.routes import ANSWERS, BACK, BACK_TO, COMMANDS, PRESSES
 from bot.dialogs.talk import House, Opens, Rows, Screens, Talk, button, card, in_rows, paragraphs, plain_words
 from bot.languages import locale_for
 from bot.people import Everybody, code_in
@@ -312,6 +312,9 @@ def _told(talk: Talk, error: Invalid) -> Screen:
     back = BACK.get(asked[0].partition(".")[0]) if asked else None
     if asked and asked[0] in writing.BACK:
         rows.append(writing.way_back(talk, asked))
+    elif asked and asked[0] in BACK_TO:
+        of = [one for one in asked[1:2] if one.isdecimal()]
+        rows.append((button(t("◀ Back"), BACK_TO[asked[0]], *of), button(t("Menu"), "h")))
     elif back and len(asked) >= 3:
         out = button(t("Menu"), "h") if back == "g" else button(t("Cancel"), "c:leave", asked[-2])
         rows.append((button(t("◀ Back"), back, *asked[-2:]), out))

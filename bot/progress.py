@@ -185,8 +185,8 @@ class LiveCards:
                 and surface in self._surfaces
                 and (not actor or person.name != actor.name)
             ]
-        elif notice.kind not in FOR_OWNERS and actor is not None and actor.surface in self._surfaces:
-            places.append((actor.surface, actor.account, self._people.get((actor.surface, actor.account))))
+        elif notice.kind not in FOR_OWNERS and (presser := self._person_of(actor)) is not None:
+            places.append((*presser, self._people[presser]))
         elif not self._team_chats or notice.kind in FOR_OWNERS:
             presser = (actor.surface, actor.account) if actor is not None and notice.kind in FOR_OWNERS else None
             places += [
@@ -196,6 +196,11 @@ class LiveCards:
             ]
         places += [(surface, chat, None) for surface, chat in self._team_chats.items() if surface in self._surfaces]
         return list({(surface, chat): (surface, chat, person) for surface, chat, person in places}.values())
+
+    def _person_of(self, actor: Actor | None) -> tuple[str, str] | None:
+        """The account of who did it; None where that was no person, or one who was removed since."""
+        account = (actor.surface, actor.account) if actor is not None else ("", "")
+        return account if account[0] in self._surfaces and account in self._people else None
 
     async def _tell(
         self, notice: Notice, mailing: Mailing | None, surface: str, chat: str, person: Person | None

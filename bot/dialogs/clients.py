@@ -165,15 +165,17 @@ async def client_card(talk: Talk, client: ClientCard, note: str = "") -> Screen:
 def _card_rows(talk: Talk, client: ClientCard) -> Rows:
     t = talk.t
     second = [button(t("Main channel"), "k:main", client.id)] if len(channels_of(client)) > 1 else []
-    second.append(danger(t("Opt out"), "k:out", client.id))
-    if talk.may("opt_in") and any(one.status is AddressStatus.UNSUBSCRIBED for one in client.addresses):
+    is_out = [one.status is AddressStatus.UNSUBSCRIBED for one in client.addresses if one.channel]
+    if not is_out or not all(is_out):
+        second.append(danger(t("Opt out"), "k:out", client.id))
+    if talk.may("opt_in") and any(is_out):
         second.append(button(t("Opt in again"), "k:in", client.id))
     last = [button(t("Export"), "k:export", client.id), button(t("Merge"), "k:merge", client.id)]
     if talk.may("erase"):
         last.append(danger(t("Erase"), "k:erase?", client.id))
     return [
         (button(t("Why (not)?"), "k:why", client.id), button(t("Tags"), "k:tags", client.id)),
-        tuple(second),
+        *([tuple(second)] if second else []),
         tuple(last),
         footer(talk, button(t("◀ Find another"), "k")),
     ]

@@ -2,7 +2,7 @@
 
 from zoneinfo import ZoneInfo
 
-from bot.dialogs.clients import address_line, choose_client, get_client, name_of
+from bot.dialogs.clients import choose_client, get_client, name_of
 from bot.dialogs.talk import (
     PAGE,
     Rows,
@@ -66,6 +66,7 @@ _TRIED = {
     "unknown": _("tried on {channel}: no answer"),
     "planned": _("tried on {channel}: to be tried again"),
 }
+_WENT_OUT = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.READ)
 _SHOWN_EVENTS = 20
 
 
@@ -116,7 +117,6 @@ async def _why_card(talk: Talk, client: ClientCard, mailing_id: int) -> Screen:
         _what_happened(talk, told.delivery) if told.delivery is not None else _why_not(talk, told.word),
         lines(t("<b>What decides</b>, as it is now:"), *_rules(talk, told)),
         lines(t("<b>What happened</b>"), *happened) if happened else None,
-        lines(*(address_line(talk, client, one) for one in client.addresses)) or t("The client has no address."),
     )
     rows: Rows = [
         (primary(t("The client"), "k:of", client.id), button(t("The mailing"), "m:open", mailing_id)),
@@ -129,10 +129,11 @@ def _what_happened(talk: Talk, delivery: DeliveryRow) -> str:
     """The delivery in one or two sentences."""
     t = talk.t
     head = t(_ENDS[delivery.state], channel=delivery.channel)
-    when = t("Last tried {when}.", when=t.moment(delivery.finished_at)) if delivery.finished_at else None
+    words = _("It went out {when}.") if delivery.state in _WENT_OUT else _("Last tried {when}.")
+    when = t(words, when=t.moment(delivery.finished_at)) if delivery.finished_at else None
     why = t("Reason: {reason}.", reason=t.reason(delivery.reason)) if delivery.reason else None
-    words = t("The messenger said: {words}", words=t.told(delivery.words)) if delivery.words else None
-    return lines(head, why, words, when)
+    said = t("The messenger said: {words}", words=t.told(delivery.words)) if delivery.words else None
+    return lines(head, why, said, when)
 
 
 def _why_not(talk: Talk, word: str) -> str:

@@ -64,7 +64,10 @@ async def ask_in(talk: Talk, client_id: str) -> Screens:
     text = paragraphs(
         t("<b>Opt {name} in again?</b>", name=name_of(client)),
         lines(*(await _standing(talk, client))) or None,
-        t("Do it only where {name} asked for it: mailings without consent get a channel closed.", name=name_of(client)),
+        t(
+            "Do it only where {name} asked for it: messengers close channels that write to who did not ask.",
+            name=name_of(client),
+        ),
     )
     return [card(text, rows)]
 

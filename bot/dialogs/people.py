@@ -21,7 +21,7 @@ from bot.dialogs.talk import (
 )
 from bot.screens import Person, Said, with_note
 from bot.texts import Html, _
-from engine.errors import Invalid, NotFound
+from engine.errors import Invalid, NotFound, Refused
 from storage.invitations import Invitation
 from storage.records import Role
 
@@ -71,7 +71,7 @@ def _waits(talk: Talk, invitation: Invitation) -> Html:
         "{name} – {role}, until {when}",
         name=invitation.person,
         role=invitation.role.value,
-        when=talk.t.local(invitation.expires_at),
+        when=talk.t.moment(invitation.expires_at),
     )
 
 
@@ -193,6 +193,8 @@ async def invite_by_command(talk: Talk, words: str = "") -> Screens:
 
 async def _invite(talk: Talk, name: str, role: Role | None) -> Screens:
     t = talk.t
+    if talk.event.chat != talk.event.account:
+        raise Refused(_("Whoever reads an invitation can use it: make it in your own chat with me."))
     made, code = await talk.people.invite(name, role, talk.actor, talk.clock.now())
     talk.state.pop("invites", None)
     ways = {surface: door.way_in(code) for surface, door in talk.people.doors.items()}
