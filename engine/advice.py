@@ -33,7 +33,6 @@ _BROKEN_LINK = _("The link {url} does not work: {why}")
 _LARGE = _("The picture {url} has {size} MB; {title} takes {limit} MB.")
 _NO_WAY_OUT = _("The message does not say how to unsubscribe: a line such as “Write STOP to leave” would.")
 _WAY_OUT = re.compile(r"\bstop\b|\bстоп\b|unsubscri|opt[- ]?out|отпис|відпис|\bbaja\b", re.IGNORECASE)
-_MEGABYTE = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,4 +166,4 @@ def _soon(now: datetime) -> datetime:
 
 
 def _megabytes(size: int) -> str:
-    return f"{size / _MEGABYTE:.1f}".removesuffix(".0")
+    return f"{size / 1_000_000:.3g}"

@@ -56,6 +56,7 @@ THOROUGH = (
 ON_ONE_DATABASE = ("test_lane.py::", "test_lane_together.py::", "test_amending.py::")
 # Of a canary only what a lane claims is the database's.
 ON_ONE_DATABASE += tuple(f"test_canary.py::test_{name}" for name in ("too_many", "addresses", "a_person", "whose_time"))
+ON_ONE_DATABASE += ("test_costs.py::",)
 
 
 def _is_left_out(name: str) -> bool:

@@ -7,7 +7,10 @@ import pytest
 
 from bot.dialogs.talk import House
 from bot.progress import LiveCards
+from engine.audience import read_audience
+from engine.moves import Moves
 from engine.settings import ApprovalRule, EngineSettings
+from engine.starting import Starts
 from storage.records import Actor, Role, Status
 from tests.bot.chat import PEOPLE, Chat
 from tests.bot.conftest import Desk
@@ -116,8 +119,6 @@ async def test_a_segment_that_was_changed_after_the_approval_is_another_audience
     await shop.operations.change(1, replace(mailing.draft, audience=audience, start="2026-12-01T10:00"), _olha())
     await shop.operations.ask_approval(1, _olha())
     assert (await shop.operations.check(1)).approval is not None
-    from engine.audience import read_audience
-
     wider = read_audience({"where": [{"field": "language", "in": ["uk", "en"]}]})
     await shop.store.segments.save("Ukrainians", wider, shop.clock.now())
     assert (await shop.operations.check(1)).approval is None
@@ -221,3 +222,28 @@ async def test_the_approval_of_nothing_is_told_in_a_sentence(shop: Desk) -> None
     await composed(shop)
     await ostap.press_token("ap:yes:1:1")
     ostap.sees("Nobody has asked for an approval")
+
+
+async def test_an_audience_that_grew_until_the_start_asks_a_second_person_then(shop: Desk) -> None:
+    olha = await composed(shop)
+    await shop.store.segments.save("Some", read_audience({"where": [{"field": "tag", "is": "vip"}]}), shop.clock.now())
+    draft = replace((await shop.operations.get(1)).draft, audience={"segment": "Some"}, start="2026-11-21T12:00")
+    await shop.operations.change(1, draft, _olha())
+    await olha.say("/launch 1")
+    await olha.press("Schedule it")
+    await shop.store.segments.save("Some", read_audience({}), shop.clock.now())
+    await shop.clock.advance(3601)
+    starts = Starts(shop.store, shop.settings, Moves(shop.store, shop.clock), shop.clock)
+    [step] = await shop.store.mailings.active_steps()
+    assert not await starts.start_if_due(step)
+    await olha.say("/mailings 1")
+    olha.sees("Why: a second person has to approve it now: it goes to more than 5 clients")
+    await olha.press("Resume")
+    olha.sees("goes out when a second person has approved it", "/approval 1 asks for that")
+    await olha.say("/approval 1")
+    await olha.press("Ask for approval")
+    ostap = shop.chat("Ostap")
+    await ostap.say("/approval 1")
+    await ostap.press("Approve")
+    mailing = await shop.operations.get(1)
+    assert (mailing.status, mailing.launched_by and mailing.launched_by.name) == (Status.SENDING, "Olha")
