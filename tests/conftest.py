@@ -53,7 +53,7 @@ THOROUGH = (
 
 
 # What a lane does is decided above the database: its statements are tested on both by receipts, cascades, operations.
-ON_ONE_DATABASE = ("test_lane.py::", "test_lane_together.py::", "test_amending.py::")
+ON_ONE_DATABASE = ("test_lane.py::", "test_lane_together.py::", "test_amending.py::", "test_after.py::")
 # Of a canary only what a lane claims is the database's.
 ON_ONE_DATABASE += tuple(f"test_canary.py::test_{name}" for name in ("too_many", "addresses", "a_person", "whose_time"))
 ON_ONE_DATABASE += ("test_costs.py::",)
