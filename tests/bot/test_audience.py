@@ -7,6 +7,7 @@ from sqlalchemy import insert, select, update
 
 from bot.screens import Attachment, Said
 from engine.media import Media
+from engine.plan import Planner
 from gateways.base import AddressStatus, PartKind
 from storage.addresses import keep_in_step
 from storage.records import Mailing, Routing, Status
@@ -263,6 +264,13 @@ async def test_the_launch_tells_how_many_it_was_and_how_many_it_is(shop: Desk) -
     chat.sees_not("It has changed")
     mailing = await only_mailing(shop)
     assert (mailing.status, mailing.last_count) == (Status.DRAFT, 5)
+    await chat.press("Send to 5 clients")
+    another = (await shop.store.clients.find("Client7"))[0]
+    await shop.store.clients.tag(another.id, "vip")
+    planned = await Planner(shop.store, shop.settings, shop.clock).plan_next(await only_mailing(shop))
+    assert planned.planned == 6
+    await chat.say("/now")
+    chat.sees("The audience was 5 when it was checked, and 6 at the start.")
 
 
 async def test_channels_are_chosen_by_hand(shop: Desk) -> None:

@@ -103,7 +103,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"where": [{"mailing": "7", "outcome": "read"}]}, "where 1: mailing is the number of a mailing, such as 7."),
     (
         {"where": [{"mailing": 7, "outcome": "seen"}]},
-        "where 1: outcome is one of sent, delivered, read, clicked, failed, unsubscribed.",
+        "where 1: outcome is one of sent, delivered, read, clicked, failed, unsubscribed, kept.",
     ),
     ({"where": [{"any": []}]}, "where 1, any has no condition in it."),
     ({"where": [{"any": [{"field": "tag"}]}]}, "where 1, any 1 needs one of is, is_not, in"),
