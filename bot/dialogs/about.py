@@ -71,7 +71,13 @@ async def open_about(talk: Talk, mailing_id: str) -> Screens:
     """As a message of its own: the live card goes on above it."""
     t = talk.t
     mailing = await talk.operations.get(int(mailing_id))
-    text = paragraphs(t("<b>{name}</b> · #{id}", name=mailing.draft.name, id=mailing.id), said_about(talk, mailing))
+    text = paragraphs(
+        t("<b>{name}</b> · #{id}", name=mailing.draft.name, id=mailing.id),
+        said_about(talk, mailing),
+        t("While it is under way it can't be edited, deleted or archived. Copy it to send something like it.")
+        if mailing.status in RUNNING
+        else None,
+    )
     rows: Rows = [
         *kept_rows(talk, mailing),
         footer(talk, button(t("◀ Live card") if mailing.status in RUNNING else t("◀ Back"), "m:open", mailing.id)),
@@ -89,7 +95,9 @@ def kept_rows(talk: Talk, mailing: Mailing) -> Rows:
 
 
 async def see(talk: Talk, mailing_id: str) -> Screens:
-    """The real message, as a real client gets it."""
+    """The real message as a real client gets it, and a picture of it on each messenger."""
+    from bot.dialogs import looks
+
     t = talk.t
     mailing = await talk.operations.get(int(mailing_id))
     rows = (footer(talk, button(t("◀ Back"), "m:open", mailing.id)),)
@@ -98,11 +106,13 @@ async def see(talk: Talk, mailing_id: str) -> Screens:
     except Invalid as error:
         return [card(t("It can't be shown: {why}", why=t.error(error)), rows)]
     name = mailing.draft.name
+    drawn = await looks.draw(talk, mailing.draft)
     if preview.client is None:
-        return [Screen(t("Above is the message of “{name}”.", name=name), rows, preview=preview.shown)]
+        screen = Screen(t("Above is the message of “{name}”.", name=name), rows, preview=preview.shown)
+        return [looks.with_looks(screen, drawn)]
     who = preview.client.name or preview.client.first_name or f"#{preview.client.id}"
     told = t("Above is “{name}” as {who} gets it by {channel}.", name=name, who=who, channel=preview.channel)
-    return [Screen(told, rows, preview=preview.shown)]
+    return [looks.with_looks(Screen(told, rows, preview=preview.shown), drawn)]
 
 
 async def send_report(talk: Talk, mailing_id: str) -> Screens:

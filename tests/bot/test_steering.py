@@ -136,6 +136,7 @@ async def test_a_running_one_shows_its_details_and_its_message_and_the_live_card
     await chat.press("Details")
     assert chat.card().id != live
     chat.sees("Spring sale · #1", "✉ Text: “Hello”", "Each client gets it on the main channel.", "speed 25")
+    chat.sees("While it is under way it can't be edited")
     await chat.press("Message")
     assert chat.answer[0].preview[0].text.text == "Hello"
     chat.sees("Above is “Spring sale” as Ann Lee gets it by tg-shop.")

@@ -311,6 +311,9 @@ async def test_the_last_file_carries_a_short_card_and_a_long_one_follows(
     await surface.show("1001", Screen("<b>Finished</b>", rows, files=files))
     assert [one.text for one in olha.messages[-2:]] == ["", "Finished"]
     assert olha.messages[-1].keyboard[0][0].label == "Statistics"
+    carrier = str(olha.messages[-1].message_id)  # holds a file: what is pressed there is answered below it
+    assert await surface.edit("1001", carrier, Screen("<b>Numbers</b>")) != carrier
+    assert olha.messages[-1].text == "Numbers"
     shown = await surface.show("1001", Screen("word " * 500, rows, files=files[:1]))
     assert [bool(one.keyboard) for one in olha.messages[-2:]] == [False, True]
     assert str(olha.messages[-1].message_id) == shown
