@@ -149,13 +149,16 @@ def _line(t: Texts, number: int, element: Element) -> str:
 
 
 async def see(talk: Talk, scope: str, subject_id: str, revision: str) -> Screens:
-    """The real message as a client gets it, on this messenger; then the pieces again."""
+    """The real message as a client gets it, and pictures, on this messenger; then the pieces again."""
+    from bot.dialogs import looks
+
     work = await work_at(talk, scope, subject_id, revision)
     screen = await pieces_card(talk, work)
     kind = work.kind or getattr(work.subject, "kind", "")
     channel = next((one.id for one in talk.settings.channels.values() if one.kind == kind), None)
     preview = await talk.operations.checker.preview(work.draft, channel=channel)
-    return [replace(screen, preview=preview.shown, edit=False)]
+    drawn = await looks.draw(talk, work.draft, channel=channel)
+    return [looks.with_looks(replace(screen, preview=preview.shown), drawn)]
 
 
 async def same(talk: Talk, scope: str, subject_id: str, revision: str) -> Screens:

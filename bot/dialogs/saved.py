@@ -159,11 +159,14 @@ def _kinds_of(saved: SavedMessage) -> frozenset[str]:
 
 
 async def see(talk: Talk, saved_id: str) -> Screens:
-    """The message as a client gets it, then its card."""
+    """The message as a client gets it, and pictures; then its card."""
+    from bot.dialogs import looks
+
     saved = await talk.store.saved.get(int(saved_id))
     draft = Draft(saved.name, replace(saved.message, kinds=_kinds_of(saved)))
     preview = await talk.operations.checker.preview(draft)
-    return [replace(await _card(talk, saved), preview=preview.shown, edit=False)]
+    drawn = await looks.draw(talk, draft)
+    return [looks.with_looks(replace(await _card(talk, saved), preview=preview.shown), drawn)]
 
 
 async def use(talk: Talk, saved_id: str) -> Screens:
