@@ -117,6 +117,8 @@ class Chat:
             await self.conversation.shown(event, screen, message_id)
 
     def _show(self, screen: Screen, pressed: str) -> str:
+        if screen.album:
+            self.transcript.append(f"    (pictures: {', '.join(one.title for one in screen.album)})")
         for outgoing in screen.preview:
             self.transcript.append(f"    «{outgoing.text.text}»")
         self.transcript.append(_drawn(screen))
