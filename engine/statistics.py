@@ -199,10 +199,12 @@ def _reason(mailing: Mailing, stopped: bool) -> str | None:
 
 
 def _canary(mailing: Mailing, planned: int) -> dict[str, Any] | None:
-    """How many get it first, and where that stands: sending, waiting (until when), held for a person, passed."""
+    """How many get it first, and where that stands: sending, waiting (until when), held for a person, passed; None
+    where it has not begun."""
     if mailing.draft.canary is None:
         return None
-    state = mailing.canary_state.value if mailing.canary_state else "sending"
+    begun = "sending" if mailing.started_at is not None else None
+    state = mailing.canary_state.value if mailing.canary_state else begun
     return {"size": mailing.draft.canary.size(planned), "state": state, "until": _iso(mailing.canary_until)}
 
 

@@ -544,3 +544,17 @@ def test_a_cancelled_mailing_is_put_away_and_brought_back(shop: Path) -> None:
     back = carillon("mailing", "archive", number, "--back", folder=shop)
     assert back.stdout == f"Mailing {number} is in the list again.\n"
     assert "Sale" in carillon("mailing", "list", folder=shop).stdout
+
+
+def test_a_launch_that_needs_a_second_person_waits_for_one(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(f"{PEOPLE}{CHANNEL}[approval]\nabove = 0\n")
+    (tmp_path / "clients.csv").write_text("id,tg-shop\nc-1,7001\n")
+    (tmp_path / "sale.toml").write_text('name = "Sale"\ncanary = { first = 10 }\n[message]\ntext = "Hello"\n')
+    assert carillon("clients", "import", "clients.csv", folder=tmp_path).returncode == 0
+
+    made = carillon("mailing", "create", "sale.toml", "--launch", "--json", folder=tmp_path)
+    assert json.loads(made.stdout) == {"id": 1, "status": "draft", "approval": "waiting"}
+    again = carillon("mailing", "launch", "1", folder=tmp_path)
+    assert again.stdout == "Mailing 1 waits for a second person's approval; it starts by itself with that.\n"
+    shown = json.loads(carillon("mailing", "show", "1", "--json", folder=tmp_path).stdout)
+    assert shown["canary"] == {"size": 0, "state": None, "until": None}
