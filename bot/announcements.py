@@ -39,15 +39,7 @@ class Announcements:
                 rows: Rows = [(button(t("What is being sent"), "now"), button(t("Menu"), "h"))]
                 return Screen(t("▶ <b>{name} let sending go on.</b>", name=_name(notice)), tuple(rows))
             case "joined":
-                of = notice.details
-                where = str(of["surface"]).capitalize()
-                words = t(
-                    "👋 <b>{name} has joined</b> on {where}, as {role}.",
-                    name=of["person"],
-                    where=where,
-                    role=of["role"],
-                )
-                return Screen(words, ((button(t("People"), "p"),),))
+                return _joined(t, **notice.details)
             case _ if mailing is None:
                 return None
             case "started" if own and notice.details.get("at_once"):
@@ -147,6 +139,11 @@ def _stopped(t: Texts, notice: Notice) -> Screen:
         t("Nothing more leaves on any channel; mailings keep their place. An owner lifts it with /go."),
     )
     return Screen(text, ((button(t("▶ Let sending go on"), "go"), button(t("What is being sent"), "now")),))
+
+
+def _joined(t: Texts, person: str, role: str, surface: str) -> Screen:
+    words = t("👋 <b>{name} has joined</b> as {role}, on {where}.", name=person, role=role, where=surface.capitalize())
+    return Screen(words, ((button(t("People"), "p"),),))
 
 
 def _client_wrote(t: Texts, details: Mapping[str, Any]) -> Screen:

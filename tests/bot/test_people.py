@@ -175,6 +175,13 @@ async def test_only_an_owner_looks_after_people_and_nobody_after_themselves(desk
         await people.invite("X", Role.OWNER, Actor("Olha", Role.OPERATOR), desk.clock.now())
 
 
+async def test_an_invitation_is_not_made_where_others_read_along(desk: Desk) -> None:
+    ostap = desk.chat("Ostap", chat="-100200", private=False)
+    await ostap.say("/invite Petro operator")
+    ostap.sees("Whoever reads an invitation can use it")
+    assert await desk.store.invitations.open(desk.clock.now()) == []
+
+
 async def test_a_name_and_a_role_typed_wrong_are_told(desk: Desk) -> None:
     ostap = owner(desk)
     await ostap.say("/invite " + "x" * 70)
