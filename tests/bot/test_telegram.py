@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.screens import Button, Document, Screen
+from bot.screens import Button, Document, Drawn, Screen
 from bot.surfaces.splitting import split
 from bot.surfaces.telegram.cards import texts_of
 from bot.surfaces.telegram.events import Sent, read_update, rich_of
@@ -335,3 +335,17 @@ async def test_a_token_that_dies_is_noticed_where_telegram_calls_us_too(
     await wait_until(fails)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_pictures_beside_each_other_are_an_album(
+    surface: TelegramSurface, telegram: TelegramSimulator, olha: SimulatedClient
+) -> None:
+    drawn = tuple(Drawn(f"Messenger {number}", JPEG) for number in range(11))
+    await surface.show("1001", Screen("Eleven", album=drawn))
+    shown = [one for one in olha.messages if one.media]
+    assert [one.text for one in shown] == [one.title for one in drawn]
+    assert len({one.media_group_id for one in shown}) == 2  # ten in one, and the eleventh by itself
+    telegram.faults.add("refuse", code=400, words="Bad Request: PHOTO_INVALID_DIMENSIONS", method="sendPhoto", times=1)
+    await surface.show("1001", Screen("One", album=drawn[:1]))
+    assert "Telegram did not take the preview: " in olha.messages[-1].text
+    assert olha.messages[-1].text.endswith("One")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aiohttp import WSMsgType
 
-from bot.screens import Button, Command, Document, Event, Press, Said, Screen, Unreachable
+from bot.screens import Button, Command, Document, Drawn, Event, Press, Said, Screen, Unreachable
 from bot.surfaces.console.chat import MAX_ENTRIES, Chat
 from bot.surfaces.console.socket import BURST, MAX_FRAME_BYTES, MAX_TEXT, RATE, Pace, meant
 from engine.clock import FakeClock, SystemClock
@@ -186,6 +186,17 @@ async def test_an_announcement_waits_for_whoever_is_away(console: Site) -> None:
     assert (entry["id"], entry["text"]) == (message_id, ["“Sale” is finished."])
     async with console.session.get(console.url + entry["picture"]) as answer:
         assert (answer.content_type, await answer.read()) == ("image/png", b"PNG")
+
+
+async def test_pictures_beside_each_other_stand_above_their_card(console: Site) -> None:
+    album = (Drawn("Telegram", b"PNG1", "Hello, Ann"), Drawn("Viber", b"PNG2"))
+    await console.surface.show("Ann", Screen("Pictures: Telegram, Viber.", album=album))
+    await console.enter()
+    pictures, card = console.surface.chat("Ann").entries
+    assert card["text"] == ["Pictures: Telegram, Viber."]
+    assert [(one["title"], one["words"]) for one in pictures["album"]] == [("Telegram", "Hello, Ann"), ("Viber", "")]
+    async with console.session.get(console.url + pictures["album"][1]["url"]) as answer:
+        assert (answer.content_type, await answer.read()) == ("image/png", b"PNG2")
 
 
 async def test_a_file_of_a_card_is_saved_under_its_name_by_whose_chat_it_is(console: Site) -> None:

@@ -9,7 +9,7 @@ import pytest_asyncio
 from aiohttp import ClientSession
 from playwright.async_api import BrowserContext, FilePayload, Page, expect
 
-from bot.screens import Button, Event, Press, Said, Screen, Style
+from bot.screens import Button, Drawn, Event, Press, Said, Screen, Style
 from bot.surfaces.console.telegram_phones import TelegramPhones
 from gateways.base import Outgoing, Part, PartKind
 from gateways.markup import read_html
@@ -164,6 +164,14 @@ async def test_a_picture_is_sent_and_seen_in_the_preview(page: Page, console: Si
     seen = page.get_by_role("figure").get_by_role("img")
     await expect(seen).to_be_visible()
     assert await seen.evaluate("image => image.decode().then(() => image.naturalWidth)") == 8
+
+
+async def test_pictures_stand_beside_each_other_and_say_what_is_in_them(page: Page, console: Site) -> None:
+    album = (Drawn("Telegram", picture(), "Hello, Ann"), Drawn("Viber", picture()))
+    await console.surface.show("Ann", Screen("Pictures: Telegram, Viber.", album=album))
+    shown = page.get_by_role("group", name="As a client sees it")
+    await expect(shown.get_by_role("img", name="Telegram: Hello, Ann")).to_be_visible()
+    await expect(shown.get_by_role("link", name="Viber")).to_have_attribute("href", re.compile("^/console/pictures/"))
 
 
 async def test_a_broken_picture_is_told_beside_the_input(page: Page) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.screens import Busy, Button, Document, Screen, Unreachable
+from bot.screens import Busy, Button, Document, Drawn, Screen, Unreachable
 from bot.surfaces.slack.api import SlackError
 from bot.surfaces.slack.surface import SlackSurface
 from gateways.simulator.slack.delivery import SlackApp
@@ -108,6 +108,16 @@ async def test_a_picture_stands_above_its_card(surface: SlackSurface, slack: Sla
     await slack.until(lambda: len(olha.messages) == 2)
     shared = next(one for one in olha.messages if one.files)
     assert (shared.files[0].content, shared.files[0].title) == (PNG, "Statistics")
+
+
+async def test_pictures_beside_each_other_are_one_message(
+    surface: SlackSurface, slack: SlackSimulator, olha: SlackPerson
+) -> None:
+    album = (Drawn("Telegram", PNG, "Hello"), Drawn("WhatsApp · wa-shop", PNG, "Hello"))
+    await surface.show("U01OLHA", Screen("<b>Pictures</b>", album=album))
+    await slack.until(lambda: any(one.files for one in olha.messages))
+    shared = next(one for one in olha.messages if one.files)
+    assert [(one.title, one.content) for one in shared.files] == [("Telegram", PNG), ("WhatsApp · wa-shop", PNG)]
 
 
 async def test_files_stand_above_their_card(surface: SlackSurface, slack: SlackSimulator, olha: SlackPerson) -> None:
