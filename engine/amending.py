@@ -59,11 +59,11 @@ class Amending(Launching):
         mailing = await self.get(mailing_id)
         counters = (await self.store.deliveries.counters([mailing.step_id]))[mailing.step_id]
         gone = await self._taken_back(mailing)
+        change = None if message is None else (await self.reads_now(mailing_id), message)
         hopes = []
         for channel in sorted({channel for channel, name in counters if name == "sent"}):
             got = counters[channel, "sent"] - gone.get(channel, 0)
             if got > 0:
-                change = None if message is None else (await self.reads_now(mailing_id), message)
                 hopes.append(self._hope(mailing, channel, got, kind, change))
         return hopes
 
