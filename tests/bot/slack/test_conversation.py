@@ -2,11 +2,13 @@
 
 import asyncio
 
+from bot.people import Everybody
 from bot.surfaces.slack.surface import SlackSurface
 from gateways.message import Pictures, Text
 from gateways.simulator.slack.delivery import SlackApp
 from gateways.simulator.slack.people import SlackPerson
 from gateways.simulator.slack.server import SlackSimulator
+from storage.records import Actor, Role
 from tests.bot.conftest import Desk
 from tests.bot.slack.conftest import TOKEN, pressing, wait_until
 from tests.gateways.pictures import JPEG
@@ -52,6 +54,19 @@ async def test_a_mailing_is_composed_and_launched_on_slack(
     assert live.edited == 4  # one card, updated in place from the audience on
     assert "being sent" in live.text  # what a notification and a screen reader have of it
     assert len(slack.requests(TOKEN, "conversations.open")) == 1
+
+
+async def test_somebody_joins_by_the_command_of_an_invitation(
+    surface: SlackSurface, slack: SlackSimulator, app: SlackApp, shop: Desk
+) -> None:
+    petro = slack.add_person(app, "U09PETRO", "Petro")
+    owner = Actor("Ostap", Role.OWNER, "slack", "U02OSTAP")
+    _invitation, code = await Everybody({}, shop.store).invite("Petro", Role.OPERATOR, owner, shop.clock.now())
+    assert surface.way_in(code) == f"/carillon join {code}"
+    await petro.commands(f"join {code}")
+    await petro.receives("Welcome! You belong to the team now, as operator.")
+    await petro.commands("mailings")
+    await petro.receives("No mailing yet.")
 
 
 async def test_a_press_twice_is_one_launch(surface: SlackSurface, olha: SlackPerson, app: SlackApp, shop: Desk) -> None:
