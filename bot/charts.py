@@ -4,7 +4,7 @@ import asyncio
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from html import unescape
 from itertools import accumulate
@@ -22,6 +22,10 @@ _COMPARED: Final = ("sent", "failed", "delivered", "read", "clicked", "unsubscri
 MOST_REASONS: Final = 8
 MOST_MAILINGS: Final = 5
 _DAY_S: Final = 86_400
+_STEPS_S: Final = (
+    *(1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 3 * 3600, 6 * 3600, 12 * 3600),
+    *(_DAY_S * days for days in (1, 2, 4, 7, 14, 30, 60, 120, 365)),
+)
 
 _KEPT: Final = 24  # pictures of about 0.1 MB: whoever asks again for the same numbers has them at once
 
@@ -87,7 +91,7 @@ def draw_channels(
             drawable(name), of["sent"].told, t.plain("of {planned}", planned=t.number(planned)), [_parts(of, look)]
         )
         sheet.line(_in_short(t, [of[one] for one in ("delivered", "read", "clicked")]))
-    sheet.legend(_parts_legend(t, look))
+    sheet.legend(_parts_legend(t, [_by_name(rows) for _name, rows in channels], look))
     return sheet.png()
 
 
@@ -139,8 +143,10 @@ def draw_comparison(
 
 
 def _sheet(look: Look, title: str, under: str) -> Sheet:
+    """With a title, but where it would repeat what stands above the picture."""
     sheet = Sheet(look)
-    sheet.title(drawable(title), drawable(under))
+    if title or under:
+        sheet.title(drawable(title), drawable(under))
     return sheet
 
 
@@ -190,13 +196,16 @@ def _parts(of: Mapping[str, Row], look: Look) -> Pieces:
     return [*pieces, (rest / planned, look.other)]
 
 
-def _parts_legend(t: Texts, look: Look) -> list[tuple[str, str]]:
-    return [
-        (t.plain("Sent"), look.sent),
-        (t.plain("Failed"), look.failed),
-        (t.plain("Skipped, cancelled, unknown"), look.other),
-        (t.plain("Waiting"), look.track),
-    ]
+def _parts_legend(t: Texts, channels: Sequence[Mapping[str, Row]], look: Look) -> list[tuple[str, str]]:
+    """What stands in any of the bars."""
+    entries = (
+        (("sent",), t.plain("Sent"), look.sent),
+        (("failed",), t.plain("Failed"), look.failed),
+        (("skipped", "cancelled", "unknown"), t.plain("Skipped, cancelled, unknown"), look.other),
+        (("waiting",), t.plain("Waiting"), look.track),
+    )
+    there = {name for of in channels for name, row in of.items() if row.amount}
+    return [(words, colour) for names, words, colour in entries if there & set(names)]
 
 
 def _short_told(t: Texts, row: Row) -> str:
@@ -218,14 +227,14 @@ def _weights(one: Row, other: Row) -> tuple[float, float]:
 
 
 def _over_time(t: Texts, look: Look, timeline: Sequence[Span], axes: Any) -> None:
-    """Sent and failed as they added up."""
-    from matplotlib import dates
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
+    """Sent and failed as they added up, over seconds since the midnight before the first."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
-    kit: Any = dates  # matplotlib leaves it untyped
-    zone = ZoneInfo(t.timezone)
-    times = [kit.date2num(span.begin.astimezone(zone).replace(tzinfo=None)) for span in timeline]
-    times = [times[0], *(at + timeline[0].width_s / _DAY_S for at in times)]
+    first = timeline[0].begin.astimezone(ZoneInfo(t.timezone)).replace(tzinfo=None)
+    midnight = first.replace(hour=0, minute=0, second=0, microsecond=0)
+    begin_s = (first - midnight).total_seconds()
+    ends = [begin_s + (span.begin - timeline[0].begin).total_seconds() + span.width_s for span in timeline]
+    times = [begin_s, *ends]
     for name, colour in (("failed", look.failed), ("sent", look.sent)):
         amounts = [0, *accumulate(int(getattr(span, name)) for span in timeline)]
         axes.plot(times, amounts, color=colour, linewidth=3, solid_capstyle="round")
@@ -234,18 +243,25 @@ def _over_time(t: Texts, look: Look, timeline: Sequence[Span], axes: Any) -> Non
     axes.set_xlim(times[0], times[-1])
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=4))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda amount, _place: t.number(amount)))
-    axes.xaxis.set_major_locator(kit.AutoDateLocator(minticks=2, maxticks=4))
-    shape = _shape((times[-1] - times[0]) * _DAY_S)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda at, _place: _moment(t, kit.num2date(at), shape)))
+    step_s, ticks = _ticks(times[0], times[-1])
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_major_formatter(
+        FuncFormatter(lambda at, _place: _moment(t, midnight + timedelta(seconds=at), step_s))
+    )
 
 
-def _shape(length_s: float) -> str:
-    if length_s < 300:
-        return "HH:mm:ss"
-    return "HH:mm" if length_s < 1.5 * _DAY_S else "d MMM"
+def _ticks(begin_s: float, end_s: float) -> tuple[int, list[float]]:
+    """Three to five round moments, and how far they are apart."""
+    for step_s in reversed(_STEPS_S):
+        first = -(-begin_s // step_s) * step_s
+        ticks = [first + number * step_s for number in range(5) if first + number * step_s <= end_s]
+        if len(ticks) >= 3:
+            return step_s, ticks
+    return 1, [begin_s, end_s]
 
 
-def _moment(t: Texts, at: datetime, shape: str) -> str:
+def _moment(t: Texts, midnight: datetime, step_s: int, at_s: float, _place: int) -> str:
     from babel.dates import format_datetime
 
-    return format_datetime(at, shape, locale=t.locale)
+    shape = "d MMM" if step_s >= _DAY_S else "HH:mm" if step_s >= 60 else "HH:mm:ss"
+    return format_datetime(midnight + timedelta(seconds=at_s), shape, locale=t.locale)

@@ -2,9 +2,11 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from html import unescape
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from engine.operations import Operations
 
 PAGE: Final = 25  # mailings
+_DOT: Final = "\N{NO-BREAK SPACE}·\N{NO-BREAK SPACE}"
 _COLUMNS: Final = ("planned", "sent", "failed", "delivered", "read", "clicked", "unsubscribed", "orders", "sales")
 _MAX_ID: Final = 10**15
 
@@ -39,9 +42,8 @@ WORDS: Final = {
     "by_channel": _("By channel"),
     "mailings": _("Mailings"),
     "mailing": _("Mailing"),
-    "channel": _("Channel"),
     "numbers": _("Numbers"),
-    "number": _("Number"),
+    "number": _("Amount"),
     "share": _("Share"),
     "reason": _("Reason"),
     "why_not": _("Why some did not get it"),
@@ -49,7 +51,7 @@ WORDS: Final = {
     "chart": _("Chart of the numbers in the table"),
     "nothing": _("No mailing was launched in this time."),
     "not_yet": _("There are no numbers before it starts."),
-    "started": _("Started"),
+    "started": _("Started ({zone})"),
     "status": _("Status"),
     "earlier": _("Earlier ones"),
     "later": _("Later ones"),
@@ -161,27 +163,27 @@ class Statistics:
         named = [(f"#{one['id']} {one['name']}", one) for one in await self._operations.figures_of(newest)]
         rows = rows_of(t, period.figures, self._settings)
         more = period.mailings - len(newest)
-        return await drawn(draw_period, t, t.plain(PERIODS[which]), days.told(t), rows, named, more, look=look)
+        return await drawn(draw_period, t, "", "", rows, named, more, look=look)
 
     async def _draw_channels(self, t: Texts, which: str, look: Look) -> bytes:
         days = self._days(t, which)
         channels = (await self._operations.period(days.begin, days.end)).channels
-        return await drawn(draw_channels, t, t.plain(PERIODS[which]), days.told(t), self._named(t, channels), look=look)
+        return await drawn(draw_channels, t, "", "", self._named(t, channels), look=look)
 
     async def _draw_mailing(self, t: Texts, which: str, look: Look) -> bytes:
         mailing, figures = await self._mailing(which)
         timeline = await self._operations.timeline(mailing.id)
         rows = rows_of(t, figures, self._settings)
-        return await drawn(draw_mailing, t, mailing.draft.name, _under(t, mailing), rows, timeline, look=look)
+        return await drawn(draw_mailing, t, "", "", rows, timeline, look=look)
 
     async def _draw_reasons(self, t: Texts, which: str, look: Look) -> bytes:
-        mailing, figures = await self._mailing(which)
-        return await drawn(draw_reasons, t, mailing.draft.name, _under(t, mailing), figures, look=look)
+        _mailing, figures = await self._mailing(which)
+        return await drawn(draw_reasons, t, "", "", figures, look=look)
 
     async def _draw_by_channel(self, t: Texts, which: str, look: Look) -> bytes:
         mailing, _figures = await self._mailing(which)
         named = self._named(t, await self._operations.channels_of(mailing.id))
-        return await drawn(draw_channels, t, mailing.draft.name, _under(t, mailing), named, look=look)
+        return await drawn(draw_channels, t, "", "", named, look=look)
 
     async def _draw_compared(self, t: Texts, which: str, look: Look) -> bytes:
         mailing, figures = await self._mailing(which)
@@ -190,7 +192,7 @@ class Statistics:
             (f"#{one.id}", one.draft.name, rows_of(t, told, self._settings))
             for one, told in ((mailing, figures), (before, await self._operations.figures(before.id)))
         ]
-        return await drawn(draw_comparison, t, t.plain(WORDS["compared"]), sides, look=look)
+        return await drawn(draw_comparison, t, "", sides, look=look)
 
     async def _mailing(self, which: str) -> tuple[Mailing, Figures]:
         mailing = await self._operations.get(int(which))
@@ -217,17 +219,21 @@ class Statistics:
         if not channels:
             return []
         named = self._named(t, channels)
-        heads = [t.plain(WORDS["channel"]), *_heads(named[0][1])]
-        cells = [(name, *_cells(rows)) for name, rows in named]
+        heads = [t.plain(WORDS["numbers"]), *(name for name, _rows in named)]
+        cells = [
+            (unescape(line[0].words), *(_with_share(t, row) for row in line))
+            for line in zip(*(_picked(rows) for _name, rows in named), strict=True)
+        ]
         return [Section(t.plain(WORDS["by_channel"]), Table(heads, cells), picture)]
 
     async def _mailings(self, t: Texts, found: Sequence[Mailing]) -> Section:
         figures = await self._operations.figures_of(found)
         rows = [rows_of(t, one, self._settings) for one in figures]
-        heads = [t.plain(WORDS[name]) for name in ("mailing", "started", "status")]
+        started = t.plain(WORDS["started"], zone=t.timezone)
+        heads = [t.plain(WORDS["mailing"]), started, t.plain(WORDS["status"])]
         heads += _heads(rows[0]) if rows else []
         cells = [
-            (f"#{one.id} {one.draft.name}", t.moment(_began(one)), unescape(t.status(one.status)), *_cells(told))
+            (f"#{one.id} {one.draft.name}", _local(t, one), unescape(t.status(one.status)), *_cells(t, told))
             for one, told in zip(found, rows, strict=True)
         ]
         return Section(t.plain(WORDS["mailings"]), Table(heads, cells, [f"/stats/{one.id}" for one in found]))
@@ -270,16 +276,22 @@ def _heads(rows: Sequence[Row]) -> list[str]:
     return [unescape(row.words) for row in _picked(rows)]
 
 
-def _cells(rows: Sequence[Row]) -> list[str]:
-    return [unescape(row.told) for row in _picked(rows)]
+def _cells(t: Texts, rows: Sequence[Row]) -> list[str]:
+    """In short: the page of the mailing says who does not report a number."""
+    return [t.plain("not reported") if row.amount is None else unescape(row.told) for row in _picked(rows)]
 
 
 def _with_share(t: Texts, row: Row) -> str:
-    return f"{unescape(row.told)} · {percent(t, row.share)}" if row.share is not None else unescape(row.told)
+    told = unescape(row.told)
+    return f"{told}{_DOT}{percent(t, row.share)}" if row.share else told
 
 
-def _began(mailing: Mailing) -> Any:
+def _began(mailing: Mailing) -> datetime:
     return mailing.started_at or mailing.start_at or mailing.launched_at or mailing.created_at
+
+
+def _local(t: Texts, mailing: Mailing) -> str:
+    return t.local(_began(mailing).astimezone(ZoneInfo(t.timezone)))
 
 
 def _under(t: Texts, mailing: Mailing) -> str:

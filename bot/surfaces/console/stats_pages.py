@@ -75,7 +75,7 @@ class _StatsPages:
             lang=t.locale,
             house=self._surface.title,
             sheet=sheet,
-            w={name: t.plain(told) for name, told in WORDS.items()},
+            w={name: t.plain(told, zone=t.timezone) for name, told in WORDS.items()},
             periods=[(name, t.plain(PERIODS[name])) for name in _SHOWN],
             period=period,
             here=request.path_qs,

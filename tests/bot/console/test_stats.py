@@ -64,9 +64,8 @@ async def test_a_time_has_its_numbers_its_channels_and_its_mailings(console: Sit
     assert "15 Nov 2026 – 21 Nov 2026" in page
     assert re.search(r'<th scope="row">Sent</th>\s*<td>2,030</td><td>97%</td>', page)
     assert "counted for 590 of the 2,030 sent, not reported by Telegram." in page
-    assert re.search(
-        r"tg-shop · Telegram</th>\s*<td>1,500</td><td>1,440</td><td>60</td><td>not reported by Telegram", page
-    )
+    assert re.search(r'<th scope="col">tg-shop · Telegram</th><th scope="col">viber-shop · Viber</th>', page)
+    assert re.search(r"Delivered</th>\s*<td>not reported by Telegram</td><td>580\s·\s98%</td>", page)
     assert '<a href="/stats/2">#2 Spring &lt;b&gt;sale&lt;/b&gt;</a>' in page
     assert "Tomorrow" not in page
     assert "No mailing" not in page
