@@ -245,9 +245,7 @@ def _over_time(t: Texts, look: Look, timeline: Sequence[Span], axes: Any) -> Non
     axes.yaxis.set_major_formatter(FuncFormatter(lambda amount, _place: t.number(amount)))
     step_s, ticks = _ticks(times[0], times[-1])
     axes.xaxis.set_major_locator(FixedLocator(ticks))
-    axes.xaxis.set_major_formatter(
-        FuncFormatter(lambda at, _place: _moment(t, midnight + timedelta(seconds=at), step_s))
-    )
+    axes.xaxis.set_major_formatter(FuncFormatter(partial(_moment, t, midnight, step_s)))
 
 
 def _ticks(begin_s: float, end_s: float) -> tuple[int, list[float]]:
@@ -263,5 +261,6 @@ def _ticks(begin_s: float, end_s: float) -> tuple[int, list[float]]:
 def _moment(t: Texts, midnight: datetime, step_s: int, at_s: float, _place: int) -> str:
     from babel.dates import format_datetime
 
-    shape = "d MMM" if step_s >= _DAY_S else "HH:mm" if step_s >= 60 else "HH:mm:ss"
+    is_day = step_s >= _DAY_S // 4 and at_s % _DAY_S == 0
+    shape = "d MMM" if is_day else "HH:mm" if step_s >= 60 else "HH:mm:ss"
     return format_datetime(midnight + timedelta(seconds=at_s), shape, locale=t.locale)
