@@ -98,20 +98,20 @@ class Sending(Section):
     same_text_days: int = Field(default=7, ge=0, le=365)
 
 
-_HOUR = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+_HOUR = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 
 
 class Approval(Section):
     """When a second person has to approve a mailing: any of these is enough."""
 
     above: int | None = Field(default=None, ge=0)
-    outside_hours: list[Annotated[str, StringConstraints(pattern=_HOUR)]] | None = None
+    outside_hours: list[str] | None = None
     channels: list[str] = []
 
     @field_validator("outside_hours")
     @classmethod
     def _from_and_until(cls, value: list[str] | None) -> list[str] | None:
-        if value is not None and (len(value) != 2 or value[0] == value[1]):
+        if value is not None and (len(set(value)) != 2 or len(value) != 2 or not all(map(_HOUR.fullmatch, value))):
             raise ValueError('two hours, from and until, such as ["20:00", "08:00"]')
         return value
 

@@ -90,7 +90,7 @@ async def _owner(talk: Talk, whence: str, owner_id: int) -> tuple[str, Audience,
         return segment.name, audience, segment.audience, button(t("◀ Back"), "g:of", owner_id)
     mailing = await talk.operations.get(owner_id)
     back = button(t("◀ Back"), "m:open", owner_id)
-    if mailing.status == Status.DRAFT and talk.may("compose") and talk.may("compose"):
+    if mailing.status == Status.DRAFT and talk.may("compose"):
         back = button(t("◀ Back"), "l:check" if whence == CHECK else "a", mailing.id, mailing.revision)
     return mailing.draft.name, checker.audience_of(mailing.draft), mailing.draft.audience, back
 

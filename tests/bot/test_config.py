@@ -244,7 +244,7 @@ WRONG: list[tuple[str, int | None, str]] = [
     (
         '[approval]\noutside_hours = ["8 pm", "8 am"]',
         2,
-        'outside_hours in [approval] must be hours, from and until, such as ["20:00", "08:00"].',
+        'outside_hours in [approval]: two hours, from and until, such as ["20:00", "08:00"].',
     ),
     (f'[approval]\nchannels = ["tg-shp"]\n{SHOP}', 2, "there is no channel “tg-shp”; there is tg-shop."),
     ('[prices]\n"sms.segmnt" = "0.06 EUR"', 2, "nothing is charged for as “sms.segmnt”; did you mean “sms.segment”?"),
