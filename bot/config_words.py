@@ -47,8 +47,6 @@ def sentence_of(problem: Mapping[str, Any], place: Place, data: Mapping[str, Any
             return f"{key} in {where} must be at most {_number(limits['le'])}"
         case "string_too_short" | "too_short":
             return f"{key} in {where} is empty"
-        case "string_pattern_mismatch" if "[0-5][0-9]" in str(limits.get("pattern")):
-            return f'{key} in {where} must be hours, from and until, such as ["20:00", "08:00"]'
         case "string_pattern_mismatch" if "https?" in str(limits.get("pattern")):
             return f"{key} in {where} must be a URL that begins with https:// or http://"
         case "value_error" if not place:
