@@ -139,7 +139,7 @@ class Sheet:
         """Axes of so many inches; `left` of them are for the numbers beside."""
         self._y += 0.15
         top = self._y
-        self._y += height + 0.35
+        self._y += height + 0.42
 
         def work(axes: Any) -> None:
             figure = axes.figure
@@ -201,6 +201,7 @@ class Sheet:
         axes.grid(visible=True, axis="y", color=self.look.track, linewidth=1.2)
         axes.set_axisbelow(True)
         axes.tick_params(length=0, pad=6, labelsize=_SMALL.points, labelcolor=self.look.quiet, labelfontfamily=_FONT)
+        axes.tick_params(axis="x", pad=12)
         return axes
 
 
