@@ -86,6 +86,18 @@ def said_unknown(talk: Talk, channels: Sequence[str]) -> Html | None:
     return t("Not by {channels}: I don't know your account there yet.", channels=t.listed(named))
 
 
+def how_to_tell(talk: Talk, channels: Sequence[str]) -> Html:
+    """What to type, with an example for the first of these channels."""
+    channel = next(iter(channels), "")
+    able = talk.settings.channels[channel].able if channel else None
+    address = "380501234567" if able is not None and able.address_by_phone else "100200300"
+    return talk.t(
+        "Type a channel and your address there, such as {example}; or your own name or phone, if you are among the "
+        "clients: your card has the addresses. Where you are no client yet, write to the channel first.",
+        example=Html(f"<code>{channel or 'tg-shop'} {address}</code>"),
+    )
+
+
 def account_row(talk: Talk, here: tuple[int, int]) -> tuple[Button, ...]:
     return (button(talk.t("My accounts"), "o:mine", *here),)
 
@@ -140,11 +152,7 @@ async def _card(talk: Talk, here: tuple[int, ...], page: int, note: str = "") ->
         t("<b>Your own accounts</b>\nTests to yourself come here."),
         note or None,
         lines(*(_line(talk, channel, own.get(channel)) for channel in shown)),
-        t(
-            "Type a channel and your address there, such as {example}; or your own name or phone, if you are among the "
-            "clients.",
-            example=Html(f"<code>{shown[0] if shown else 'tg-shop'} 100200300</code>"),
-        ),
+        how_to_tell(talk, [one for one in channels if one not in own] or channels),
     )
     drops = [
         button(t.plain("✕ {channel}", channel=short(one, 24)), "o:drop", digest(one), *here)

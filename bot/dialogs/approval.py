@@ -144,6 +144,7 @@ async def approval_card(talk: Talk, mailing: Mailing, note: str = "") -> Screen:
     rows.append(
         (button(t("Check again"), "ap:look", mailing.id), button(t("Who they are"), "who", "l", mailing.id, "all"))
     )
+    rows.append((button(t("Preview"), "m:see", mailing.id),))
     rows.append(footer(talk, button(t("◀ What waits"), "ap")))
     shown = replace(shown, rows=tuple(rows))
     return with_note(shown, note) if note else shown

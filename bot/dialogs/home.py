@@ -18,6 +18,7 @@ COMMANDS = (
     ("now", _("what is being sent, live"), "compose"),
     ("after", _("once it is sent: take back, correct, write again"), "look"),
     ("saved", _("messages that are kept to be used again"), "compose"),
+    ("accounts", _("your own accounts, where tests come"), "test"),
     ("stats", _("numbers of a mailing or a period"), "statistics"),
     ("digest", _("numbers that come each day or week"), "statistics"),
     ("clients", _("find a client; why somebody got it or not"), "clients"),

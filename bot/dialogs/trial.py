@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from bot.dialogs import compose
-from bot.dialogs.accounts import account_row, own_accounts, read_typed, remember, said_unknown
+from bot.dialogs.accounts import account_row, how_to_tell, own_accounts, read_typed, remember, said_unknown
 from bot.dialogs.talk import (
     Rows,
     Screens,
@@ -19,7 +19,6 @@ from bot.dialogs.talk import (
     short,
 )
 from bot.screens import Button, Said, with_note
-from bot.texts import Html
 from engine.errors import Invalid
 from engine.plan import channels_of
 from storage.records import Mailing
@@ -76,14 +75,9 @@ def _ask_account(talk: Talk, mailing: Mailing, way: str) -> Screens:
     t = talk.t
     here = compose.at(mailing)
     talk.ask("o.address", way, *here)
-    channels = _channels(talk, mailing)
     text = paragraphs(
-        t("<b>Test to myself</b>\nI don't know your own account on a messenger yet."),
-        t(
-            "Type a channel and your address there, such as {example}. Or type your own name or phone, if you are "
-            "among the clients. I remember it for the next time.",
-            example=Html(f"<code>{next(iter(channels), 'tg-shop')} 100200300</code>"),
-        ),
+        t("<b>Test to myself</b>\nI don't know your own account on a messenger yet; told once, I remember it."),
+        how_to_tell(talk, _channels(talk, mailing)),
     )
     return [
         card(text, [footer(talk, _back(talk, way, here), leave=mailing.id)], ask=t.plain("A channel and an address"))

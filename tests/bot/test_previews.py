@@ -206,7 +206,7 @@ async def test_whoever_is_a_client_says_so_and_the_card_has_the_addresses(store:
     async with at_work(store, tmp_path, "viber", "wa") as (desk, speakers):
         chat = await composed(desk)
         await chat.press("Test to myself")
-        chat.sees("I don't know your own account on a messenger yet.", "viber-shop 100200300")
+        chat.sees("I don't know your own account on a messenger yet; told once", "viber-shop 100200300")
         await chat.say("Nobody Known")
         chat.sees(
             "Type a channel and an address, or your name or phone as a client. The channels are: viber-shop, wa-shop."
