@@ -22,7 +22,7 @@ from storage.audiences import Audience, AudienceCount, count_audience, first_rea
 from storage.database import Database, now
 from storage.erasing import Erasure, erase, export_client
 from storage.errors import NotFound, _
-from storage.fields import load_fields
+from storage.fields import Fields, load_fields
 from storage.merging import Joining, join_cards
 from storage.opting import OptIn, OptOut, Revoked, opt_in, opt_out
 from storage.records import Actor, AddressRecord, ClientCard
@@ -210,12 +210,14 @@ class Clients:
         exact = await self.find_by_any(words) if not after else None
         if exact is not None:
             return [exact]
+        pieces = _clean(words).split()[:_MOST_PIECES]
+        if not pieces:
+            return []
         async with self._database.read() as connection:
             fields = await load_fields(connection, (), at=now(), zone=UTC)
-            # One look at each card, however many columns may hold the piece: a million of them are asked.
-            named = fields.holds_piece(_NAMED, _clean(words))
+            named = and_(*(_named(fields, piece) for piece in pieces))
             if digits := _digits(words):
-                named = or_(named, fields.holds_piece([clients.c.phone], digits))
+                named = or_(named, fields.compare("phone", "contains", digits))
             wanted = select(clients.c.id).where(_STANDING, named, clients.c.id > after)
             ids = await connection.scalars(wanted.order_by(clients.c.id).limit(limit))
             return await cards_for(connection, list(ids))
@@ -339,7 +341,8 @@ class Clients:
 
 
 _STANDING = and_(clients.c.erased_at.is_(None), clients.c.merged_into.is_(None))
-_NAMED = (clients.c.name, clients.c.first_name, clients.c.last_name, clients.c.phone, clients.c.email)
+_NAMES = ("name", "first_name", "last_name")
+_MOST_PIECES = 4  # of a name, each of which has to stand somewhere on the card
 _LEAST_DIGITS = 4  # of a phone, before they are looked for without what parts them
 
 
@@ -347,6 +350,13 @@ async def _standing(connection: AsyncConnection, client_id: int) -> int:
     """The card itself, or the one that it was merged into."""
     into: int | None = await connection.scalar(select(clients.c.merged_into).where(clients.c.id == client_id))
     return client_id if into is None else into
+
+
+def _named(fields: Fields, piece: str) -> ColumnElement[bool]:
+    """A million cards are asked: a column that can't hold the piece is left alone. A text of columns put together would
+    be one look instead of several, and is half as fast."""
+    columns = (*_NAMES, "phone", "email") if piece.isascii() else _NAMES
+    return or_(*(fields.compare(column, "contains", piece) for column in columns))
 
 
 def _digits(words: str) -> str:

@@ -280,15 +280,6 @@ class Fields:
 
     # --- inside a text ---
 
-    def holds_piece(self, columns: Sequence[ColumnElement[Any]], text: str) -> ColumnElement[bool]:
-        """Whether this stands in one of the columns, or in two that follow each other, in capitals or not."""
-        empty = literal("")
-        blank = literal(" ")
-        whole: ColumnElement[Any] = func.coalesce(columns[0], empty)
-        for column in columns[1:]:
-            whole = whole + blank + func.coalesce(column, empty)
-        return self._contains(whole, text)
-
     def _holds(self, column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
         """Whether exactly this stands in the column, letter by letter."""
         place = func.instr(column, text) if self.is_sqlite else func.strpos(column, text)
