@@ -9,7 +9,7 @@ from engine.launching import Launching
 from engine.statistics import Sums, of_channel, render_figures, render_totals
 from engine.stuck import Stuck
 from storage.records import Mailing
-from storage.timelines import Span, Timelines
+from storage.timelines import Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Reporting(Launching):
 
     async def timeline(self, mailing_id: int) -> Sequence[Span]:
         """When it went out."""
-        return await Timelines(self.store.database).of_step((await self.get(mailing_id)).step_id)
+        return await self.store.timelines.of_step((await self.get(mailing_id)).step_id)
 
     async def period(self, begin: datetime, end: datetime) -> Period:
         sums = await self.store.periods.sums(begin, end)

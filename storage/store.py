@@ -30,6 +30,7 @@ from storage.runs import Runs
 from storage.saved import SavedMessages
 from storage.segments import Segments
 from storage.templates import Templates
+from storage.timelines import Timelines
 from storage.uploads import Uploads
 from storage.upserts import Upserts
 from storage.writer import Writer
@@ -63,6 +64,7 @@ class Store:
     approvals: Approvals
     saved: SavedMessages
     periods: Periods
+    timelines: Timelines
     digests: Digests
 
 
@@ -100,6 +102,7 @@ async def open_store(url: str, *, data_dir: Path, secret: bytes) -> AsyncIterato
         approvals=Approvals(database, writer),
         saved=SavedMessages(database, writer),
         periods=Periods(database),
+        timelines=Timelines(database),
         digests=Digests(database, writer),
     )
     writing = asyncio.create_task(writer.run(), name="writer")

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import insert
 
+from storage.counters import add_counters
 from storage.database import now
 from storage.schema import clients, deliveries, mailings, steps
 from storage.store import Store
@@ -65,3 +66,18 @@ async def test_a_step_in_which_nothing_ended_has_no_spans(store: Store) -> None:
     step = await make_step(store, [(0, "planned")])
 
     assert list[Span](await Timelines(store.database).of_step(step)) == []
+
+
+async def test_what_was_counted_is_counted_anew_once_the_counters_have_moved(store: Store) -> None:
+    step = await make_step(store, [(0, "sent")])
+    timelines = Timelines(store.database)
+
+    async def count(amount: int) -> None:
+        async with store.database.writing() as connection:
+            await add_counters(connection, {(step, "tg", "", "", "sent"): amount})
+
+    await count(1)
+    first = await timelines.of_step(step)
+    assert await timelines.of_step(step) is first
+    await count(1)
+    assert await timelines.of_step(step) is not first
