@@ -156,6 +156,7 @@ class Capabilities:
     charges: Charges | None = None  # None: messages cost nothing here
     window_s: float | None = None  # free messages only so long after the client wrote; None: always
     takes_templates: bool = False  # `only.<kind>.template` goes where the window is closed
+    submits_templates: str = ""  # where people look after the templates that they wrote here; "": none can be written
     takes_back_for_s: Fact | None = (
         None  # so long after it was sent a message can be deleted for its reader; None: never
     )
@@ -403,6 +404,51 @@ class Template:
     reason: str = ""  # why it was rejected or paused
 
 
+class ButtonKind(StrEnum):
+    """Of a template that is being written, in the order in which they stand."""
+
+    REPLY = "reply"
+    LINK = "link"
+    CALL = "call"
+
+
+@dataclass(frozen=True, slots=True)
+class NewButton:
+    """`target`: an address that may end with {{1}}, which `example` fills, or a phone with its plus."""
+
+    kind: ButtonKind
+    label: str
+    target: str = ""
+    example: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewTemplate:
+    """A template to be approved. `body` is in our HTML subset and holds {{1}}, {{2}} …, in this order; `examples` has
+    what may stand there, one for each, `fields` what they stand for, for people. Above it stand the words `header` or
+    the picture `picture`, a source as messages have it; `header`, `footer` and labels are plain text."""
+
+    name: str = ""
+    language: str = ""
+    category: str = ""  # marketing, utility
+    body: str = ""
+    fields: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
+    header: str = ""
+    picture: str = ""
+    footer: str = ""
+    buttons: tuple[NewButton, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """What a platform made of a template that was submitted; statuses and categories as in Template."""
+
+    external_id: str
+    status: str = "pending"
+    category: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class TemplateChanged:
     """The platform approved, paused, disabled … one of ours: the list is to be read anew."""
@@ -616,6 +662,16 @@ class Corrects(Protocol):
 class SyncsTemplates(Protocol):
     async def templates(self) -> Sequence[Template]:
         """Every template of the account. Raises GatewayError."""
+        ...
+
+
+@runtime_checkable
+class SubmitsTemplates(Protocol):
+    """A platform that takes templates which are written here; `capabilities.submits_templates` says so."""
+
+    async def submit_template(self, new: NewTemplate) -> Submitted:
+        """Have it approved. Raises Rejected where there is one of that name and language, GatewayError; what was not
+        taken, or is not known to be, may be submitted again: that makes no second one."""
         ...
 
 

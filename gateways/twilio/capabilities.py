@@ -38,6 +38,7 @@ WHATSAPP = Capabilities(
     own_fields=frozenset({"template"}),
     window_s=86_400.0 - 300.0,  # twilio.com/docs/whatsapp/key-concepts: 24 hours; less what a call takes
     takes_templates=True,
+    submits_templates="Twilio's Console",
     charges=Charges(template="whatsapp.{category}", session="whatsapp.service"),  # what Meta bills, passed on
 )
 

@@ -48,6 +48,7 @@ WHATSAPP = Capabilities(
     own_fields=frozenset({"template", "link_preview", "list_button"}),
     window_s=86_400.0 - 300.0,  # …/messages/send-messages#customer-service-windows: 24 h; less what a call takes
     takes_templates=True,
+    submits_templates="WhatsApp Manager",
     # developers.facebook.com …/whatsapp/pricing: a delivered template by its category; others where they are billed
     charges=Charges(template="whatsapp.{category}", session="whatsapp.service"),
 )

@@ -42,7 +42,7 @@ _PRIVATE = re.compile(r"\+?\d[\d \-()]{5,}\d|[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{8,}
 
 def _words(problem: Problem) -> str:
     """Without what could be a client's: phones, user ids, message ids."""
-    return _PRIVATE.sub("…", problem.details or problem.words)
+    return _PRIVATE.sub("…", problem.details or problem.told or problem.words)
 
 
 def _client(reason: str = "rejected") -> Make:

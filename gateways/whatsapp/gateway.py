@@ -15,19 +15,22 @@ from gateways.base import (
     Heard,
     Hook,
     MediaStore,
+    NewTemplate,
     OutcomeUnknown,
     Outgoing,
     Part,
     PartKind,
     Rejected,
+    Submitted,
     Template,
     Throttled,
     Unavailable,
+    _,
 )
 from gateways.config import Context
 from gateways.http import HttpClient
 from gateways.meta.graph import CALL_S, UPLOAD_S, GraphApi, Problem
-from gateways.meta.hooks import require_meta, split_by_account, text_of
+from gateways.meta.hooks import id_of, require_meta, split_by_account, text_of
 from gateways.meta.usage import Pauses
 from gateways.templates import UnreadableTemplate, Wanted, header_kind, read_template
 from gateways.whatsapp import render
@@ -37,6 +40,7 @@ from gateways.whatsapp.config import WhatsAppSettings
 from gateways.whatsapp.errors import THROUGHPUT, MediaRefused, error_of
 from gateways.whatsapp.events import read_hook
 from gateways.whatsapp.media import Files, Item
+from gateways.whatsapp.submitting import template_values
 
 log = logging.getLogger(__name__)
 
@@ -49,11 +53,11 @@ _KINDS = {"image": PartKind.PICTURE, "video": PartKind.VIDEO, "document": PartKi
 
 
 class WhatsAppGateway:
-    """Satisfies Gateway, HoldsMedia, SyncsTemplates, SharesHook and SetsWebhook of `gateways.base`.
+    """Satisfies Gateway, HoldsMedia, SyncsTemplates, SubmitsTemplates, SharesHook and SetsWebhook of `gateways.base`.
 
     Of platforms/whatsapp.md this is left out, and why: audio, stickers, contacts, reactions, groups, catalogues and
     flows (a message has no such elements); location requests; the 5-minute download of clients' files, typing and
-    read marks (nobody answers from here); creating templates (they are made and reviewed in WhatsApp Manager); the
+    read marks (nobody answers from here); changing and deleting templates (done in WhatsApp Manager); the
     Marketing Messages API (its own onboarding); `message_history` (its availability is unverified); `context`,
     `recipient_identity_key_hash` and `referral` (nothing here would read them); `link` in media, because an uploaded id
     is faster and fails at once; counting undeliverable messages of a client (131026), which the engine may do; country
@@ -181,7 +185,7 @@ class WhatsAppGateway:
     async def _post(self, out: Outgoing, values: Mapping[str, Any]) -> Accepted:
         try:
             # The usage headers are about calls beside sends, so they say nothing about the lane's pace.
-            answer, _ = await self._graph.post(f"{self._phone}/messages", values, hidden=(out.address,))
+            answer, _usage = await self._graph.post(f"{self._phone}/messages", values, hidden=(out.address,))
         except Throttled as error:
             if error.only_this:
                 error.retry_after_s = self._next_pair_wait_s(out.address)
@@ -217,19 +221,37 @@ class WhatsAppGateway:
         it, or does not answer now: then the values themselves tell."""
         if (known := self._known_shape(wanted)) is not None:
             return known[0]
-        query = {"fields": TEMPLATE_FIELDS, "name": wanted.name, "limit": "100"}
-        shape: Template | None = None
         try:
-            async for entry in self._graph.listed(f"{self._account}/message_templates", query):
-                found = template_of(entry)
-                if (found.name, found.language) == (wanted.name, wanted.language):
-                    shape = found
+            shape = await self._look_up(wanted.name, wanted.language)
         except GatewayError as error:
             log.warning("a template can't be looked up", extra={"channel": self._channel, "code": error.code})
             self._keep_shape(wanted.name, wanted.language, None, LOOK_AGAIN_S)
             return None
         self._keep_shape(wanted.name, wanted.language, shape)
         return shape
+
+    async def _look_up(self, name: str, language: str) -> Template | None:
+        """Raises GatewayError."""
+        query = {"fields": TEMPLATE_FIELDS, "name": name, "limit": "100"}
+        shape: Template | None = None
+        async for entry in self._graph.listed(f"{self._account}/message_templates", query):
+            found = template_of(entry)
+            if (found.name, found.language) == (name, language):
+                shape = found
+        return shape
+
+    async def submit_template(self, new: NewTemplate) -> Submitted:
+        if await self._look_up(new.name, new.language) is not None:
+            raise Rejected(_("there is a template of that name in that language already"), reason="template")
+        picture = await self._files.sample(new.picture) if new.picture else ""
+        values = template_values(new, picture)
+        answer, _usage = await self._graph.post(f"{self._account}/message_templates", values)
+        self._shapes.pop((new.name, new.language), None)
+        return Submitted(
+            id_of(answer.get("id")),
+            text_of(answer.get("status")).lower() or "pending",
+            text_of(answer.get("category")).lower() or new.category,
+        )
 
     def _known_shape(self, wanted: Wanted) -> tuple[Template | None] | None:
         known = self._shapes.get((wanted.name, wanted.language))

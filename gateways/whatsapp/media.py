@@ -72,11 +72,18 @@ class Files:
             if await self.find(item) == media_id:
                 await self._uploads(item).forget(item.source, item.kind)
 
+    async def sample(self, source: str) -> str:
+        """The handle of a picture for whoever approves a template. Raises GatewayError."""
+        return await self._graph.upload_sample(await self._loaded(Item(source, PartKind.PICTURE)))
+
+    async def _loaded(self, item: Item) -> Upload:
+        is_picture = item.kind is PartKind.PICTURE
+        file = await self._uploads(item).load(item.source, _LIMITS[item.kind], picture=is_picture, name=item.name)
+        return replace(file, content_type=_type_of(item.kind, file))
+
     async def _upload(self, item: Item) -> str:
         uploads = self._uploads(item)
-        is_picture = item.kind is PartKind.PICTURE
-        file = await uploads.load(item.source, _LIMITS[item.kind], picture=is_picture, name=item.name)
-        file = replace(file, content_type=_type_of(item.kind, file))
+        file = await self._loaded(item)
         fields = {"messaging_product": "whatsapp", "type": file.content_type}
         media_id = (await self._graph.upload(self._path, fields, "file", file)).values.get("id")
         if not isinstance(media_id, str | int) or not str(media_id):
