@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from gateways.simulator.telegram.server import TelegramSimulator
 from gateways.telegram.gateway import TelegramGateway
 from tests.bot.chat import PEOPLE, conversation_on
 from tests.bot.conftest import Desk
-from tests.gateways.pictures import JPEG
+from tests.gateways.pictures import JPEG, PNG
 
 TOKEN = "777000111:admin"
 SECRET = "a-secret"
@@ -349,3 +350,16 @@ async def test_pictures_beside_each_other_are_an_album(
     await surface.show("1001", Screen("One", album=drawn[:1]))
     assert "Telegram did not take the preview: " in olha.messages[-1].text
     assert olha.messages[-1].text.endswith("One")
+
+
+async def test_a_chart_takes_the_place_of_the_card_that_was_pressed(
+    surface: TelegramSurface, olha: SimulatedClient
+) -> None:
+    chart = Screen("<b>Numbers</b>", picture=PNG)
+    first = await surface.show("1001", Screen("Of which mailing?"))
+    assert await surface.edit("1001", first, chart) == first
+    assert await surface.edit("1001", first, replace(chart, text="<b>Newer</b>")) == first
+    (card,) = olha.messages
+    assert (card.text, bool(card.media)) == ("Newer", True)
+    assert await surface.edit("1001", first, Screen("A text again")) != first
+    assert await surface.edit("1001", first, replace(chart, text="x" * 1025)) != first  # too long for a caption

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from aiogram import Bot
 from aiogram.exceptions import TelegramBadRequest, TelegramForbiddenError, TelegramRetryAfter
-from aiogram.types import BufferedInputFile, InputMediaPhoto, LinkPreviewOptions
+from aiogram.types import BufferedInputFile, InputMediaPhoto, LinkPreviewOptions, MessageEntity
 
 from bot.screens import Busy, Screen, Unreachable
 from bot.surfaces.telegram import cards
@@ -113,19 +113,12 @@ class Painter:
     async def edit(self, chat: str, message_id: str, screen: Screen) -> str:
         """Replace a card in place; where Telegram refuses for good, send it anew. Raises as `show`."""
         texts = cards.texts_of(screen)
-        if len(texts) > 1 or screen.picture is not None or screen.files or not message_id.isdecimal():
+        too_long = len(texts) > 1 or (screen.picture is not None and len(texts[0][0]) > cards.MAX_CAPTION)
+        if too_long or screen.files or not message_id.isdecimal():
             return await self.show(chat, screen)
-        text, entities = texts[0]
         with _Translated():
             try:
-                await self._bot.edit_message_text(
-                    text,
-                    chat_id=_chat_id(chat),
-                    message_id=int(message_id),
-                    entities=entities or None,
-                    reply_markup=cards.keyboard(screen.rows),
-                    link_preview_options=_NO_LINK_PREVIEW,
-                )
+                await self._put(chat, int(message_id), screen, *texts[0])
             except TelegramBadRequest as error:
                 if "not modified" in error.message.lower():
                     return message_id
@@ -133,6 +126,24 @@ class Painter:
                     raise
                 return await self._send_card(chat, screen)
         return message_id
+
+    async def _put(self, chat: str, message_id: int, screen: Screen, text: str, entities: list[MessageEntity]) -> None:
+        """Put other content into a message. A picture may come to a text as well, never the other way;
+        core.telegram.org/bots/api#editmessagemedia, Bot API 10.2"""
+        rows = cards.keyboard(screen.rows)
+        if screen.picture is None:
+            await self._bot.edit_message_text(
+                text,
+                chat_id=_chat_id(chat),
+                message_id=message_id,
+                entities=entities or None,
+                reply_markup=rows,
+                link_preview_options=_NO_LINK_PREVIEW,
+            )
+            return
+        picture = BufferedInputFile(screen.picture, "picture.png")
+        media = InputMediaPhoto(media=picture, caption=text, caption_entities=entities or None)
+        await self._bot.edit_message_media(media, chat_id=_chat_id(chat), message_id=message_id, reply_markup=rows)
 
 
 class _Translated:
