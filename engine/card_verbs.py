@@ -46,10 +46,11 @@ class CardVerbs(Launching):
 
     async def why(self, mailing_id: int, client: str) -> Explanation:
         """Why the client whom an id, a phone or an address names did or did not get the mailing."""
+        mailing = await self.get(mailing_id)
         card = await self.store.clients.find_by_any(client)
         if card is None:
             raise NotFound(_("There is no client “{client}”."), client=client)
-        return await self.explain(mailing_id, card)
+        return await self.explain(mailing.id, card)
 
     async def explain(self, mailing_id: int, card: ClientCard) -> Explanation:
         """The same of a card that is at hand."""
