@@ -22,6 +22,8 @@ ZONE = "Europe/Kyiv"
 # What people read does not depend on the database below it: these run on SQLite, those that ask storage much on both.
 ON_ONE_DATABASE = (
     "test_after",
+    "test_every_card",
+    "test_walk",
     "test_conversation",
     "test_languages",
     "test_messengers",
@@ -36,7 +38,6 @@ ON_ONE_DATABASE = (
     "test_pictures",
     "test_previews",
     "test_saved",
-    "test_merge",
     "test_clients",
     "test_audience",
     "test_stats",
