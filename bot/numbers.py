@@ -109,21 +109,27 @@ def title_of(channel: str, settings: EngineSettings) -> str:
 def notes(t: Texts, figures: Figures, settings: EngineSettings) -> Html | None:
     """Of how many delivered and read are told, where it is not of all, and who does not tell it."""
     told: dict[tuple[int, str], list[str]] = {}
-    for name, words in zip(RECEIPTS, (t("Delivered"), t("Read")), strict=True):
+    for name in RECEIPTS:
         of = figures[f"{name}_of"]
         if figures[name] is not None and of < figures["sent"]:
-            told.setdefault((of, silent(figures, name, settings)), []).append(words)
+            told.setdefault((of, silent(figures, name, settings)), []).append(name)
     sentences = [
         t(
             "{numbers}: counted for {of} of the {sent} sent, not reported by {messengers}.",
-            numbers=t.listed([Html(one) for one in words]),
+            numbers=receipts_named(t, names),
             of=t.number(of),
             sent=t.number(figures["sent"]),
             messengers=messengers,
         )
-        for (of, messengers), words in told.items()
+        for (of, messengers), names in told.items()
     ]
     return Html("\n".join(sentences)) if sentences else None
+
+
+def receipts_named(t: Texts, names: Sequence[str]) -> Html:
+    if len(names) == len(RECEIPTS):
+        return t("Delivered and read")
+    return t("Delivered") if names[0] == "delivered" else t("Read")
 
 
 def percent(t: Texts, share: float) -> str:

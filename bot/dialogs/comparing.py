@@ -7,13 +7,12 @@ from html import unescape
 from bot.charts import draw_comparison, drawn
 from bot.dialogs.spoken import Compared
 from bot.dialogs.talk import Rows, Screens, Talk, button, card, footer, paragraphs, short
-from bot.numbers import Figures, Row, percent, rows_of, silent
+from bot.numbers import RECEIPTS, Figures, Row, notes, percent, receipts_named, rows_of, silent
 from bot.periods import PERIODS, days_of
 from bot.texts import Html, Texts, _
 from storage.records import Mailing, Status
 
 _UNTOLD = "–"
-_RECEIPTS = (("delivered", _("Delivered")), ("read", _("Read")))
 _ROWS = ("planned", "sent", "failed", "delivered", "read", "clicked", "unsubscribed", "orders", "sales")
 
 
@@ -110,15 +109,18 @@ async def _card(talk: Talk, sides: Sequence[_Side], rows: Rows, hint: Html | Non
 
 
 def _untold(talk: Talk, sides: Sequence[_Side]) -> list[Html]:
-    """Who does not report what, of each side."""
+    """Who does not report what, of each side, and of how many it is told where it is told of some."""
     t = talk.t
     told: list[Html] = []
     for side in sides:
-        named = [(silent(side.figures, name, talk.settings), t(words)) for name, words in _RECEIPTS]
-        for who in dict.fromkeys(messengers for messengers, _words in named if messengers):
-            words = t.listed([one for messengers, one in named if messengers == who])
-            sentence = _("{head}: {numbers} – not reported by {messengers}.")
-            told.append(t(sentence, head=side.head, numbers=words, messengers=who))
+        missing = [name for name in RECEIPTS if side.figures[name] is None]
+        for who in dict.fromkeys(silent(side.figures, name, talk.settings) for name in missing):
+            names = [name for name in missing if silent(side.figures, name, talk.settings) == who]
+            if who:
+                sentence = _("{head}: {numbers} – not reported by {messengers}.")
+                told.append(t(sentence, head=side.head, numbers=receipts_named(t, names), messengers=who))
+        if some := notes(t, side.figures, talk.settings):
+            told.append(t("{head}: {note}", head=side.head, note=some))
     return told
 
 

@@ -176,7 +176,7 @@ async def _stop_all(talk: Talk) -> Screens:
     for one in await _mine(talk):
         await talk.store.digests.remove(one.id)
     text = talk.t("Nothing comes to this chat by itself any more.")
-    return [card(text, [(button(talk.t("Each day or week by itself"), "d"), button(talk.t("Menu"), "h"))])]
+    return [card(text, [(button(talk.t("Numbers each day or week"), "d"), button(talk.t("Menu"), "h"))])]
 
 
 def _card(talk: Talk, digest: Digest) -> Screen:
@@ -213,9 +213,9 @@ def _label(t: Texts, digest: Digest) -> str:
 def _told(t: Texts, digest: NewDigest) -> Html:
     hour = f"{digest.minute // 60:02}:{digest.minute % 60:02}"
     if digest.weekday is None:
-        return t("each day at {hour} ({zone})", hour=hour, zone=digest.timezone)
+        return t("Each day at {hour} ({zone})", hour=hour, zone=digest.timezone)
     day = _weekdays(t.locale)[digest.weekday]
-    return t("each week, {day} at {hour} ({zone})", day=day, hour=hour, zone=digest.timezone)
+    return t("Each week, {day} at {hour} ({zone})", day=day, hour=hour, zone=digest.timezone)
 
 
 async def _mine(talk: Talk) -> list[Digest]:

@@ -120,7 +120,7 @@ async def _channel(talk: Talk, channel: str, name: str) -> Screens:
     figures = period.channels.get(channel)
     if figures is None:
         return [card(paragraphs(head, *_head(talk, name, days), t("Nothing went by it in this time.")), rows)]
-    told = rows_of(t, figures, talk.settings)
+    told = [row for row in rows_of(t, figures, talk.settings) if row.name != "audience"]  # it belongs to no channel
     named = [(f"{channel} · {title_of(channel, talk.settings)}", told)]
     picture = await drawn(draw_channels, t, t(PERIODS[name]), days.told(t), named)
     return [card(paragraphs(head, *_head(talk, name, days), columns(t, told)), rows, picture=picture)]

@@ -48,13 +48,13 @@ async def open_stats(talk: Talk, page: str = "0") -> Screens:
     rows += turner(talk, at, len(found) > PAGE, "s")
     if found and len(talk.settings.channels) > 1:
         rows.append((button(t("By channel"), "s:chan", "month"),))
-    rows.append((button(t("Each day or week by itself"), "d"),))
+    rows.append((button(t("Numbers each day or week"), "d"),))
     text = paragraphs(
         t("<b>Statistics</b>"),
         t("Of which mailing, or of what time? Press it, or type a number or a piece of the name.")
         if found
         else t("Nothing has been sent yet: the numbers come with the first mailing."),
-        t("Two numbers, such as <code>7 5</code>, are compared.") if len(found) > 1 else None,
+        t("Type two numbers, such as <code>7 5</code>, and I compare them.") if len(found) > 1 else None,
     )
     return [card(text, [*rows, footer(talk)], ask=t.plain("A mailing's number or name, or week"))]
 

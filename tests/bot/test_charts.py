@@ -109,7 +109,7 @@ def test_numbers_stand_in_columns_and_say_what_nobody_reports() -> None:
     assert "Delivered           at least 420 (71%)" in told
     assert "– a link            not counted" in told
     assert notes(T, figures(), SETTINGS) == (
-        "Delivered, Read: counted for 590 of the 1,880 sent, not reported by Telegram."
+        "Delivered and read: counted for 590 of the 1,880 sent, not reported by Telegram."
     )
 
 

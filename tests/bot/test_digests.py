@@ -78,7 +78,7 @@ async def test_a_manager_orders_the_numbers_of_each_day(post: Post) -> None:
     await maria.say("25:00")
     maria.sees("“25:00” is no hour")
     await maria.say("8:30")
-    maria.sees("each day at 08:30 (Europe/Kyiv)", "The next one: Sun, 22 Nov 2026, 08:30 (Europe/Kyiv).")
+    maria.sees("Each day at 08:30 (Europe/Kyiv)", "The next one: Sun, 22 Nov 2026, 08:30 (Europe/Kyiv).")
     await maria.press("Show it now")
     maria.sees("Yesterday · 20 Nov 2026", "1 mailing was launched.", "500")
     await post.at(22, 8, 29)
@@ -96,7 +96,7 @@ async def test_the_numbers_of_a_week_come_on_its_day_with_a_picture(post: Post) 
     await maria.say("/digest week")
     await maria.press("Monday")
     await maria.press("09:00")
-    maria.sees("each week, Monday at 09:00 (Europe/Kyiv)", "The next one: Mon, 23 Nov 2026, 09:00")
+    maria.sees("Each week, Monday at 09:00 (Europe/Kyiv)", "The next one: Mon, 23 Nov 2026, 09:00")
     await post.at(23, 9)
     await post.at(24, 9)
     (_chat, screen), *others = post.board.shown
@@ -110,18 +110,18 @@ async def test_hour_and_clock_are_changed_and_it_is_ended(post: Post) -> None:
     await maria.say("/digest day 9:00")
     await maria.press("Another hour")
     await maria.press("18:00")
-    maria.sees("each day at 18:00 (Europe/Kyiv)", "Sat, 21 Nov 2026, 18:00")
+    maria.sees("Each day at 18:00 (Europe/Kyiv)", "Sat, 21 Nov 2026, 18:00")
     await maria.press("Another clock")
     await maria.say("Atlantis")
     maria.sees("I know no clock of “Atlantis”")
     await maria.say("new york")
-    maria.sees("each day at 18:00 (America/New_York)")
+    maria.sees("Each day at 18:00 (America/New_York)")
     await maria.press("Another hour")
     maria.sees("The clock is that of America/New_York.")
     await maria.press("◀ Back")
     await maria.press("Each day, 18:00")
     await maria.press("End it")
-    maria.sees("It has ended: each day at 18:00 (America/New_York).", "Nothing comes to this chat by itself yet.")
+    maria.sees("It has ended: Each day at 18:00 (America/New_York).", "Nothing comes to this chat by itself yet.")
     await maria.press_token("d:of:1")
     maria.sees("That digest has ended already; /digest shows what there is.")
     await post.at(23, 12)
@@ -131,11 +131,11 @@ async def test_hour_and_clock_are_changed_and_it_is_ended(post: Post) -> None:
 @pytest.mark.parametrize(
     ("typed", "told"),
     [
-        ("/digest daily 7", "each day at 07:00"),
-        ("/digest day 7 pm", "each day at 19:00"),
-        ("/digest week fri 8.15", "each week, Friday at 08:15"),
-        ("/digest неделя понедельник 9:00", "each week, Monday at 09:00"),
-        ("/digest тиждень пн 9:00", "each week, Monday at 09:00"),
+        ("/digest daily 7", "Each day at 07:00"),
+        ("/digest day 7 pm", "Each day at 19:00"),
+        ("/digest week fri 8.15", "Each week, Friday at 08:15"),
+        ("/digest неделя понедельник 9:00", "Each week, Monday at 09:00"),
+        ("/digest тиждень пн 9:00", "Each week, Monday at 09:00"),
         ("/digest week", "On which day of the week"),
         ("/digest day", "At what hour"),
         ("/digest week monday", "At what hour"),

@@ -82,7 +82,7 @@ async def test_a_mailing_is_told_in_numbers_and_as_a_picture(two: Desk) -> None:
     maria.sees("Of which mailing, or of what time?")
     await maria.press("#2 Spring")
     maria.sees("Spring sale · #2", "Planned", "1,600", "1,530", "96%", "– a buy button", "12", "Unsubscribed", "Orders")
-    maria.sees("at least 580 (98%)", "Delivered, Read: counted for 590 of the 1,530 sent, not reported by Telegram.")
+    maria.sees("at least 580 (98%)", "Delivered and read: counted for 590 of the 1,530 sent, not reported by Telegram.")
     sees_a_picture(maria)
     assert "Open" not in maria.labels()  # a manager sees numbers, not the message
     await maria.press("Why some did not get it")
@@ -147,7 +147,7 @@ async def test_a_mailing_is_compared_with_the_one_before(two: Desk) -> None:
     assert "Sent            96%  100%" in lines
     assert "Delivered       98%     –" in lines
     assert "Clicked        2.6%   10%" in lines
-    chat.sees("#1: Delivered, Read – not reported by Telegram.", "#2: Delivered, Read – not reported by Telegram.")
+    chat.sees("#1: Delivered and read – not reported by Telegram.", "#2: Delivered and read: counted for 590")
     sees_a_picture(chat)
     await chat.press("With #3 Autumn sale")
     chat.sees("#3: Autumn sale")
