@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Text, cast, delete, literal, select, update
+from sqlalchemy import Text, and_, cast, delete, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateways.base import AddressStatus
@@ -26,9 +26,11 @@ from storage.schema import (
     deliveries,
     erased_addresses,
     events,
+    notices,
     opt_outs,
     orders,
     own_links,
+    parts,
     steps,
     subscriptions,
 )
@@ -106,7 +108,11 @@ async def _erase(connection: AsyncConnection, value: Erasure) -> Sequence[Revoke
     await connection.execute(delete(subscriptions).where(subscriptions.c.client_id.in_(ids)))
     own = select(deliveries.c.id).where(deliveries.c.client_id.in_(ids))
     await connection.execute(delete(own_links).where(own_links.c.delivery_id.in_(own)))
+    # Some platforms name a message by its chat.
+    await connection.execute(update(parts).where(parts.c.delivery_id.in_(own)).values(external_id=None, details=None))
     await connection.execute(update(events).where(events.c.client_id.in_(ids)).values(details=None))
+    wrote = and_(notices.c.kind == "client_wrote", notices.c.details["client"].as_integer().in_(ids))
+    await connection.execute(delete(notices).where(wrote))
     await connection.execute(
         update(clients)
         .where(clients.c.id.in_(ids))

@@ -13,7 +13,19 @@ from storage.audiences import Audience
 from storage.clients import values_for
 from storage.errors import Invalid, NotFound, Refused
 from storage.records import Actor
-from storage.schema import addresses, audit, clients, deliveries, erased_addresses, events, mailings, opt_outs, steps
+from storage.schema import (
+    addresses,
+    audit,
+    clients,
+    deliveries,
+    erased_addresses,
+    events,
+    mailings,
+    notices,
+    opt_outs,
+    parts,
+    steps,
+)
 from storage.store import Store
 from tests.storage.people import CHANNELS, NOW, add, card_of
 
@@ -192,7 +204,13 @@ async def planned(store: Store, client: int, address_id: int) -> None:
         step = {"id": 1, "mailing_id": 1, "number": 1, "status": "sent", "start": "now", "audience": {}, "message": {}}
         await connection.execute(insert(steps).values(step))
         row = {"step_id": 1, "client_id": client, "channel": "tg-shop", "address_id": address_id, "state": "sent"}
-        await connection.execute(insert(deliveries).values(**row, due_at=NOW))
+        (delivery,) = (
+            await connection.execute(insert(deliveries).values(**row, due_at=NOW))
+        ).inserted_primary_key or ()
+        part = {"delivery_id": delivery, "attempt": 1, "position": 0, "channel": "tg-shop", "external_id": "7001:55"}
+        await connection.execute(insert(parts).values(**part, details={"message_ids": [55, 56]}))
+        told = {"client": client, "name": "Ann", "channel": "tg-shop", "text": "I am Ann", "what": ""}
+        await connection.execute(insert(notices).values(kind="client_wrote", details=told, created_at=NOW))
         event = {"type": "wrote", "key": "k", "client_id": client, "occurred_at": NOW, "received_at": NOW}
         await connection.execute(insert(events).values(**event, details={"text": "I am Ann"}))
 
@@ -207,7 +225,7 @@ async def test_an_erased_client_leaves_sums_and_hashes_and_no_word(store: Store)
     everything = str(
         [
             await all_of(store, *table.columns)
-            for table in (clients, addresses, events, audit, deliveries, erased_addresses)
+            for table in (clients, addresses, events, audit, deliveries, parts, notices, erased_addresses)
         ]
     )
     for word in ("Ann", "7001", "mail.example", "Kyiv", "c1"):
