@@ -18,6 +18,7 @@ from storage.schema import (
     audit,
     clients,
     deliveries,
+    delivery_id,
     erased_addresses,
     events,
     mailings,
@@ -204,10 +205,14 @@ async def planned(store: Store, client: int, address_id: int) -> None:
         step = {"id": 1, "mailing_id": 1, "number": 1, "status": "sent", "start": "now", "audience": {}, "message": {}}
         await connection.execute(insert(steps).values(step))
         row = {"step_id": 1, "client_id": client, "channel": "tg-shop", "address_id": address_id, "state": "sent"}
-        (delivery,) = (
-            await connection.execute(insert(deliveries).values(**row, due_at=NOW))
-        ).inserted_primary_key or ()
-        part = {"delivery_id": delivery, "attempt": 1, "position": 0, "channel": "tg-shop", "external_id": "7001:55"}
+        await connection.execute(insert(deliveries).values(**row, due_at=NOW))
+        part = {
+            "delivery_id": delivery_id(1, client),
+            "attempt": 1,
+            "position": 0,
+            "channel": "tg-shop",
+            "external_id": "7001:55",
+        }
         await connection.execute(insert(parts).values(**part, details={"message_ids": [55, 56]}))
         told = {"client": client, "name": "Ann", "channel": "tg-shop", "text": "I am Ann", "what": ""}
         await connection.execute(insert(notices).values(kind="client_wrote", details=told, created_at=NOW))
