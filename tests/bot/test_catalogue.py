@@ -23,7 +23,7 @@ _NAMES = set(
     name text pictures buttons elements for only table language parameters header latitude longitude channels routing
     main chosen cascade start now speed timezone client phone email click region quota per package check true false
     between connection in mailing outcome is not none defined files read shop vip tag field friend city ltv plan free
-    token en UA
+    token en UA canary first share run import clients approval prices pdf SKU EUR GSM
     """.split()  # noqa: SIM905
 )
 
