@@ -121,6 +121,11 @@ class _Verbs:
         self._platform.report(phone, message or phone.last.id, state)
         return {}
 
+    def template(self, name: str, status: str, reason: str = "") -> Json:
+        """approved, rejected, paused …: what becomes of a template that was submitted."""
+        self._platform.judge_template(name, status, reason)
+        return {}
+
     def messages(self, account: str, client: str) -> list[Json]:
         return [_message(message) for message in self._client(account, client).chat]
 

@@ -129,8 +129,8 @@ class MetaPlatform(Platform):
         return _VERSION.sub("/", call.path).strip("/").split("/")
 
     def token_of(self, call: Call) -> str:
-        given = call.headers.get("Authorization", "")
-        return given.removeprefix("Bearer ") if given.startswith("Bearer ") else call.query.get("access_token", "")
+        scheme, _space, token = call.headers.get("Authorization", "").partition(" ")
+        return token if scheme in ("Bearer", "OAuth") else call.query.get("access_token", "")
 
     def pressure(self, account: SimAccount) -> Pressure:
         return self.pressures.setdefault(account.key, Pressure())

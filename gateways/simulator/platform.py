@@ -198,6 +198,10 @@ class Platform(Listening):
         if client.state == "active" and (marked := client.mark(message_id, state)) is not None:
             self.on_reported(client, marked)
 
+    def judge_template(self, name: str, status: str, reason: str = "") -> None:
+        """What becomes of a template that was submitted. Raises LookupError where nobody submits any."""
+        raise LookupError(f"{self.title} has no templates")
+
     # --- what clients do
 
     def says(self, client: SimClient, text: str, **more: Any) -> ChatMessage:

@@ -9,9 +9,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from gateways.base import MessageRejected, Rejected, Template
+from gateways.base import MessageRejected, Rejected, Submitted, Template, _
 from gateways.templates import UnreadableTemplate, find_template, read_template
 from gateways.twilio.api import Host, TwilioApi
+from gateways.twilio.submitting import is_same
 
 KEPT_S = 600.0  # before the list is read anew
 MISSED_S = 30.0  # the same, where a template is not in it
@@ -35,13 +36,39 @@ class Contents:
 
     async def read(self) -> Sequence[Template]:
         """All of them, from Twilio. Raises GatewayError."""
-        query = (("PageSize", str(PAGE_SIZE)),)
-        found: list[Template] = []
-        async for page in self._api.pages(Host.CONTENT, "/v1/ContentAndApprovals", query):
-            contents = page.get("contents")
-            found += [template_of(each) for each in contents if isinstance(each, Mapping)] if contents else []
+        found = [template_of(each) for each in await self._list()]
         self._known, self._read_at = found, self._monotonic()
         return found
+
+    async def _list(self) -> list[Mapping[str, Any]]:
+        query = (("PageSize", str(PAGE_SIZE)),)
+        found: list[Mapping[str, Any]] = []
+        async for page in self._api.pages(Host.CONTENT, "/v1/ContentAndApprovals", query):
+            contents = page.get("contents")
+            found += [each for each in contents if isinstance(each, Mapping)] if contents else []
+        return found
+
+    async def submit(self, content: Mapping[str, Any], category: str) -> Submitted:
+        """Make a content, unless an earlier try has made just this one, and ask for its approval. Raises Rejected where
+        one of that name and language was submitted before, GatewayError."""
+        sid = ""
+        for each in await self._list():
+            known = template_of(each)
+            if (known.name, known.language) != (content["friendly_name"], content["language"]):
+                continue
+            if known.status != "unsubmitted":
+                raise Rejected(_("there is a template of that name in that language already"), reason="template")
+            sid = known.external_id if is_same(each, dict(content)) else sid
+        if not sid:
+            made = await self._api.set(Host.CONTENT, "/v1/Content", content)
+            sid = str(made.get("sid") or "")
+        if not sid.isalnum():
+            raise Rejected(_("Twilio made a template and named no sid for it"))
+        wish = {"name": content["friendly_name"], "category": category.upper()}
+        asked = await self._api.set(Host.CONTENT, f"/v1/Content/{sid}/ApprovalRequests/whatsapp", wish)
+        self._read_at = -KEPT_S
+        status = str(asked.get("status") or "received").lower()
+        return Submitted(sid, _STATUSES.get(status, status), str(asked.get("category") or category).lower())
 
     async def find(self, field: Mapping[str, Any]) -> Template:
         """The template that a message names. Raises MessageRejected where there is none, GatewayError."""

@@ -19,10 +19,12 @@ from gateways.base import (
     Heard,
     Hook,
     MessageRejected,
+    NewTemplate,
     OutcomeUnknown,
     Outgoing,
     PartKind,
     Rejected,
+    Submitted,
     Template,
 )
 from gateways.config import Context
@@ -35,6 +37,7 @@ from gateways.twilio.config import TwilioSettings
 from gateways.twilio.contents import Contents, content_variables
 from gateways.twilio.segments import count
 from gateways.twilio.signature import require_signed
+from gateways.twilio.submitting import content_of
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +45,7 @@ SEGMENT = "sms.segment"
 
 
 class TwilioGateway:
-    """Satisfies Gateway, CostsSlots, SyncsTemplates, SetsWebhook and SharesHook of `gateways.base`.
+    """Satisfies Gateway, CostsSlots, SyncsTemplates, SubmitsTemplates, SetsWebhook and SharesHook of `gateways.base`.
 
     Without `hook_url` nothing is heard, and the capabilities say so. Left out, and why:
 
@@ -52,7 +55,7 @@ class TwilioGateway:
       set on the messaging service.
     - MMS: only US, Canadian and Australian numbers carry it, at another price; an SMS channel carries text.
     - Free messages with buttons or lists: they need a Content of their own for each text; links stand in the text, and
-      Content templates bring their buttons. Creating contents and asking for approval: done in Twilio's Console.
+      Content templates bring their buttons. Changing and deleting contents: done in Twilio's Console.
     - Looking a lost send up in the list of messages: its StatusCallback names the part. Waiting before a repeat of what
       failed later (30003, 30008, 63049 …): a delivery that failed by a receipt has failed.
     - A warning for each country that the Console leaves out (21408) or a sender does not reach (21612): the statistics
@@ -190,6 +193,12 @@ class TwilioGateway:
 
     async def templates(self) -> Sequence[Template]:
         return await self._contents.read() if self._on_whatsapp else ()
+
+    async def submit_template(self, new: NewTemplate) -> Submitted:
+        """The picture of a Content is one and the same in every message; Twilio fetches it from us each time."""
+        if not self._on_whatsapp:
+            raise Rejected("SMS knows no templates", reason="template")
+        return await self._contents.submit(content_of(new, self._file_address), new.category)
 
     # --- listening
 

@@ -165,6 +165,8 @@ async def _read(request: web.Request) -> tuple[Json, Files]:
         return json.loads(await request.read()), {}
     if kind == "application/x-www-form-urlencoded":
         return {name: _decoded(value) for name, value in parse_qsl(await request.text())}, {}
+    if not kind.startswith("multipart/"):
+        return {}, {}  # bytes: `raw` holds them
     values: Json = {}
     files: Files = {}
     async for part in await request.multipart():

@@ -1,6 +1,7 @@
 """Content templates of the simulated account, and how Meta judges them."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 
 from aiohttp import web
 
@@ -9,6 +10,15 @@ from gateways.simulator.twilio.dialect import Json, TwilioError, sid
 
 HOST = "https://content.twilio.com"
 _MOST = 1000
+_PLACE = re.compile(r"\{\{\s*(\w+)\s*\}\}")
+# What each type must hold and may hold, as twilio.com/docs/content prints it; November 2026.
+_TYPES: Mapping[str, tuple[set[str], set[str]]] = {
+    "twilio/text": ({"body"}, set()),
+    "twilio/media": ({"media"}, {"body"}),
+    "twilio/quick-reply": ({"body", "actions"}, set()),
+    "twilio/call-to-action": ({"body", "actions"}, set()),
+    "whatsapp/card": ({"body"}, {"header_text", "footer", "media", "actions"}),
+}
 
 
 class Contents:
@@ -40,16 +50,36 @@ class Contents:
             case "POST", ["Content"]:
                 if not isinstance(call.json, dict) or not isinstance(call.json.get("types"), dict):
                     raise TwilioError(20001, words="Bad request: types are required")
+                _require_types(call.json["types"])
                 return json_response(_shown(self._create({**call.json, "account_sid": account_sid})), 201)
             case "GET", ["Content" | "ContentAndApprovals" as what]:
                 return self._page(call, what, account_sid)
             case "GET", ["Content", content_sid]:
                 return json_response(_shown(self._find(content_sid)))
             case "POST", ["Content", content_sid, "ApprovalRequests", "whatsapp"]:
-                return json_response(self._ask(self._find(content_sid), call.json or {}, "received"), 201)
+                content = self._find(content_sid)
+                self._require_judged(content, call.json or {})
+                return json_response(self._ask(content, call.json or {}, "received"), 201)
             case "GET", ["Content", content_sid, "ApprovalRequests"]:
                 return json_response({"sid": content_sid, "whatsapp": self._find(content_sid)["approval"]})
         raise TwilioError(20404, 404)
+
+    def submitted(self, name: str) -> list[str]:
+        """The sids of what was submitted under a name."""
+        return [content_sid for content_sid, each in self.by_sid.items() if each["approval"].get("name") == name]
+
+    def _require_judged(self, content: Json, wish: Mapping[str, object]) -> None:
+        """Raises TwilioError for what Twilio does not hand to Meta."""
+        if not re.fullmatch(r"[a-z0-9_]{1,512}", str(wish.get("name", ""))):
+            raise TwilioError(20001, words="name: lower case letters, digits and underscores only")
+        if wish.get("category") not in ("MARKETING", "UTILITY", "AUTHENTICATION"):
+            raise TwilioError(20001, words="category: MARKETING, UTILITY or AUTHENTICATION")
+        others = [self.by_sid[each] for each in self.submitted(str(wish["name"]))]
+        if any(each["language"] == content["language"] for each in others):
+            raise TwilioError(20001, words="a template of that name and language was submitted before")
+        names = set(_PLACE.findall(" ".join(_texts(content["types"]))))
+        if any(not content["variables"].get(name) for name in names):
+            raise TwilioError(20001, words="variables: samples are required for every variable")
 
     def _create(self, given: Mapping[str, object]) -> Json:
         content: Json = {
@@ -104,3 +134,26 @@ def _shown(content: Json) -> Json:
     root = f"{HOST}/v1/Content/{content['sid']}"
     links = {"approval_create": f"{root}/ApprovalRequests/whatsapp", "approval_fetch": f"{root}/ApprovalRequests"}
     return {name: value for name, value in content.items() if name != "approval"} | {"url": root, "links": links}
+
+
+def _require_types(types: Json) -> None:
+    """Raises TwilioError for what no content may hold."""
+    for name, given in types.items():
+        must, may = _TYPES.get(name, (set(), set(given)))
+        if must - set(given) or set(given) - must - may or (given.get("header_text") and given.get("media")):
+            raise TwilioError(20001, words=f"Bad request: {name} is not as it should be")
+        body = given.get("body", "")
+        if len(body) > 1024 or re.search(r"^\s*\{\{|\}\}\s*$|\}\}\s*\{\{", body):
+            raise TwilioError(20001, words="Bad request: the body is too long, or its variables stand where none may")
+        kinds = [action["type"] for action in given.get("actions", ())]
+        if len(kinds) > 10 or kinds.count("URL") > 2 or kinds.count("PHONE_NUMBER") > 1:
+            raise TwilioError(20001, words="Bad request: too many actions")
+        if any(len(action["title"]) > 25 for action in given.get("actions", ())):
+            raise TwilioError(20001, words="Bad request: a title has 25 characters at most")
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _texts(inner)

@@ -322,6 +322,10 @@ class TwilioSimulator(Platform):
         shown = [sender_of(each) for each in self._senders_of(account_sid) if each.key.startswith("whatsapp:")]
         return json_response({"senders": shown, "meta": {"key": "senders", "next_page_url": None}})
 
+    def judge_template(self, name: str, status: str, reason: str = "") -> None:
+        for content_sid in self.contents.submitted(name):
+            self.contents.judge(content_sid, status, reason)
+
     # --- what clients do
 
     def on_said(self, client: SimClient, message: ChatMessage) -> None:

@@ -110,7 +110,7 @@ def template_status(account: SimAccount, template: Json, event: str) -> Json:
         "message_template_name": template["name"],
         "message_template_language": template["language"],
         "message_template_category": template["category"],
-        "reason": "NONE",
+        "reason": template["rejected_reason"],
     }
     return entry_of(account, "message_template_status_update", value)
 

@@ -76,6 +76,8 @@ class WhatsAppSimulator(MetaPlatform):
 
     def identify(self, call: Call) -> tuple[str, str, str]:
         first, *rest = self.parts(call)
+        if first == "app" or self.templates.samples.is_session(first):
+            return next(iter(self.accounts), ""), "samples", ""
         name = rest[0] if rest else "media_node" if self.media.number_of(first) else ""
         account = first if first in self.accounts else self.media.number_of(first)
         if not account:
@@ -95,6 +97,8 @@ class WhatsAppSimulator(MetaPlatform):
 
     async def _answer_account(self, call: Call, account: SimAccount) -> web.Response:
         is_number = self.parts(call)[0] == account.key
+        if call.name == "samples" and call.method == "POST":
+            return self.templates.samples.answer(call, self.parts(call)[0])
         if call.name == "media_node":
             return self.media.answer(call, self.parts(call)[0])
         if is_number and (call.name, call.method) == ("messages", "POST"):
@@ -271,10 +275,14 @@ class WhatsAppSimulator(MetaPlatform):
             for state, after_s in (account.receipts or {"sent": 0.0}).items():
                 self.hooks.later(after_s, partial(self.report, client, message.id, state))
 
-    def change_template(self, waba: str, name: str, event: str) -> None:
-        """Meta approves, pauses, disables … a template and says so."""
+    def judge_template(self, name: str, status: str, reason: str = "") -> None:
+        for waba in {each.details["waba"] for each in self.accounts.values()}:
+            self.change_template(waba, name, status.upper(), reason or "NONE")
+
+    def change_template(self, waba: str, name: str, event: str, reason: str = "NONE") -> None:
+        """Meta approves, rejects, pauses … a template and says so."""
         account = next(each for each in self.accounts.values() if each.details["waba"] == waba)
-        for template in self.templates.change(waba, name, event):
+        for template in self.templates.change(waba, name, event, reason):
             self.tell_app(account, events.template_status(account, template, event))
 
     def restrict(self, account: SimAccount, restriction: str = "RESTRICTED_BIZ_INITIATED_MESSAGING") -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 from aiohttp import web
 
-from gateways.simulator.meta import GraphError
 from gateways.simulator.platform import Call, json_response
+from gateways.simulator.whatsapp.submitted import SampleShelf, require_good
 
 Json = dict[str, Any]
 
@@ -22,6 +22,7 @@ class TemplateBook:
     """Templates as message_templates lists them, by account; `held` on one makes its sends wait."""
 
     def __init__(self) -> None:
+        self.samples = SampleShelf()
         self._by_account: dict[str, list[Json]] = {}
 
     def of(self, waba: str) -> list[Json]:
@@ -57,11 +58,12 @@ class TemplateBook:
         self.of(waba).append(template)
         return template
 
-    def change(self, waba: str, name: str, event: str) -> list[Json]:
+    def change(self, waba: str, name: str, event: str, reason: str = "NONE") -> list[Json]:
         """Every language of a template after an event; these templates."""
         found = [template for template in self.of(waba) if template["name"] == name]
         for template in found:
             template["status"] = _STATUS_AFTER.get(event, event)
+            template["rejected_reason"] = reason
         return found
 
     def category_of(self, waba: str, sent: Any) -> str:
@@ -74,8 +76,7 @@ class TemplateBook:
         """GET lists, POST makes one that waits for its approval."""
         if call.method == "POST":
             given = call.json
-            if not re.fullmatch(r"[a-z0-9_]{1,512}", given["name"]):
-                raise GraphError(100, "(#100) Param name must be lowercase letters, digits and underscores")
+            require_good(given, self.of(waba), self.samples.handles)
             parts = [part for part in given["components"] if part["type"] != "BODY"]
             body = next((part["text"] for part in given["components"] if part["type"] == "BODY"), "")
             made = self.add(
