@@ -10,9 +10,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.database import Database
 from storage.merging import cards_of_client
-from storage.records import DeliveryState
-from storage.schema import attempts, audit, deliveries, delivery_id, events, mailings, opt_outs, parts, steps
+from storage.records import AmendedState, AmendmentKind, DeliveryState
+from storage.schema import (
+    amended,
+    amendments,
+    attempts,
+    audit,
+    deliveries,
+    delivery_id,
+    events,
+    mailings,
+    opt_outs,
+    parts,
+    steps,
+)
 
+_AMENDED = {AmendmentKind.TAKE_BACK.value: "taken_back", AmendmentKind.CORRECT.value: "corrected"}
 _MOST = 50  # things of a kind that are told of a delivery
 
 
@@ -30,7 +43,8 @@ class Got:
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """Something that happened; `what` is tried, accepted, delivered, read, failed, or what an event is called."""
+    """Something that happened; `what` is tried, accepted, delivered, read, failed, taken_back, corrected (or not_… of
+    both), or what an event is called."""
 
     at: datetime
     what: str
@@ -104,6 +118,7 @@ class Histories:
                 *await _tries(connection, number),
                 *await _parts(connection, number),
                 *await _events(connection, number),
+                *await _amendments(connection, step_id, number),
             ]
         return sorted(happened, key=lambda one: one.at)
 
@@ -175,3 +190,26 @@ async def _events(connection: AsyncConnection, number: int) -> Sequence[Happened
         .limit(_MOST)
     )
     return [Happened(row[0], row[1], row[2], row[3] or {}) for row in await connection.execute(wanted)]
+
+
+async def _amendments(connection: AsyncConnection, step_id: int, number: int) -> Sequence[Happened]:
+    at = func.coalesce(amended.c.finished_at, amended.c.due_at, type_=amended.c.due_at.type)
+    wanted = (
+        select(amendments.c.kind, amended.c.state, amended.c.channel, amended.c.reason, at.label("at"))
+        .join(amendments, amendments.c.id == amended.c.amendment_id)
+        .where(
+            amendments.c.step_id == step_id,
+            amended.c.delivery_id == number,
+            amended.c.state != AmendedState.WAITING.value,
+        )
+        .limit(_MOST)
+    )
+    return [
+        Happened(
+            row.at,
+            _AMENDED[row.kind] if row.state == AmendedState.REACHED.value else f"not_{_AMENDED[row.kind]}",
+            row.channel,
+            {"reason": row.reason} if row.reason else {},
+        )
+        for row in await connection.execute(wanted)
+    ]

@@ -59,6 +59,10 @@ _HAPPENED = {
     "clicked": _("pressed a button or followed a link"),
     "unsubscribed": _("unsubscribed"),
     "order": _("opened an order"),
+    "taken_back": _("taken back on {channel}"),
+    "corrected": _("corrected on {channel}"),
+    "not_taken_back": _("{channel} could not take it back"),
+    "not_corrected": _("{channel} could not correct it"),
 }
 _TRIED = {
     "sent": _("{channel} took it"),

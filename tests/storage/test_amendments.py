@@ -104,6 +104,14 @@ async def test_everybody_who_may_have_it_is_planned_settled_and_left_out_the_nex
         ("viber", "missed:never"): 2,
     }
 
+    told = {number: await store.histories.of_delivery(step_id, number) for number in (1, 2, 3)}
+    assert [(one.what, one.channel) for one in told[1]] == [("tried", "tg"), ("taken_back", "tg")]
+    assert [one.details for one in told[2] if one.what == "not_taken_back"] == [
+        {"reason": "never"},
+        {"reason": "too_old"},
+    ]
+    assert [one.what for one in told[3]] == ["tried"]
+
     end = EndAmendment(amendment, AmendmentStatus.STOPPED, Audited(AT, OLHA, "stop", mailing_id), "stopped by Olha")
     assert [await store.amendments.end(end), await store.amendments.end(end)] == [True, False]
     again = await begun(store, mailing_id, step_id, AmendmentKind.CORRECT)
