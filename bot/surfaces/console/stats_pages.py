@@ -65,7 +65,8 @@ class _StatsPages:
         """The words of who asks. Raises HTTPForbidden for everybody else than people with the right to numbers."""
         doorman = self._surface.doorman
         account = doorman.whose(request) or doorman.guest(local=is_local(request))
-        if account is None or not may(self._surface.people[account].role, "statistics"):
+        person = self._surface.people.get(account or "")
+        if person is None or not may(person.role, "statistics"):
             t = self._surface.texts(None, spoken_by(request))
             raise web.HTTPForbidden(text=t.plain(words.NEEDS_LINK))
         return self._surface.texts(account, spoken_by(request))
