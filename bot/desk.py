@@ -17,7 +17,7 @@ from engine.media import Media
 from engine.operations import Operations
 from engine.settings import ApprovalRule, ChannelSettings, EngineSettings, InterruptAt, Quota, QuotaPer
 from gateways import registry
-from gateways.base import Account, Gateway
+from gateways.base import Account, Gateway, NewTemplate, Rejected, SubmitsTemplates, Submitted
 from gateways.config import Context
 from storage.migrate import ensure_current, upgrade
 from storage.records import Role
@@ -58,6 +58,12 @@ def desk_on(store: Store, config: Config, secret: bytes, clock: Clock, engine: "
         async with open_gateway(desk, channel) as gateway:
             return await gateway.check()
 
+    async def submit(channel: str, new: NewTemplate) -> Submitted:
+        async with open_gateway(desk, channel) as gateway:
+            if not isinstance(gateway, SubmitsTemplates):
+                raise Rejected("the channel takes no templates")
+            return await gateway.submit_template(new)
+
     operations = Operations(
         store,
         settings,
@@ -65,6 +71,7 @@ def desk_on(store: Store, config: Config, secret: bytes, clock: Clock, engine: "
         check_channel=check_channel,
         engine=engine,
         look_at=_look_at,
+        submit=submit,
     )
     desk = Desk(config, settings, store, operations, Media(config.data_dir), clock, secret)
     return desk

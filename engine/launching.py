@@ -12,7 +12,7 @@ from engine.clock import Clock
 from engine.errors import NotFound, Refused, Stale, _
 from engine.plan import channels_of
 from engine.settings import CHANGEABLE_UNTIL_S, EngineSettings
-from gateways.base import Account, ChannelBroken, GatewayError
+from gateways.base import Account, ChannelBroken, GatewayError, NewTemplate, Submitted
 from gateways.message import content_hash
 from storage import settling
 from storage.audit import Audited, NewNotice
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 CheckChannel = Callable[[str], Awaitable[Account]]
 """Asks a channel's platform who we are. Raises GatewayError."""
+
+SubmitTemplate = Callable[[str, NewTemplate], Awaitable[Submitted]]
+"""Hands a template to a channel's platform. Raises GatewayError."""
 
 STARTED = (Status.SENDING, Status.PAUSED, Status.INTERRUPTED)
 
@@ -45,12 +48,14 @@ class Launching:
         check_channel: CheckChannel,
         engine: "Engine | None" = None,
         look_at: LookAt | None = None,
+        submit: SubmitTemplate | None = None,
     ) -> None:
         self.store = store
         self.settings = settings
         self._clock = clock
         self.checker = Checker(store, settings, clock, look_at=look_at)
         self._check_channel = check_channel
+        self._submit = submit
         self._engine = engine
 
     async def get(self, mailing_id: int) -> Mailing:

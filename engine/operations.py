@@ -1,7 +1,7 @@
 """The one door: every verb that a person or a program has, with its right, its guard and its audit.
 
 Those by which a mailing lives stand in `engine.launching`, the numbers in `engine.reporting`, what comes after
-sending in `engine.amending`, tests in `engine.trial`."""
+sending in `engine.amending`, tests in `engine.trial`, templates to be approved in `engine.template_writing`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -19,6 +19,7 @@ from engine.preview import Look, Preview
 from engine.settings import EngineSettings, QuotaPer
 from engine.statistics import render_totals, revenue_in
 from engine.template_parts import check_template
+from engine.template_writing import TemplateWriting
 from engine.trial import Trials
 from gateways.base import Account
 from gateways.message import content_hash, for_all, only_for
@@ -47,7 +48,7 @@ class Summary:
     archived: bool = False
 
 
-class Operations(Approving, Trials, CardVerbs, Amending):
+class Operations(Approving, Trials, CardVerbs, Amending, TemplateWriting):
     """Every method may raise Invalid and its kinds; nothing is half done then."""
 
     # --- composing ---

@@ -635,6 +635,24 @@ templates = Table(  # messages that a platform approved, as it told of them last
     Column("synced_at", Instant, nullable=False),
 )
 
+written_templates = Table(  # templates that people write here, to be approved by a platform
+    "written_templates",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("channel", Text, nullable=False),
+    Column("state", Text, nullable=False),  # storage.written.WrittenState
+    Column("name", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("content", Json, nullable=False),  # gateways.base.NewTemplate
+    Column("revision", BigInteger, nullable=False),  # grows with every change
+    Column("written_by", Text, nullable=False),  # storage.records.Actor: who changed it last, or submitted it
+    Column("changed_at", Instant, nullable=False),
+    Column("status", Text),  # what the platform said last
+    Column("category", Text),
+    Column("reason", Text),  # why it was refused
+)
+Index("written_templates_by_channel", written_templates.c.channel, written_templates.c.id)
+
 updates = Table(  # the last update that a polled channel or bot has committed
     "updates",
     metadata,

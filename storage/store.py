@@ -34,6 +34,7 @@ from storage.timelines import Timelines
 from storage.uploads import Uploads
 from storage.upserts import Upserts
 from storage.writer import Writer
+from storage.written import WrittenTemplates
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class Store:
     histories: Histories
     uploads: Uploads
     templates: Templates
+    written: WrittenTemplates
     links: Links
     orders: Orders
     order_hooks: OrderHooks
@@ -95,6 +97,7 @@ async def open_store(url: str, *, data_dir: Path, secret: bytes) -> AsyncIterato
         histories=Histories(database),
         uploads=Uploads(database, writer, data_dir / "media"),
         templates=Templates(database, writer),
+        written=WrittenTemplates(database, writer),
         links=Links(database, writer),
         orders=Orders(database, writer),
         order_hooks=OrderHooks(database, writer),

@@ -1,4 +1,4 @@
-"""what the chat keeps of its own: saved messages, people who were invited, approvals, archives, corrections, digests."""
+"""what the chat keeps of its own: saved messages, invitations, approvals, archives, corrections, digests, templates."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -156,3 +156,20 @@ def upgrade() -> None:
         sqlite_where=unanswered,
         postgresql_where=unanswered,
     )
+    op.create_table(
+        "written_templates",
+        sa.Column("id", Id, nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("language", sa.Text(), nullable=False),
+        sa.Column("content", Json, nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.Column("written_by", sa.Text(), nullable=False),
+        sa.Column("changed_at", Instant(), nullable=False),
+        sa.Column("status", sa.Text(), nullable=True),
+        sa.Column("category", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name="written_templates_pkey"),
+    )
+    op.create_index("written_templates_by_channel", "written_templates", ["channel", "id"])
