@@ -322,7 +322,7 @@ _OURS = set(
     Acme Olha Ostap Maria Ann Lee Bohdan Kit Iryna Sova Max Orlov Client Test Hello Open vip new Ukrainians Kyiv Europe
     UTC tg shop club city ltv language channel last seen created wrote subscribed to connection tag acme test ops https
     http caption week sticker first name client nothing default friend in hours tomorrow is English copy start en uk ru
-    es de pl amp It can be fetched plan free
+    es de pl amp It can be fetched plan free SKU EUR GSM
     """.split()  # noqa: SIM905
 )
 
