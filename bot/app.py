@@ -218,6 +218,7 @@ def _build_bots(service: Service, people: People, house: House, demo: Demo | Non
             case TelegramBot():
                 service.telegram = service.people.doors["telegram"] = _build_telegram(service, bot, people, house)
                 service.surfaces["telegram"] = service.telegram
+                service.people.followers.append(service.telegram.people_changed)
             case SlackBot():
                 service.slack = service.people.doors["slack"] = _build_slack(service, bot, people, house)
                 service.surfaces["slack"] = service.slack

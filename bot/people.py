@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, Protocol
@@ -37,10 +37,12 @@ class Door(Protocol):
 class Everybody(Mapping[tuple[str, str], Person]):
     """Who it is, by surface and account; it changes as people choose a language, come and go.
 
-    `doors` are the surfaces of this process, by name."""
+    `doors` are the surfaces of this process, by name; `followers` are called when somebody came, went, or has another
+    role or language."""
 
     def __init__(self, configured: People, store: "Store") -> None:
         self.doors: dict[str, Door] = {}
+        self.followers: list[Callable[[], None]] = []
         self._configured = configured
         self._preferences = store.preferences
         self._invitations = store.invitations
@@ -57,12 +59,14 @@ class Everybody(Mapping[tuple[str, str], Person]):
         if members != self._members:
             self._members = members
             self._people = together(self._configured, members)
+            self._tell()
 
     async def speak(self, person: str, language: str) -> None:
         """From now on the bot speaks this language with the person, wherever they meet."""
         await self._preferences.set_language(person, language)
         await self.load()
         self._languages = {**(self._languages or {}), person: language}
+        self._tell()
 
     async def meet(self, person: str, language: str) -> None:
         """A messenger told which language the person uses there: it counts until the person chooses one."""
@@ -70,6 +74,10 @@ class Everybody(Mapping[tuple[str, str], Person]):
         spoken = locale_for(language, "")
         if spoken and person not in (self._languages or {}):
             await self.speak(person, spoken)
+
+    def _tell(self) -> None:
+        for follow in self.followers:
+            follow()
 
     # --- coming and going ---
 

@@ -23,7 +23,7 @@ from gateways.simulator.telegram.clients import SimulatedClient
 from gateways.simulator.telegram.entities import Entity
 from gateways.simulator.telegram.server import TelegramSimulator
 from gateways.telegram.gateway import TelegramGateway
-from tests.bot.chat import PEOPLE, conversation_on
+from tests.bot.chat import conversation_on
 from tests.bot.conftest import Desk
 from tests.gateways.pictures import JPEG, PNG
 
@@ -47,9 +47,11 @@ def olha(telegram: TelegramSimulator) -> SimulatedClient:
 
 def surface_on(desk: Desk, telegram: TelegramSimulator, tmp_path: Path, **more: Any) -> TelegramSurface:
     speaker = TelegramGateway(channel="bots/telegram", token=TOKEN, media=desk.store.uploads, api_base=telegram.url)
-    return TelegramSurface(
-        conversation=conversation_on(desk.store, desk.operations, desk.settings, desk.clock),
-        people=PEOPLE,
+    conversation = conversation_on(desk.store, desk.operations, desk.settings, desk.clock)
+    people = conversation._people
+    surface = TelegramSurface(
+        conversation=conversation,
+        people=people,
         places=desk.store.conversations,
         media=Media(tmp_path),
         speaker=speaker,
@@ -59,6 +61,9 @@ def surface_on(desk: Desk, telegram: TelegramSimulator, tmp_path: Path, **more: 
         webhook_secret=SECRET,
         **more,
     )
+    people.doors["telegram"] = surface
+    people.followers.append(surface.people_changed)
+    return surface
 
 
 @pytest.fixture
@@ -186,6 +191,43 @@ async def test_a_stranger_gets_one_sentence(surface: TelegramSurface, telegram: 
     stranger.says("/new")
     await asyncio.sleep(0.6)
     assert len(stranger.messages) == 1
+
+
+def menu_of(telegram: TelegramSimulator, person: SimulatedClient) -> list[str]:
+    """The commands that Telegram offers to the person beside the input field."""
+    menus = telegram.bot(TOKEN).profile.commands
+    return [one["command"] for one in menus.get(f"chat/{person.user_id}/", menus["default//"])]
+
+
+def words_of(telegram: TelegramSimulator, person: SimulatedClient, command: str) -> str:
+    menu = telegram.bot(TOKEN).profile.commands[f"chat/{person.user_id}/"]
+    return next(str(one["description"]) for one in menu if one["command"] == command)
+
+
+async def test_somebody_comes_by_the_link_of_an_invitation_and_the_menu_follows_the_role(
+    surface: TelegramSurface, telegram: TelegramSimulator
+) -> None:
+    bot = telegram.bot(TOKEN)
+    ostap, petro = telegram.add_client(bot, 1002, "Ostap"), telegram.add_client(bot, 7001, "Petro")
+    ostap.says("/invite Petro operator")
+    [card] = await ostap.receives(containing="An invitation for Petro")
+    link = next(word for word in card.text.split() if "start=" in word)
+    assert link.startswith("https://t.me/acme_admin_bot?start=join-")
+    assert "invite" not in menu_of(telegram, petro)
+    petro.start(link.partition("start=")[2])
+    await petro.receives(containing="Welcome! You belong to the team now, as operator.")
+    assert {"new", "now", "saved", "segments", "stop"} < set(menu_of(telegram, petro))
+    assert not {"people", "go"} & set(menu_of(telegram, petro))
+    await pressing(ostap, "People", "Petro – operator")
+    await pressing(ostap, "Petro", "Invited by Ostap")
+    await pressing(ostap, "Make approver", "Petro – approver")
+    await wait_until(lambda: asyncio.sleep(0, "approval" in menu_of(telegram, petro)))
+    assert "new" not in menu_of(telegram, petro)
+    petro.says("/language uk")
+    await wait_until(lambda: asyncio.sleep(0, words_of(telegram, petro, "help") == "що я розумію"))
+    await pressing(ostap, "Remove", "Remove Petro?")
+    await pressing(ostap, "Yes, remove", "Petro is removed.")
+    await wait_until(lambda: asyncio.sleep(0, menu_of(telegram, petro) == ["help"]))
 
 
 async def test_a_card_that_can_not_be_edited_is_sent_anew(

@@ -75,7 +75,7 @@ class Painter:
         """Update a card in place; where Slack refuses for good, post it anew. Returns the id where it stands now."""
         channel, _colon, stamp = shown.partition(":")
         posts = posts_of(screen, t)
-        if len(posts) != 1 or screen.picture is not None or screen.files or not stamp:
+        if len(posts) != 1 or screen.picture is not None or screen.album or screen.files or not stamp:
             return await self.show(chat, screen, t)
         self.budget.spend()
         try:

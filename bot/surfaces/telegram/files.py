@@ -9,7 +9,7 @@ from aiogram.exceptions import TelegramBadRequest
 
 from bot.screens import Attachment, Said
 from bot.surfaces.telegram.events import FileToFetch, Sent
-from bot.texts import _
+from bot.texts import Texts, _
 from engine.errors import Invalid
 from engine.media import Media
 from gateways.base import PartKind
@@ -25,14 +25,14 @@ class Files:
         self._bot = bot
         self._media = media
 
-    async def said(self, sent: Sent) -> Said:
+    async def said(self, sent: Sent, t: Texts) -> Said:
         attachments = []
         problem = ""
         for file in sent.files:
             try:
                 attachments.append(await self._fetch(file))
             except Invalid as error:
-                problem = str(error)
+                problem = t.plain(error.words, **error.values)
         return Said(
             text=sent.text,
             attachments=tuple(attachments),

@@ -114,7 +114,7 @@ class Painter:
         """Replace a card in place; where Telegram refuses for good, send it anew. Raises as `show`."""
         texts = cards.texts_of(screen)
         too_long = len(texts) > 1 or (screen.picture is not None and len(texts[0][0]) > cards.MAX_CAPTION)
-        if too_long or screen.files or not message_id.isdecimal():
+        if too_long or screen.album or screen.files or not message_id.isdecimal():
             return await self.show(chat, screen)
         with _Translated():
             try:

@@ -26,17 +26,16 @@ from aiogram.exceptions import (
     TelegramUnauthorizedError,
 )
 from aiogram.methods import TelegramMethod
-from aiogram.types import BotCommand, BotCommandScopeChat
+from aiogram.types import BotCommand
 
 from bot.conversation import Conversation
-from bot.dialogs.home import COMMANDS
-from bot.screens import Busy, Event, People, Person, Press, Screen, Unreachable
+from bot.screens import Busy, Event, People, Press, Screen, Unreachable
 from bot.surfaces.telegram.albums import Albums
 from bot.surfaces.telegram.events import Heard, Sent, read_update
 from bot.surfaces.telegram.files import Files
+from bot.surfaces.telegram.menus import SURFACE, Menus
 from bot.surfaces.telegram.painter import LONGEST_WAIT_S, Painter
 from bot.texts import Texts, _
-from engine.access import may
 from engine.clock import Clock
 from engine.media import Media
 from gateways.base import Answer, BadSignature, Gateway, Hook, Unreadable
@@ -50,7 +49,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SURFACE = "telegram"
 SECRET_HEADER = "x-telegram-bot-api-secret-token"  # noqa: S105  # a header's name
 POLL_S = 25  # how long Telegram holds a getUpdates that has nothing; 50 at most
 CALL_S = 30.0
@@ -112,7 +110,7 @@ class TelegramSurface:
         self._albums = Albums(places, clock, self._handle, self._in_order)
         self._username = ""
         self._order: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._greeted: dict[str, str] = {}  # the language of the menu that each has
+        self._menus = Menus(self._bot, people, locale)
 
     @classmethod
     def from_settings(
@@ -156,6 +154,7 @@ class TelegramSurface:
             async with asyncio.TaskGroup() as tasks:
                 self._albums.tasks = tasks
                 await self._begin()
+                tasks.create_task(self._menus.run(), name="telegram menus")
                 await self._albums.take_up()
                 if self._polls:
                     await self._poll()
@@ -314,10 +313,15 @@ class TelegramSurface:
             log.info("a press could not be answered", extra={"error": type(error).__name__})
 
     async def _handle(self, heard: Heard) -> None:
-        what = await self._files.said(heard.what) if isinstance(heard.what, Sent) else heard.what
+        what = (
+            await self._files.said(heard.what, self._texts(heard.account))
+            if isinstance(heard.what, Sent)
+            else heard.what
+        )
         event = Event(SURFACE, heard.account, heard.chat, heard.key, what, heard.private, heard.language)
         screens = await self._conversation.handle(event)
-        await self._menu_for(event)
+        if heard.private:
+            await self._menus.renew(heard.account)
         pressed = what.message_id if isinstance(what, Press) else ""
         for number, screen in enumerate(screens):
             message_id = await self._patiently(self._place(heard.chat, screen, pressed if number == 0 else ""))
@@ -345,26 +349,9 @@ class TelegramSurface:
                 await self._clock.sleep(pause_s)
         return ""
 
-    async def _menu_for(self, event: Event) -> None:
-        """The commands of a person's role, in the menu of the private chat, once for each language that they choose."""
-        person = self._people.get((SURFACE, event.account))
-        language = (person and person.locale) or self._locale
-        if person is None or not event.private or self._greeted.get(event.account) == language:
-            return
-        self._greeted[event.account] = language
-        try:
-            scope = BotCommandScopeChat(chat_id=int(event.chat))
-            await self._bot.set_my_commands(self._commands(person), scope=scope)
-        except (TelegramAPIError, ClientDecodeError, ValueError) as error:
-            log.info("a menu could not be set", extra={"error": type(error).__name__})
-
-    def _commands(self, person: Person) -> list[BotCommand]:
-        t = Texts(person.locale or self._locale)
-        return [
-            BotCommand(command=name, description=t.plain(does))
-            for name, does, verb in COMMANDS
-            if may(person.role, verb)
-        ]
+    def people_changed(self) -> None:
+        """Somebody came, went, or has another role or language: the menus follow."""
+        self._menus.look_again()
 
     def _texts(self, chat: str) -> Texts:
         """The language of the person whose private chat it is; the house's in a group."""

@@ -95,7 +95,7 @@ async def test_a_stale_press_is_told_and_gets_the_fresh_card(surface: SlackSurfa
     old = olha.messages[-1]
     await olha.commands("audience 1")
     await olha.receives("Now about 10 clients.")
-    await pressing(olha, "By tag", "Tags: clients")
+    await pressing(olha, "By tag", "Tag: what must it be?")
     await pressing(olha, "vip", "4 clients")
     await olha.presses(old, "Next: audience")
     await olha.receives("That card was old")
