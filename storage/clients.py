@@ -210,12 +210,11 @@ class Clients:
         exact = await self.find_by_any(words) if not after else None
         if exact is not None:
             return [exact]
-        pieces = _clean(words).split()[:_MOST_PIECES]
-        if not pieces:
+        if not _clean(words):
             return []
         async with self._database.read() as connection:
             fields = await load_fields(connection, (), at=now(), zone=UTC)
-            named = and_(*(_named(fields, piece) for piece in pieces))
+            named = called(fields, words)
             if digits := _digits(words):
                 named = or_(named, fields.compare("phone", "contains", digits))
             wanted = select(clients.c.id).where(_STANDING, named, clients.c.id > after)
@@ -350,6 +349,11 @@ async def _standing(connection: AsyncConnection, client_id: int) -> int:
     """The card itself, or the one that it was merged into."""
     into: int | None = await connection.scalar(select(clients.c.merged_into).where(clients.c.id == client_id))
     return client_id if into is None else into
+
+
+def called(fields: Fields, words: str) -> ColumnElement[bool]:
+    """Whether each of the words stands somewhere in the name, the phone or the e-mail."""
+    return and_(*(_named(fields, piece) for piece in _clean(words).split()[:_MOST_PIECES]))
 
 
 def _named(fields: Fields, piece: str) -> ColumnElement[bool]:

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.audiences import Audience
-from storage.clients import cards_for
+from storage.clients import called, cards_for
 from storage.database import Database, now
 from storage.fields import Fields, load_fields
 from storage.filters import AudienceQuery
@@ -19,7 +19,6 @@ from storage.schema import attributes, clients, steps, subscriptions
 from storage.writer import Writer
 
 _SAMPLE = 20_000  # of the newest cards: what most of them hold is what somebody looks for
-_NAMED = (clients.c.name, clients.c.first_name, clients.c.last_name, clients.c.phone, clients.c.email)
 STANDING = and_(clients.c.erased_at.is_(None), clients.c.merged_into.is_(None))
 
 
@@ -113,7 +112,7 @@ def _on_page(query: AudienceQuery, fields: Fields, page: Page) -> Sequence[Colum
     if page.left_out:
         wanted.append(query.left_out.is_not(None))
     if page.words:
-        wanted.append(or_(fields.holds_piece(_NAMED, page.words), clients.c.external_id == page.words))
+        wanted.append(or_(called(fields, page.words), clients.c.external_id == page.words))
     return wanted
 
 
