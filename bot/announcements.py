@@ -8,6 +8,7 @@ from bot.dialogs.after import amendment_card
 from bot.dialogs.approval import answered_screen, asked_card
 from bot.dialogs.live import canary_line, canary_ways, tally
 from bot.dialogs.talk import House, Reader, Rows, button, card, lines, paragraphs, primary
+from bot.dialogs.template_list import judged
 from bot.reports import report_of
 from bot.screens import Screen
 from bot.texts import Html, Texts
@@ -40,6 +41,8 @@ class Announcements:
                 return Screen(t("▶ <b>{name} let sending go on.</b>", name=_name(notice)), tuple(rows))
             case "joined":
                 return _joined(t, **notice.details)
+            case "template":
+                return judged(t, notice.details, self._operations.settings)
             case _ if mailing is None:
                 return None
             case "started" if own and notice.details.get("at_once"):

@@ -19,6 +19,7 @@ COMMANDS = (
     ("after", _("once it is sent: take back, correct, write again"), "look"),
     ("saved", _("messages that are kept to be used again"), "compose"),
     ("accounts", _("your own accounts, where tests come"), "test"),
+    ("templates", _("templates: write one, see what became of it"), "compose"),
     ("stats", _("numbers of a mailing or a period"), "statistics"),
     ("digest", _("numbers that come each day or week"), "statistics"),
     ("clients", _("find a client; why somebody got it or not"), "clients"),
@@ -43,7 +44,11 @@ async def open_home(talk: Talk, *_args: str) -> Screens:
     recent = await talk.operations.list_mailings(limit=50)
     draft = next((one for one in recent if one.status == Status.DRAFT), None)
     text = paragraphs(greeting, await _situation(talk, recent), t("What shall we do?"))
-    return [card(text, _rows(talk, draft), ask=t.plain("Send me a message to mail, or press a button"))]
+    return [
+        card(
+            text, _rows(talk, draft, await _waiting(talk)), ask=t.plain("Send me a message to mail, or press a button")
+        )
+    ]
 
 
 async def open_help(talk: Talk, *_args: str) -> Screens:
@@ -86,12 +91,17 @@ async def _approver_rows(talk: Talk) -> Rows:
     t = talk.t
     if not talk.may("approve"):
         return []
-    waiting = len(await talk.operations.waiting_approvals())
-    label = t.plain_plural("✋ {count} to approve", "✋ {count} to approve", waiting)
     return [
-        (primary(label, "ap") if waiting else button(t("What waits for approval"), "ap"),),
+        *(await _waiting(talk) or [(button(t("What waits for approval"), "ap"),)]),
         (button(t("Mailings"), "m:list", 0), button(t("Now"), "now")),
     ]
+
+
+async def _waiting(talk: Talk) -> Rows:
+    """The way to what waits for this person's word, where something does."""
+    waiting = len(await talk.operations.waiting_approvals()) if talk.may("approve") else 0
+    label = talk.t.plain_plural("✋ {count} to approve", "✋ {count} to approve", waiting)
+    return [(primary(label, "ap"),)] if waiting else []
 
 
 def _manager_rows(talk: Talk) -> Rows:
@@ -107,7 +117,7 @@ def _language(talk: Talk) -> Button:
     return button(talk.t("🌐 Language"), "lang")
 
 
-def _rows(talk: Talk, draft: "Summary | None") -> Rows:
+def _rows(talk: Talk, draft: "Summary | None", waiting: Rows) -> Rows:
     t = talk.t
     go_on: Rows = [(button(t.plain("Go on with “{name}”", name=draft.name), "m:open", draft.id),)] if draft else []
     buttons: list[Button] = [
@@ -123,6 +133,7 @@ def _rows(talk: Talk, draft: "Summary | None") -> Rows:
         _language(talk),
     ]
     return [
+        *waiting,
         (primary(t("New mailing"), "c:new"),),
         *go_on,
         *in_rows(buttons, 2),

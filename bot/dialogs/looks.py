@@ -8,7 +8,7 @@ from bot.dialogs.talk import Screens, Talk, lines
 from bot.pictures.scene import Note, Scene, Words, is_plainer, shown_parts
 from bot.pictures.sources import draw_all
 from bot.screens import Drawn, Screen
-from bot.texts import Html
+from bot.texts import Html, Texts
 from engine.media import Media
 from engine.preview import Look
 from gateways.base import Outgoing
@@ -85,9 +85,9 @@ def _titles(looks: Sequence[Look]) -> dict[str, str]:
     }
 
 
-def _scene(talk: Talk, look: Look) -> Scene:
-    t = talk.t
-    words = Words(
+def picture_words(t: Texts) -> Words:
+    """What stands in a picture and is nobody's message."""
+    return Words(
         video=t.plain("Video"),
         file=t.plain("File"),
         more=t.plain("The message goes on"),
@@ -96,6 +96,11 @@ def _scene(talk: Talk, look: Look) -> Scene:
         code=t.plain("Copy the code"),
         reply=t.plain("Reply"),
     )
+
+
+def _scene(talk: Talk, look: Look) -> Scene:
+    t = talk.t
+    words = picture_words(t)
     return Scene(
         kind=look.able.kind,
         markup=look.able.markup,

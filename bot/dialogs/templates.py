@@ -94,6 +94,8 @@ async def _list(talk: Talk, mailing: Mailing, kind: str, page: int = 0, note: st
         *((button(f"{one.name} · {one.language}", "t:use", kind, digest(_key(one)), *here),) for one in shown),
         *turner(talk, page, len(approved) > (page + 1) * PAGE, "t:list", kind, *here),
     ]
+    if any(one.kind == kind and one.able.submits_templates for one in talk.settings.channels.values()):
+        rows.append((button(t("Write a new one"), "w"),))
     if own is not None:
         rows.append((danger(t("Without template"), "t:drop", kind, *here),))
     rows.append(footer(talk, button(t("◀ Back"), "c:m", *here), leave=mailing.id))
