@@ -6,6 +6,7 @@ new sentences stand there untranslated, those that are gone are gone, and what w
 import ast
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,8 @@ _CODE = re.compile(r"[a-z]+(_[a-z]+)+")  # what a program says to a program, by 
 TEMPLATE = LOCALE_FOLDER / f"{DOMAIN}.pot"
 
 
-def sentences() -> Iterator[str | tuple[str, str]]:
+@cache
+def sentences() -> tuple[str | tuple[str, str], ...]:
     """Every sentence of the code, with its plural where it has one, each once, in order."""
     root = Path(__file__).parent.parent
     found: dict[str | tuple[str, str], None] = {}
@@ -45,7 +47,7 @@ def sentences() -> Iterator[str | tuple[str, str]]:
         for file in sorted((root / package).rglob("*.py")):
             if not set(_SKIPPED) & set(file.parts):
                 found |= dict.fromkeys(_in_code(ast.parse(file.read_text(encoding="utf-8"))))
-    yield from sorted(found, key=str)
+    return tuple(sorted(found, key=str))
 
 
 def _in_code(tree: ast.AST) -> Iterator[str | tuple[str, str]]:

@@ -23,7 +23,7 @@ def read_canary(value: Any) -> Canary | None:
     if value is None:
         return None
     if not isinstance(value, Mapping):
-        raise Invalid(_("canary is a table such as { first = 100, wait_minutes = 30 }."))
+        raise Invalid(_("canary is a table such as: first = 100, wait_minutes = 30."))
     for name, given in value.items():
         if name not in _FIELDS:
             raise Invalid(_("A canary has no field “{name}”; it knows {known}."), name=name, known=", ".join(_FIELDS))

@@ -18,8 +18,10 @@ import pytest
 
 from bot.cli.context import Wrong
 from bot.cli.main import take_options
+from engine.explaining import Explanation
+from gateways.message import Message, Text
 from storage.deliveries import DeliveryRow
-from storage.records import ClientCard, DeliveryState
+from storage.records import Actor, ClientCard, DeliveryState, Draft, Mailing, Status
 
 CARILLON = Path(sys.executable).parent / "carillon"
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("CARILLON")}
@@ -422,10 +424,15 @@ def test_why_tells_of_what_was_sent_skipped_and_still_waits(shop: Path) -> None:
 
     at = datetime(2026, 11, 1, 9, 30).astimezone()
     card = ClientCard(1, "c-1", "Ann", None, None, None, None, None, (), {}, (), at, None)
+    draft = Draft("Sale", Message((Text("Hi"),)))
+    times = {"start_at": None, "created_at": at, "launched_at": at, "started_at": at, "finished_at": None}
+    whose = {"created_by": Actor("Olha"), "launched_by": Actor("Olha"), "reason": None, "reason_words": None}
+    more = {"content_hash": None, "revision": 1, "planned_all": True, **times, **whose}
+    mailing = Mailing(7, 7, draft, Status.SENDING, **more)  # type: ignore[arg-type]
 
     def told(state: DeliveryState, reason: str | None, tries: int, finished_at: datetime | None) -> tuple[Any, ...]:
         row = DeliveryRow(9, 1, "Ann", "tg-shop", state, reason, None, None, tries, None, finished_at)
-        document = why_document(7, card, row, reason or state.value)
+        document = why_document(Explanation(mailing, card, row, reason or state.value))
         return document["tries"], document["reason"], why_words(7, document)
 
     assert told(DeliveryState.SENT, None, 1, at) == (1, None, "Mailing 7 to c-1: it was sent at 2026-11-01 09:30.")

@@ -116,7 +116,7 @@ def test_a_mailing_file_names_a_canary() -> None:
 @pytest.mark.parametrize(
     ("written", "words"),
     [
-        (5, "canary is a table such as { first = 100, wait_minutes = 30 }."),
+        (5, "canary is a table such as: first = 100, wait_minutes = 30."),
         ({}, "A canary is either so many clients first, or a share of all: one of first and share."),
         ({"first": 5, "share": 0.1}, "A canary is either so many clients first, or a share of all"),
         ({"frist": 5}, "A canary has no field “frist”; it knows first, share,"),
