@@ -77,7 +77,7 @@ class Sheet:
     def __init__(self, look: Look) -> None:
         self.look = look
         self._y = _MARGIN
-        self._work: list[Callable[[Any], object]] = []
+        self._work: list[Callable[[Any, float], object]] = []  # on the figure, so many inches high
 
     def title(self, words: str, under: str) -> None:
         for line in _wrapped(words or under, _FULL, _TITLE, most=2):
@@ -138,30 +138,29 @@ class Sheet:
     def plot(self, height: float, left: float, draw: Callable[[Any], object]) -> None:
         """Axes of so many inches; `left` of them are for the numbers beside."""
         self._y += 0.15
-        top = self._y
+        bottom = self._y + height
         self._y += height + 0.42
 
-        def work(axes: Any) -> None:
-            figure = axes.figure
-            full = figure.get_size_inches()[1]
-            place = ((_MARGIN + left) / _WIDTH, 1 - (top + height) / full, (_FULL - left) / _WIDTH, height / full)
+        def work(figure: Any, full: float) -> None:
+            place = ((_MARGIN + left) / _WIDTH, 1 - bottom / full, (_FULL - left) / _WIDTH, height / full)
             draw(self._plain(figure.add_axes(place)))
 
         self._work.append(work)
 
     def png(self) -> bytes:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure  # without pyplot: no display, nothing global
+        from PIL import Image
 
         height = self._y + _MARGIN
         figure = Figure(figsize=(_WIDTH, height), dpi=_DPI, facecolor=self.look.paper)
-        axes = figure.add_axes((0, 0, 1, 1))
-        axes.set_xlim(0, _WIDTH)
-        axes.set_ylim(height, 0)  # inches from the top
-        axes.set_axis_off()
+        canvas: Any = FigureCanvasAgg(figure)  # matplotlib leaves it untyped
         for work in self._work:
-            work(axes)
+            work(figure, height)
+        canvas.draw()
         written = BytesIO()
-        figure.savefig(written, format="png", facecolor=self.look.paper, metadata={"Software": "Carillon"})
+        drawn = Image.frombuffer("RGBA", canvas.get_width_height(), canvas.buffer_rgba(), "raw", "RGBA", 0, 1)
+        drawn.convert("RGB").save(written, "png")
         return written.getvalue()
 
     # --- within
@@ -169,9 +168,11 @@ class Sheet:
     def _write(self, x: float, words: str, kind: Type, colour: str, *, at_right: bool = False) -> None:
         y = self._y
 
-        def work(axes: Any) -> None:
-            text = axes.text(x, y, words, ha="right" if at_right else "left", va="baseline", parse_math=False)
+        def work(figure: Any, full: float) -> None:
+            inches = figure.dpi_scale_trans
+            text = figure.text(x, full - y, words, transform=inches, va="baseline", parse_math=False)
             text.set(color=colour, family=_FONT, size=kind.points, weight="bold" if kind.bold else "normal")
+            text.set_ha("right" if at_right else "left")
 
         self._work.append(work)
 
@@ -185,11 +186,13 @@ class Sheet:
             x += wide
 
     def _box(self, x: float, y: float, wide: float, high: float, colour: str, *, round_by: float) -> None:
-        def work(axes: Any) -> None:
+        def work(figure: Any, full: float) -> None:
             from matplotlib.patches import FancyBboxPatch
 
             style = f"round,pad=0,rounding_size={round_by}"
-            axes.add_patch(FancyBboxPatch((x, y), wide, high, boxstyle=style, facecolor=colour, linewidth=0))
+            box = FancyBboxPatch((x, full - y - high), wide, high, boxstyle=style, facecolor=colour, linewidth=0)
+            box.set_transform(figure.dpi_scale_trans)
+            figure.add_artist(box)
 
         self._work.append(work)
 

@@ -79,7 +79,6 @@ def spans(count: int) -> list[Span]:
         lambda: draw_reasons(T, "x" * 300, "#7", figures(failures={f"reason_{n}": n + 1 for n in range(12)})),
         lambda: draw_channels(T, "Spring", "#7", [("tg · Telegram", rows()), ("viber · Viber", rows(planned=0))]),
         lambda: draw_period(T, "Week", "", rows(), [("Spring", figures())] * 9, more=3),
-        lambda: draw_period(T, "Week", "", rows_of(T, NOTHING, SETTINGS), []),
         lambda: draw_comparison(T, "Two", [("A", "x" * 99, rows()), ("B", "", rows_of(T, NOTHING, SETTINGS))]),
     ],
 )
