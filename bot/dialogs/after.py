@@ -46,7 +46,7 @@ async def not_yet(talk: Talk, mailing: Mailing) -> Screens:
         return []
     t = talk.t
     if mailing.status in (Status.DRAFT, Status.SCHEDULED):
-        note = t("It is {status}: nobody has it yet.", status=t.status(mailing.status))
+        note = t("Not sent yet ({status}): nobody has it.", status=t.status(mailing.status))
     else:
         note = t("It is {status}: cancel it first, so that nobody gets it any more.", status=t.status(mailing.status))
     return [await mailings.mailing_card(talk, mailing, note)]
@@ -168,7 +168,7 @@ def left_alone(t: Texts, hopes: Sequence["Hope"]) -> str | None:
     """Who keeps what they have, and why."""
     told = [
         t(
-            "{channel}: {got} keep it – {why}",
+            "{channel}: {got} will keep it – {why}",
             channel=hope.channel,
             got=t.plural("{count} client", "{count} clients", hope.got),
             why=t(_HOPELESS[hope.hopeless], title=hope.title),

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from bot.dialogs.canary import said_canary
 from bot.dialogs.live import speed_of
-from bot.dialogs.loads import said_loads, said_ways
+from bot.dialogs.loads import said_loads, said_loss, said_ways
 from bot.dialogs.sending import max_rate, said_start
 from bot.dialogs.talk import Reads, lines, paragraphs
 from bot.dialogs.targets import said_audience
@@ -161,7 +161,7 @@ def _charged(reads: Reads, cost: Cost) -> Html:
 
 def _duration(reads: Reads, mailing: Mailing, check: CheckCard) -> Html:
     t = reads.t
-    speed, span = t.number(speed_of(mailing, max_rate(reads))), t.span(check.duration_s)
+    speed, span = t.number(speed_of(mailing, max_rate(reads))), t.span(max(check.duration_s, 1.0))
     if mailing.draft.timezone == "client":
         return t("Speed: {speed} a second; each time zone takes {span} at most", speed=speed, span=span)
     return t(
@@ -188,9 +188,7 @@ def _dropped(reads: Reads, check: CheckCard) -> Html | None:
     t = reads.t
     titles = {channel.kind: channel.able.title for channel in reads.settings.channels.values()}
     told = [
-        t("⚠ {kind}: {loss}", kind=titles.get(kind, kind), loss=t(loss.words, **loss.values))
-        for kind, found in sorted(check.losses.items())
-        for loss in found
+        said_loss(t, titles.get(kind, kind), loss) for kind, found in sorted(check.losses.items()) for loss in found
     ]
     more = len(told) - _MOST_LOSSES
     rest = t.plural("… and {count} more change", "… and {count} more changes", more) if more > 0 else None

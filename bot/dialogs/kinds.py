@@ -1,6 +1,7 @@
 """For which messengers a message is: all of them or some; what each changes of it, and has of its own."""
 
 from bot.dialogs import compose
+from bot.dialogs.loads import said_loss
 from bot.dialogs.talk import Rows, Screens, Talk, button, card, footer, in_rows, lines, paragraphs
 from bot.dialogs.work import has_own
 from bot.screens import Screen
@@ -91,5 +92,5 @@ async def _fits(talk: Talk, mailing: Mailing) -> list[str]:
         elif not fit.losses:
             told[t("✓ {title}: as it is written", title=title)] = None
         for loss in fit.losses:
-            told[t("⚠ {title}: {loss}", title=title, loss=t(loss.words, **loss.values))] = None
+            told[said_loss(t, title, loss)] = None
     return list(told)

@@ -1,8 +1,9 @@
 """What each channel has to carry, in words: parts, segments, closed windows, and what a cascade tries next."""
 
 from bot.dialogs.talk import Reads, lines
-from bot.texts import Html
+from bot.texts import Html, Texts
 from engine.check import CheckCard
+from engine.losses import Loss
 from engine.reckoning import Leg, Load
 
 
@@ -31,6 +32,12 @@ def _leg(talk: Reads, number: int, leg: Leg) -> Html:
         return t("{number}. {channel}: {first}; {then} where it is refused (no receipts here)", **named)
     span = t.span(leg.after_s)
     return t("{number}. {channel}: {first}; {then} where it is refused, or not delivered in {span}", **named, span=span)
+
+
+def said_loss(t: Texts, title: str, loss: Loss) -> Html:
+    """What a messenger changes; its name goes first where the sentence does not name it."""
+    told = t(loss.words, **loss.values)
+    return Html(f"⚠ {told}") if title in told else t("⚠ {title}: {loss}", title=title, loss=told)
 
 
 def said_loads(talk: Reads, check: CheckCard) -> str | None:
@@ -80,22 +87,22 @@ def _window(talk: Reads, load: Load, then: str | None) -> str | None:
     named = {"channel": load.channel, "inside": t.number(load.planned - load.outside)}
     if load.by_template:
         return t.plural(
-            "{channel}: {inside} are inside the reply window; {count} will get the template",
-            "{channel}: {inside} are inside the reply window; {count} will get the template",
+            "{channel}: {inside} inside the reply window; {count} will get the template",
+            "{channel}: {inside} inside the reply window; {count} will get the template",
             load.outside,
             **named,
         )
     if then is not None:
         return t.plural(
-            "{channel}: {inside} are inside the reply window; {count} is known to be outside and goes on to {then}",
-            "{channel}: {inside} are inside the reply window; {count} are known to be outside and go on to {then}",
+            "{channel}: {inside} inside the reply window; {count} is known to be outside and goes on to {then}",
+            "{channel}: {inside} inside the reply window; {count} are known to be outside and go on to {then}",
             load.outside,
             **named,
             then=then,
         )
     return t.plural(
-        "⚠ {channel}: {inside} are inside the reply window; {count} is known to be outside and will be skipped",
-        "⚠ {channel}: {inside} are inside the reply window; {count} are known to be outside and will be skipped",
+        "⚠ {channel}: {inside} inside the reply window; {count} is known to be outside and will be skipped",
+        "⚠ {channel}: {inside} inside the reply window; {count} are known to be outside and will be skipped",
         load.outside,
         **named,
     )

@@ -109,7 +109,7 @@ async def _lasts(talk: Talk, mailing: Mailing) -> str | None:
         "For about {count} client that takes about {span}.",
         "For about {count} clients that takes about {span}.",
         count.planned,
-        span=talk.t.span(most),
+        span=talk.t.span(max(most, 1.0)),
     )
 
 

@@ -221,7 +221,7 @@ async def test_a_messenger_that_changes_nothing_says_so_plainly(shop: Desk) -> N
     chat.sees("It can't be taken back from anybody.")
     await chat.say("/correct 1")
     await chat.say("Hello: 9 %")
-    chat.sees("It can't be changed for anybody.", "7 clients keep it – what was sent there stays as it is")
+    chat.sees("It can't be changed for anybody.", "7 clients will keep it – what was sent there stays as it is")
 
 
 async def test_after_two_days_it_can_only_be_corrected(shop: Desk) -> None:
@@ -284,7 +284,7 @@ async def test_before_it_is_sent_nothing_can_be_taken_back(shop: Desk) -> None:
     await chat.say("Hello")
     for command in ("/takeback 1", "/after 1", "/correct 1", "/resend 1"):
         await chat.say(command)
-        chat.sees("It is draft: nobody has it yet.", "draft #1")
+        chat.sees("Not sent yet (draft): nobody has it.", "draft #1")
     await chat.say("/launch 1")
     await chat.press("Send to")
     await chat.say("/takeback 1")

@@ -112,7 +112,7 @@ async def test_a_template_is_picked_filled_and_shown(shop: Desk) -> None:
     field = {"name": "sale", "language": "en", "parameters": ["{{ client.first_name | default('friend') }}", "30%"]}
     assert (await only_mailing(shop)).draft.message.only == {"wa": {"template": field}}
     await chat.say("/check")
-    chat.sees("wa-shop: 0 are inside the reply window; 2 will get the template", "Send “The spring sale is on”")
+    chat.sees("wa-shop: 0 inside the reply window; 2 will get the template", "Send “The spring sale is on”")
 
 
 async def test_a_template_with_a_picture_and_a_link_asks_for_both(shop: Desk) -> None:
@@ -192,7 +192,7 @@ async def test_the_check_card_tells_of_closed_windows_and_segments(shop: Desk) -
     chat = await composed(shop)
     mailing = await only_mailing(shop)
     await chat.say("/check")
-    chat.sees("⚠ wa-shop: 0 are inside the reply window; 2 are known to be outside and will be skipped")
+    chat.sees("⚠ wa-shop: 0 inside the reply window; 2 are known to be outside and will be skipped")
     long = replace(mailing.draft, routing=Routing.CHOSEN, channels=("sms-shop",))
     await shop.operations.change(mailing.id, with_text(long, "x" * 200), mailing.created_by)
     await chat.say("/check")
@@ -214,7 +214,7 @@ async def test_the_check_card_tells_what_a_cascade_tries(shop: Desk) -> None:
         "1. wa-shop: 2 clients first; tg-shop where it is refused, or not delivered in 30 min",
         "2. tg-shop: 1 client first; sms-shop where it is refused (no receipts here)",
         "3. sms-shop: 0 clients first",
-        "wa-shop: 0 are inside the reply window; 2 are known to be outside and go on to tg-shop",
+        "wa-shop: 0 inside the reply window; 2 are known to be outside and go on to tg-shop",
     )
 
 
