@@ -27,6 +27,7 @@ RECEIPTS: Mapping[str, Mapping[str, float]] = {  # after so many seconds, and up
 }
 RECEIPTS_VARY = 4.0
 READ_SHARE = 0.7  # of messages
+_APPROVED_AFTER_S = 15.0  # a template that was submitted; Meta takes up to a day
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,7 @@ def whatsapp(seed: int = 0) -> Simulated:
     from gateways.simulator.whatsapp.server import WABA, WhatsAppSimulator
 
     server = WhatsAppSimulator(seed=seed)
+    server.approves_after_s = _APPROVED_AFTER_S
     server.add_account(NUMBER, name=SHOP, details={"token": META_TOKEN})
     reply = {"type": "BUTTONS", "buttons": [{"type": "QUICK_REPLY", "text": "Tell me more"}]}
     body = "Hello {{1}}! The spring sale is on until Sunday: everything for the balcony at half the price."

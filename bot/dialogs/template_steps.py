@@ -1,6 +1,6 @@
 """What a template is asked for, step by step, and what is typed in answer."""
 
-import re
+import html
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -29,13 +29,14 @@ from bot.texts import Html, Texts, _
 from engine.audience import field_words
 from engine.errors import Invalid
 from gateways.base import NewTemplate, PartKind
-from gateways.markup import InvalidMarkup, read_html, to_html
+from gateways.markup import InvalidMarkup, read_html, to_html, utf16_length
 from gateways.new_templates import (
     CATEGORIES,
     LANGUAGES,
     MAX_BODY,
     MAX_LINE,
     PLACE,
+    body_of,
     is_example,
     is_language,
     is_name,
@@ -71,7 +72,7 @@ async def open_next(talk: Talk, written: WrittenTemplate, note: str = "") -> Scr
     for number, example in enumerate(new.examples):
         if not example:
             return [_example_question(talk, written, number, note)]
-    return [await shown(talk, written, note or talk.t("Kept."))]
+    return [await shown(talk, written, note)]
 
 
 async def go_on(talk: Talk, template_id: str, revision: str) -> Screens:
@@ -214,6 +215,8 @@ async def hear_body(talk: Talk, said: Said, template_id: str, revision: str) -> 
     if not plain_words(said):
         raise Invalid(_("Send me the text of the template."))
     new = with_body(written.new, _readable(said.text))
+    if (length := utf16_length(body_of(new))) > MAX_BODY:
+        raise Invalid(_("Its text has {length} characters; {most} is the most."), length=length, most=MAX_BODY)
     return await _kept(talk, written, replace(new, picture=picture, header="") if picture else new)
 
 
@@ -372,7 +375,9 @@ async def hear_where(talk: Talk, said: Said, template_id: str, revision: str, ke
     tag = f"{{{{ {VALUE} }}}}" if key == VALUE else tag_of(chosen(await _fields(talk), key))
     before = PLACE.sub(lambda found: f"{{{{{found[1]}}}}}", written.new.body)
     text = instead(before, words, tag)
-    at = len(re.findall(PLACE, text[: text.index(tag)]))
+    begins = text.index(tag)
+    at = len(PLACE.findall(text[:begins]))
+    example = html.unescape(before[begins : begins + len(before) - len(text) + len(tag)])
     changed = with_body(written.new, text)
-    examples = [*written.new.examples[:at], words, *written.new.examples[at:]]
+    examples = [*written.new.examples[:at], example, *written.new.examples[at:]]
     return await _kept(talk, written, replace(changed, examples=tuple(examples)))

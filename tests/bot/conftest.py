@@ -38,6 +38,7 @@ ON_ONE_DATABASE = (
     "test_pictures",
     "test_previews",
     "test_saved",
+    "test_template_writing",
     "test_clients",
     "test_audience",
     "test_stats",

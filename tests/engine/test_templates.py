@@ -4,12 +4,22 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from engine.clock import FakeClock
-from engine.templates import SYNC_EVERY_S, TemplateSync, names_template
-from gateways.base import GatewayError, Part, PartKind, Template, Throttled
+from engine.errors import NotFound, Stale
+from engine.templates import LOOK_S, SYNC_EVERY_S, TemplateSync, names_template
+from gateways.base import GatewayError, NewTemplate, Part, PartKind, Template, Throttled
+from storage.audit import Audited
+from storage.records import Actor, Role
 from storage.store import Store
+from storage.templates import Listed
+from storage.written import WrittenState
+
+OLHA = Actor("Olha", Role.OPERATOR, "telegram", "1001")
 
 SPRING = Template(
     "spring_sale", "en", "approved", "marketing", "168", "Hello {{1}}", ("1",), "image", (), ("url_parameter",)
@@ -50,6 +60,13 @@ class Syncing:
 
     async def advance(self, seconds: float) -> None:
         await self.clock.advance(seconds, self._settle)
+
+    async def goes_on_until(self, done: Any) -> None:
+        """Time passes, as slowly as a database needs."""
+        async with asyncio.timeout(5):
+            while not done():
+                await self.advance(LOOK_S)
+                await asyncio.sleep(0.01)
 
     async def _settle(self) -> None:
         for _turn in range(10):
@@ -136,3 +153,45 @@ def test_a_message_names_the_template_that_it_is_sent_by() -> None:
     assert names_template([Part(PartKind.TEXT), named], SPRING)
     assert not names_template([Part(PartKind.TEXT)], SPRING)
     assert not names_template([named], replace(SPRING, language="uk"))
+
+
+async def test_one_that_was_written_here_is_followed_every_five_minutes_until_its_word_is_said(store: Store) -> None:
+    pending = replace(SPRING, status="pending")
+    async with running(store, FakeGateway(listed=(pending,))) as syncing:
+        at = syncing.clock.now()
+        draft = await store.written.create("wa", NewTemplate("spring_sale", "en", "utility"), OLHA, at)
+        handed = await store.written.begin(
+            replace(draft, state=WrittenState.SENDING), Audited(at, OLHA, "submit_template")
+        )
+        await store.written.settle(replace(handed, state=WrittenState.SUBMITTED, status="pending"))
+        assert syncing.gateway.calls == 1
+        await syncing.goes_on_until(lambda: syncing.gateway.calls == 2)
+        assert syncing.clock.monotonic() < SYNC_EVERY_S / 2
+        assert await store.mailings.untold() == []
+        syncing.gateway.listed = (replace(pending, status="approved"),)
+        await syncing.goes_on_until(lambda: syncing.gateway.calls == 3)
+        while await store.written.waiting():
+            await asyncio.sleep(0.002)
+    (told,) = await store.mailings.untold()
+    assert (told.kind, told.actor and told.actor.name) == ("template", "Olha")
+    assert (told.details["status"], told.details["category"], told.details["asked_category"]) == (
+        "approved", "marketing", "utility",
+    )  # fmt: skip
+
+
+async def test_one_whose_answer_was_lost_is_a_draft_again_when_no_list_shows_it(store: Store) -> None:
+    at = FakeClock().now()
+    draft = await store.written.create("wa", NewTemplate("spring_sale", "en", "utility"), OLHA, at)
+    sending = replace(draft, state=WrittenState.SENDING)
+    await store.written.begin(sending, Audited(at, OLHA, "submit_template"))
+    with pytest.raises(Stale):
+        await store.written.begin(sending, Audited(at, OLHA, "submit_template"))
+    other = Listed("wa", (replace(SPRING, language="uk"),), at + timedelta(minutes=3))
+    await store.written.follow(other)
+    assert (await store.written.get(draft.id)).state is WrittenState.SENDING
+    await store.written.follow(replace(other, at=at + timedelta(minutes=10)))
+    assert (await store.written.get(draft.id)).state is WrittenState.DRAFT
+    assert [notice.details["status"] for notice in await store.mailings.untold()] == ["lost"]
+    await store.written.delete(draft.id)
+    with pytest.raises(NotFound):
+        await store.written.get(draft.id)

@@ -55,6 +55,7 @@ class WhatsAppSimulator(MetaPlatform):
         self.media = MediaShelf()
         self.pairs = PairLimit()
         self.portfolio = PortfolioLimit()
+        self.approves_after_s: float | None = None  # what is submitted; None: a control verb says what becomes of it
         self.throttle_status = 400  # of HTTP; 429 is seen as well
         self.held: dict[str, list[tuple[SimAccount, SimClient, ChatMessage]]] = {}  # by template
         self._by_user_id: dict[tuple[str, str], SimClient] = {}
@@ -108,10 +109,21 @@ class WhatsAppSimulator(MetaPlatform):
         if is_number and not call.name:
             return await self._number(call, account)
         if not is_number and call.name == "message_templates":
-            return self.templates.answer(call, account.details["waba"])
+            return self._templates(call, account)
         if not is_number and call.name == "subscribed_apps":
             return await self._subscribed_apps(call, account)
         raise GraphError(2500, f"Unknown path components: /{call.name}")
+
+    def _templates(self, call: Call, account: SimAccount) -> web.Response:
+        response = self.templates.answer(call, account.details["waba"])
+        if call.method == "POST" and self.approves_after_s is not None:
+            self.hooks.later(self.approves_after_s, partial(self._approve, call.json["name"]))
+        return response
+
+    def _approve(self, name: str) -> None:
+        """Unless a control verb has judged it before."""
+        if any(one["name"] == name and one["status"] == "PENDING" for one in self.templates.of(WABA)):
+            self.judge_template(name, "approved")
 
     # --- sending
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import aiohttp
 import pytest
 
 from gateways.base import (
@@ -112,7 +113,10 @@ async def test_a_submitted_template_waits_and_is_approved_or_rejected() -> None:
         await here.settled()
         assert here.ear.news == [TemplateChanged("spring_sale", "en", "rejected")]
         assert await listed(here) == [("spring_sale", "rejected", "PROMOTIONAL")]
-        here.platform.judge_template("spring_sale", "approved")
+        async with aiohttp.ClientSession() as session:
+            judged = {"name": "spring_sale", "status": "approved"}
+            async with session.post(f"{here.platform.url}/_sim/template", json=judged) as response:
+                assert response.status == 200
         assert await listed(here) == [("spring_sale", "approved", "")]
 
 
