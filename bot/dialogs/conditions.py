@@ -13,6 +13,8 @@ Condition = Mapping[str, Any]
 
 _SIGNS = {  # what a person types, in each of our languages; one that another begins with stands after it
     "is not": "is_not",
+    "не равно": "is_not",
+    "не дорівнює": "is_not",
     "!=": "is_not",
     "<>": "is_not",
     "≠": "is_not",
@@ -22,33 +24,53 @@ _SIGNS = {  # what a person types, in each of our languages; one that another be
     "at least": "gte",
     "не меньше": "gte",
     "не менше": "gte",
+    "since": "gte",
+    "начиная с": "gte",
+    "не раньше": "gte",
+    "не раніше": "gte",
     "<=": "lte",
     "≤": "lte",
     "at most": "lte",
     "не больше": "lte",
     "не більше": "lte",
+    "не позже": "lte",
+    "не пізніше": "lte",
     "не": "is_not",
     ">": "gt",
     "over": "gt",
     "больше": "gt",
     "більше": "gt",
+    "after": "gt",
+    "после": "gt",
+    "після": "gt",
     "<": "lt",
     "under": "lt",
     "меньше": "lt",
     "менше": "lt",
+    "before": "lt",
+    "раньше": "lt",
+    "раніше": "lt",
+    "до": "lt",
     "contains": "contains",
     "содержит": "contains",
     "містить": "contains",
     "is": "is",
+    "равно": "is",
+    "дорівнює": "is",
     "==": "is",
     "=": "is",
     ":": "is",
+    "—": "is",
 }
 _SIGN = "|".join(r"\b" + sign + r"\b" if sign[0].isalpha() else re.escape(sign) for sign in _SIGNS)
 _TYPED = re.compile(rf"^(?P<field>[^<>=≠≥≤!:]+?)\s*(?P<sign>{_SIGN})\s*(?P<value>.+)$", re.IGNORECASE | re.DOTALL)
 _WITHIN = re.compile(
     r"^(?P<field>.+?)\s+(?:within(?:\s+the\s+last)?|за(?:\s+последние|\s+останні)?)\s+"
     r"(?P<days>\d{1,5})(?:\s+(?:days?|дн\w*|день))?$",
+    re.IGNORECASE,
+)
+_FROM_TO = re.compile(
+    r"^(?P<field>.+?)\s+(?:(?:is\s+)?from|between|от|від)\s+(?P<low>\S+)\s+(?:to|and|до|і)\s+(?P<high>\S+)$",
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)?")
@@ -61,7 +83,9 @@ _KNOWN = {
     **dict.fromkeys(("known", "известно", "відомо"), "known"),
     **dict.fromkeys(("unknown", "неизвестно", "невідомо"), "unknown"),
 }
-_OF_CARDS = ("tag", "language", "channel", "last_seen", "subscribed_to", "created_at", "last_wrote", "connection")
+_IS_KNOWN = re.compile(rf"^(?P<field>[^<>=≠≥≤!:—]+?)\s+(?P<known>{'|'.join(_KNOWN)})$", re.IGNORECASE)
+_BY_SIZE = ("gt", "gte", "lt", "lte")
+_TIMES = ("last_seen", "created_at", "last_wrote")
 _CALLED = {  # fields of every card, as our languages call them on the card of the audience
     word: field
     for field, words in {
@@ -83,6 +107,7 @@ _CALLED = {  # fields of every card, as our languages call them on the card of t
     }.items()
     for word in words.split()
 }
+_OF_CARDS = tuple(dict.fromkeys(_CALLED.values()))
 
 
 def read_typed(words: str, attributes: Collection[str], tags: Collection[str]) -> Condition | None:
@@ -97,7 +122,11 @@ def read_typed(words: str, attributes: Collection[str], tags: Collection[str]) -
         return {"field": "tag", "is": by_tag}
     if within := _WITHIN.match(words):
         return {"field": _field(within["field"], attributes), "within_days": int(within["days"])}
+    if span := _FROM_TO.match(words):
+        return {"field": _field(span["field"], attributes), "between": read_between(f"{span['low']} {span['high']}")}
     typed = _TYPED.match(words)
+    if typed is None and (known := _IS_KNOWN.match(words)):
+        return {"field": _field(known["field"], attributes), _KNOWN[known["known"].lower()]: True}
     if typed is None:
         raise Invalid(
             _(
@@ -117,8 +146,11 @@ def read_value(field: str, words: str, tags: Collection[str] = ()) -> Condition:
     sign, value = (_SIGNS[found["sign"].lower()], found["value"].strip()) if found else ("is", words)
     if not value:
         raise Invalid(_("Type what “{field}” must be, such as: Kyiv, not Kyiv, over 100, known."), field=field)
-    if sign == "is" and value.lower() in _KNOWN:
-        return {"field": field, _KNOWN[value.lower()]: True}
+    if sign in ("is", "is_not") and value.lower() in _KNOWN:
+        known = (_KNOWN[value.lower()] == "known") is (sign == "is")
+        return {"field": field, "known" if known else "unknown": True}
+    if _DAY.fullmatch(value) and (sign in _BY_SIZE or field in _TIMES):
+        return {"field": field, sign: read_day(value)}
     if field == "tag" and value not in tags:
         raise Invalid(_("There is no tag “{tag}”."), tag=value[:60])
     return {"field": field, sign: _value(value)}

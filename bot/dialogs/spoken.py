@@ -18,11 +18,16 @@ COMMANDS: Mapping[str, str] = {
         "mailings": "mailings рассылки розсилки",
         "now": "now сейчас зараз",
         "saved": "saved сохранённые сохраненные збережені",
+        "templates": "templates шаблоны шаблони",
+        "accounts": "accounts аккаунты акаунти",
+        "archive": "archive архив архів",
         "stats": "stats statistics статистика цифры цифри",
         "digest": "digest digests дайджест дайджесты дайджести сводка зведення",
         "clients": "clients клиенты клієнти",
         "segments": "segments сегменты сегменти",
         "channels": "channels каналы канали",
+        "people": "people люди команда",
+        "approval": "approval approvals согласование согласования погодження",
         "language": "language язык мова",
         "stop": "stop стоп",
         "go": "go",
@@ -33,7 +38,8 @@ COMMANDS: Mapping[str, str] = {
 _TAKES_ANYTHING = frozenset(
     {"c.first", "c.edit", "c.name", "b.lines", "b.label", "b.target", "k.tag"}
     | {"e.first", "e.add", "e.set", "b.price", "b.set", "f.instead", "f.word", "v.name", "v.new", "v.keep"}
-    | {"a.value", "a.save", "g.value", "g.new", "g.message"}
+    | {"a.value", "a.save", "g.value", "g.new", "g.message", "af.text", "af.write"}
+    | {"w.body", "w.head", "w.footer", "w.label"}
 )
 
 _WAYS = {

@@ -292,6 +292,16 @@ def test_a_message_is_no_question() -> None:
         assert spoken.time_of(words) is None
 
 
+def test_the_rooms_of_the_menu_are_called_by_their_words() -> None:
+    for words, command in {
+        "Шаблоны": "templates", "погодження": "approval", "Люди": "people", "акаунти": "accounts", "архив": "archive",
+        "збережені": "saved", "дайджест": "digest", "сегменти": "segments", "отдел": None,
+    }.items():  # fmt: skip
+        assert spoken.command_of(words, []) == command
+    assert spoken.command_of("люди", ["c.name"]) is None
+    assert spoken.command_of("стоп", ["af.text"]) is None
+
+
 @pytest.mark.parametrize(
     ("words", "condition"),
     [
@@ -304,6 +314,16 @@ def test_a_message_is_no_question() -> None:
         ("язык = en", {"field": "language", "is": "en"}),
         ("ім’я містить Ан", {"field": "first_name", "contains": "Ан"}),
         ("остання активність за 7 днів", {"field": "last_seen", "within_days": 7}),
+        ("plan не равно free", {"field": "plan", "is_not": "free"}),
+        ("plan — free", {"field": "plan", "is": "free"}),
+        ("plan від 100 до 500", {"field": "plan", "between": [100, 500]}),
+        ("plan is from 100 to 500", {"field": "plan", "between": [100, 500]}),
+        ("phone is not known", {"field": "phone", "unknown": True}),
+        ("телефон известно", {"field": "phone", "known": True}),
+        ("пошта невідомо", {"field": "email", "unknown": True}),
+        ("last_seen after 2026-11-21", {"field": "last_seen", "gt": "2026-11-21"}),
+        ("последняя активность до 21.11.2026", {"field": "last_seen", "lt": "2026-11-21"}),
+        ("створено — 21.11.2026", {"field": "created_at", "is": "2026-11-21"}),
         ("усі", None),
     ],
 )
@@ -314,7 +334,7 @@ def test_conditions_are_understood(words: str, condition: object) -> None:
 # --- nothing in another language ---
 
 _AS_IT_IS = re.compile(
-    r"media:\w+\.jpg|https?://\S*|/[a-z]+|[\w.]+_[\w.]+|client\.\w+|\[\[\w+\]\]|Telegram|Carillon|WhatsApp|Viber|VK|id\b"
+    r"media:\w+\.jpg|https?://\S*|/[a-z]+|[\w.]+_[\w.]+|client\.\w+|\[\[\w+\]\]|Telegram|Carillon|WhatsApp|Viber|VK|\b[Ii]d\b"
 )
 
 _OURS = set(
