@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
+from html import escape
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
@@ -321,7 +322,10 @@ def _told(talk: Talk, error: Invalid) -> Screen:
     else:
         ways = [button(t("Menu"), "h")] if talk.may("compose") else [button(t("Statistics"), "s")]
         rows += in_rows(ways, 1)
-    return Screen(Html(t("⚠ {why}", why=t.error(error))), rows=tuple(rows))
+    why = t.error(error)
+    if talk.event.chat != talk.event.account:  # others read along, and several may have pressed
+        why = Html(f"<b>{escape(talk.person.name, quote=False)}</b>: {why}")
+    return Screen(t("⚠ {why}", why=why), rows=tuple(rows), aside=True)
 
 
 def _clean(event: Event) -> Event:

@@ -135,9 +135,10 @@ class Screen:
     `album` are pictures beside each other, each with its title. `preview` is the real message, sent as clients get it;
     the surface puts its own chat in place of the address. A screen without text is only its preview or its toast.
     `edit` replaces the card that was pressed; where there is none, or it can't be edited, the card is sent anew. `ask`
-    says what the input field waits for. `toast` is a short note over the card for surfaces that can; whatever matters
-    stands in the text as well. `live` is the mailing whose live card this is: once shown, the surface tells
-    `Conversation.shown` where it stands."""
+    says what the input field waits for, `wants_file` that it is a file and no words. `aside` is for who did it alone,
+    where a chat can show something to one of many. `toast` is a short note over the card for surfaces that can;
+    whatever matters stands in the text as well. `live` is the mailing whose live card this is: once shown, the surface
+    tells `Conversation.shown` where it stands."""
 
     text: str = ""
     rows: tuple[tuple[Button, ...], ...] = ()
@@ -146,6 +147,8 @@ class Screen:
     preview: tuple[Outgoing, ...] = ()
     files: tuple[Document, ...] = ()
     ask: str = ""
+    wants_file: bool = False
+    aside: bool = False
     edit: bool = False
     toast: str = ""
     live: int | None = None

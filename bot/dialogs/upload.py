@@ -45,7 +45,7 @@ async def open_upload(talk: Talk, mailing_id: str, revision: str) -> Screens:
         t("I look up which clients they are, and show you what I found before anything changes."),
     )
     back = button(t("◀ Back"), "a", *compose.at(mailing))
-    return [card(text, [footer(talk, back, leave=mailing.id)], ask=t.plain("A CSV or XLSX file"))]
+    return [card(text, [footer(talk, back, leave=mailing.id)], ask=t.plain("A CSV or XLSX file"), wants_file=True)]
 
 
 async def hear_file(talk: Talk, said: Said, mailing_id: str, revision: str) -> Screens:
@@ -106,7 +106,7 @@ async def _found_card(talk: Talk, mailing: Mailing) -> Screen:
     if found.told:
         rows.append((button(t("Show the rows that are left aside"), "a:rows", *at, 0),))
     rows.append(footer(talk, button(t("◀ Back"), "a", *here), leave=mailing.id))
-    return card(text, rows, ask=t.plain("Another CSV or XLSX file"))
+    return card(text, rows, ask=t.plain("Another CSV or XLSX file"), wants_file=True)
 
 
 def _what_next(talk: Talk, found: FileAudience) -> str:

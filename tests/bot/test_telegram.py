@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from bot.dialogs.talk import House
+from bot.progress import LiveCards
 from bot.screens import Button, Document, Drawn, Screen
 from bot.surfaces.splitting import split
 from bot.surfaces.telegram.cards import texts_of
@@ -16,6 +18,7 @@ from bot.surfaces.telegram.events import Sent, read_update, rich_of
 from bot.surfaces.telegram.surface import TelegramSurface
 from engine.clock import SystemClock
 from engine.media import Media
+from engine.settings import ApprovalRule
 from gateways.base import BadSignature, Hook, Unreadable
 from gateways.markup import read_html, to_html
 from gateways.message import Pictures, Text
@@ -23,6 +26,7 @@ from gateways.simulator.telegram.clients import SimulatedClient
 from gateways.simulator.telegram.entities import Entity
 from gateways.simulator.telegram.server import TelegramSimulator
 from gateways.telegram.gateway import TelegramGateway
+from storage.records import Status
 from tests.bot.chat import conversation_on
 from tests.bot.conftest import Desk
 from tests.gateways.pictures import JPEG, PNG
@@ -228,6 +232,57 @@ async def test_somebody_comes_by_the_link_of_an_invitation_and_the_menu_follows_
     await pressing(ostap, "Remove", "Remove Petro?")
     await pressing(ostap, "Yes, remove", "Petro is removed.")
     await wait_until(lambda: asyncio.sleep(0, menu_of(telegram, petro) == ["help"]))
+
+
+async def test_in_a_group_the_right_is_that_of_who_presses(
+    surface: TelegramSurface, telegram: TelegramSimulator, olha: SimulatedClient, shop: Desk
+) -> None:
+    bot = telegram.bot(TOKEN)
+    group, ostap = bot.add_group(-1001, "Ops"), telegram.add_client(bot, 1002, "Ostap")
+    shop.operations.checker._settings = replace(shop.settings, approval=ApprovalRule(above=5))
+    olha.says("Hello all")
+    await olha.receives(containing="Shall I make a new mailing")
+    await pressing(olha, "New mailing", "draft #1")
+    olha.says("/launch 1")
+    await olha.receives(containing="Ask for the approval")
+    await pressing(olha, "Ask for approval", "Asked: Ostap.")
+    told = LiveCards(
+        operations=shop.operations,
+        store=shop.store,
+        surfaces={"telegram": surface},
+        people=surface._conversation._people,
+        settings=shop.settings,
+        house=House(name="Acme"),
+        clock=shop.clock,
+        team_chats={"telegram": "-1001"},
+    )
+    await told.tick()
+    [card] = await group.receives(containing="Approval · “Hello all” #1")
+    group.pressed_by(olha, card.message_id, "✅ Approve")
+    await group.receives(containing="⚠ Olha: Your role does not include that")
+    group.hears(olha, "Who may, then?")
+    group.pressed_by(ostap, card.message_id, "✖ Reject…")
+    [asked] = await group.receives(containing="Why not “Hello all”?")
+    assert "as a reply to this message" in asked.text
+    group.hears(ostap, "Too many exclamation marks")
+    await group.receives(containing="Rejected: “Hello all” stays as it is")
+    await told.tick()
+    await olha.receives(containing="Ostap has rejected “Hello all”: Too many exclamation marks")
+    assert (await shop.operations.get(1)).status is Status.DRAFT
+
+
+async def test_a_file_of_clients_is_the_audience(surface: TelegramSurface, olha: SimulatedClient, shop: Desk) -> None:
+    olha.says("/new Spring")
+    await olha.receives(containing="exactly as clients")
+    olha.says("Hello all")
+    await olha.receives(containing="draft #1")
+    await pressing(olha, "Next: audience", "Now about 10 clients.")
+    await pressing(olha, "From a file", "Send me a CSV or an Excel file")
+    olha.sends_document(b"id,who\nc1,Ann\nc2,Bohdan\nzz,Nobody\n", "vip.csv")
+    await olha.receives(containing="1 row is nobody we know.")
+    await pressing(olha, "Use these 2 clients", "Now about 2 clients.")
+    [term] = (await shop.operations.get(1)).draft.audience["where"]
+    assert term["is"].startswith("vip.csv ")
 
 
 async def test_a_card_that_can_not_be_edited_is_sent_anew(

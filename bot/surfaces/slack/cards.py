@@ -47,7 +47,7 @@ def posts_of(screen: Screen, t: Texts) -> list[Post]:
 
     Slack keeps / for commands of its own, so /stats 7 is shown as what works: /carillon stats 7."""
     rich = read_html(_OUR_COMMAND.sub(rf"{COMMAND} \1", screen.text))
-    rows = [*rows_of(screen.rows), *([_write_row(screen.ask, t)] if screen.ask else [])]
+    rows = [*rows_of(screen.rows), *([_write_row(screen.ask, t)] if screen.ask and not screen.wants_file else [])]
     pieces = split(rich, MAX_TEXT)
     posts = [Post(_fallback(piece), (block_of(piece),)) for piece in pieces[:-1]]
     last = ([block_of(pieces[-1])] if pieces[-1].text.strip() else []) + rows

@@ -28,7 +28,7 @@ class Files:
             try:
                 attachments.append(await self._fetch(file))
             except Invalid as error:
-                problem = t.plain(error.words, **error.values)
+                problem = t.plain_error(error)
         is_empty = not (sent.text or sent.files)
         return Said(
             text=sent.text,

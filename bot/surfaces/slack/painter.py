@@ -69,12 +69,12 @@ class Painter:
             screen = _noted(screen, await self._share(chat, {one.name: one.content for one in screen.files}, t))
         if not screen.text and not screen.rows:
             return ""
-        return await self._post_all(chat, posts_of(screen, t))
+        return await self._post_all(chat, posts_of(_for_many(chat, screen, t), t))
 
     async def edit(self, chat: str, shown: str, screen: Screen, t: Texts) -> str:
         """Update a card in place; where Slack refuses for good, post it anew. Returns the id where it stands now."""
         channel, _colon, stamp = shown.partition(":")
-        posts = posts_of(screen, t)
+        posts = posts_of(_for_many(chat, screen, t), t)
         if len(posts) != 1 or screen.picture is not None or screen.album or screen.files or not stamp:
             return await self.show(chat, screen, t)
         self.budget.spend()
@@ -93,7 +93,7 @@ class Painter:
 
     async def channel_of(self, chat: str) -> str:
         """The id of the chat itself: a person's begins with D."""
-        if not chat.startswith(("U", "W")):
+        if not _is_persons(chat):
             return chat
         if chat not in self._channels:
             told = await self._api.call("conversations.open", users=chat)
@@ -151,6 +151,18 @@ class Painter:
 
 def _body(post: Post) -> Json:
     return {"text": post.text, "blocks": list(post.blocks)}
+
+
+def _for_many(chat: str, screen: Screen, t: Texts) -> Screen:
+    """A question in a channel says how it is answered there: Slack tells us of mentions only."""
+    if _is_persons(chat) or not screen.ask:
+        return screen
+    how = t("Here I hear only what is written in the window, or after my name with an @.")
+    return replace(screen, text=f"{screen.text}\n\n<i>{how}</i>")
+
+
+def _is_persons(chat: str) -> bool:
+    return chat.startswith(("U", "W"))
 
 
 def _noted(screen: Screen, note: str) -> Screen:

@@ -228,11 +228,12 @@ class SlackSurface:
     async def _open_form(self, wanted: WantsForm) -> None:
         """Slack takes three seconds' notice; a window that comes too late is asked for again."""
         t = self._texts(wanted.account)
-        kept = {
-            "chat": wanted.chat,
-            "private": wanted.private,
-            "asked": await self._conversation.asked(SURFACE, wanted.account, wanted.chat),
-        }
+        asked = await self._conversation.asked(SURFACE, wanted.account, wanted.chat)
+        if not asked and not wanted.private:
+            told = Screen(t("Somebody else was asked that: press a button of the card yourself first."))
+            await self._patiently(self._whispered(wanted.chat, wanted.account, told, t))
+            return
+        kept = {"chat": wanted.chat, "private": wanted.private, "asked": asked}
         try:
             await self._api.call("views.open", trigger_id=wanted.trigger_id, view=form(wanted.label, kept, t))
         except (Busy, Unreachable, SlackError) as error:
@@ -277,6 +278,9 @@ class SlackSurface:
         pressed = what.message_id if isinstance(what, Press) else ""
         shown = ""
         for number, screen in enumerate(screens):
+            if screen.aside and heard.chat != heard.account:
+                await self._patiently(self._whispered(heard.chat, heard.account, screen, t))
+                continue
             shown = await self._patiently(self._place(heard.chat, screen, pressed if number == 0 else "", t))
             if shown:
                 await self._conversation.shown(event, screen, shown)
@@ -307,11 +311,11 @@ class SlackSurface:
             elif heard.where.startswith("D") or not heard.where:
                 await self._patiently(self._place(heard.chat, screen, "", t))
             else:
-                await self._patiently(self._whispered(heard, screen, t))
+                await self._patiently(self._whispered(heard.where, heard.account, screen, t))
 
-    def _whispered(self, heard: Heard, screen: Screen, t: Texts) -> Callable[[], Awaitable[str]]:
+    def _whispered(self, channel: str, account: str, screen: Screen, t: Texts) -> Callable[[], Awaitable[str]]:
         async def whisper() -> str:
-            await self._painter.whisper(heard.where, heard.account, screen, t)
+            await self._painter.whisper(channel, account, screen, t)
             return ""
 
         return whisper

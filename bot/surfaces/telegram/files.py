@@ -32,7 +32,7 @@ class Files:
             try:
                 attachments.append(await self._fetch(file))
             except Invalid as error:
-                problem = t.plain(error.words, **error.values)
+                problem = t.plain_error(error)
         return Said(
             text=sent.text,
             attachments=tuple(attachments),

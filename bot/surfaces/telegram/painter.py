@@ -29,6 +29,7 @@ class Painter:
 
     async def show(self, chat: str, screen: Screen) -> str:
         """Send the screen as new messages; returns the id of its card. Raises Busy, Unreachable, TelegramAPIError."""
+        screen = self._for_many(chat, screen)
         failed = await self._show_album(chat, screen) or await self._show_preview(chat, screen)
         if failed:
             t = self._texts(chat)
@@ -112,7 +113,7 @@ class Painter:
 
     async def edit(self, chat: str, message_id: str, screen: Screen) -> str:
         """Replace a card in place; where Telegram refuses for good, send it anew. Raises as `show`."""
-        texts = cards.texts_of(screen)
+        texts = cards.texts_of(self._for_many(chat, screen))
         too_long = len(texts) > 1 or (screen.picture is not None and len(texts[0][0]) > cards.MAX_CAPTION)
         if too_long or screen.album or screen.files or not message_id.isdecimal():
             return await self.show(chat, screen)
@@ -124,8 +125,16 @@ class Painter:
                     return message_id
                 if "chat not found" in error.message.lower():
                     raise
-                return await self._send_card(chat, screen)
+                return await self._send_card(chat, self._for_many(chat, screen))
         return message_id
+
+    def _for_many(self, chat: str, screen: Screen) -> Screen:
+        """A question in a group says how it is answered there: Telegram tells a bot of answers to its own messages;
+        core.telegram.org/bots/features#privacy-mode"""
+        if not chat.startswith("-") or not screen.ask:
+            return screen
+        how = self._texts(chat)("Here, write it as a reply to this message: I may see no other.")
+        return replace(screen, text=f"{screen.text}\n\n<i>{how}</i>")
 
     async def _put(self, chat: str, message_id: int, screen: Screen, text: str, entities: list[MessageEntity]) -> None:
         """Put other content into a message. A picture may come to a text as well, never the other way;

@@ -1,5 +1,6 @@
 """A group, supergroup or channel in which a bot may be."""
 
+import time
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,31 @@ class SimulatedGroup(SimulatedClient):
         self.group_state = GroupState.UPGRADED
         self.migrated_to = chat_id
         return self.bot.add_group(chat_id, self.title)
+
+    # --- what its members do
+
+    def hears(self, person: SimulatedClient, text: str) -> int:
+        """A member's words; a bot in privacy mode gets only replies to its own and commands. The message's id."""
+        raw: Json = {
+            "message_id": self.take_id(),
+            "from": person.user_json(),
+            "chat": self.chat_json(),
+            "date": int(time.time()),
+            "text": text,
+        }
+        self.keep(raw, from_bot=False)
+        self.bot.updates.put("message", raw, ("message", self.user_id))
+        return int(raw["message_id"])
+
+    def pressed_by(self, person: SimulatedClient, message_id: int, label: str) -> str:
+        """A member's press of an inline button: the query's id."""
+        stored = self.find_stored(message_id)
+        if stored is None:
+            raise LookupError(f"group {self.user_id} has no message {message_id}")
+        button = stored.seen(self.bot.world.files.find).button(label)
+        return self.bot.press(person, stored.raw, str(button.callback_data))
+
+    # --- what the platform does
 
     def refusal(self) -> Refusal | None:
         match self.group_state:

@@ -164,6 +164,35 @@ async def test_pictures_that_were_sent_are_the_message(
     assert {file.content for file in shared[0].files} == {file.content for file in files}
 
 
+async def test_a_file_of_clients_is_the_audience(
+    surface: SlackSurface, slack: SlackSimulator, olha: SlackPerson, shop: Desk
+) -> None:
+    await olha.commands("new Spring")
+    await olha.receives("exactly as clients")
+    await olha.says("Hello all")
+    await pressing_after(olha, "draft #1", "Next: audience", "Now about 10 clients.")
+    card = await pressing(olha, "From a file", "Send me a CSV or an Excel file")
+    assert not any("window" in label for label in card.labels)  # a file is no words
+    await olha.says("", files=[slack.add_file("vip.csv", b"id,who\nc1,Ann\nc2,Bohdan\nzz,Nobody\n", "text/csv")])
+    await olha.receives("1 row is nobody we know.")
+    await pressing(olha, "Use these 2 clients", "Now about 2 clients.")
+    [term] = (await shop.operations.get(1)).draft.audience["where"]
+    assert term["is"].startswith("vip.csv ")
+
+
+async def test_how_it_looks_comes_as_pictures_above_the_message(
+    surface: SlackSurface, slack: SlackSimulator, olha: SlackPerson
+) -> None:
+    await olha.commands("new")
+    await olha.receives("exactly as clients")
+    await olha.says("Hello all")
+    await pressing_after(olha, "draft #1", "Preview", "Pictures: Telegram.")
+    *_before, pictures, message, card = olha.messages
+    assert [one.title for one in pictures.files] == ["Telegram"]
+    assert pictures.files[0].content.startswith(b"\x89PNG")
+    assert (message.shown, card.shown.splitlines()[0]) == ("Hello all", "Hello all · draft #1")
+
+
 async def test_a_shortcut_opens_the_menu_and_one_on_a_message_makes_a_mailing_of_it(
     surface: SlackSurface, slack: SlackSimulator, olha: SlackPerson, shop: Desk
 ) -> None:
