@@ -91,7 +91,7 @@ async def test_what_a_messenger_changes_is_told_at_once(shop: Desk) -> None:
     await chat.say("Open - https://acme.test")
     await chat.press("◀ Back")
     await chat.press("Messengers")
-    chat.sees("✓ Telegram: as it is written", "⚠ Wattsap: ")
+    chat.sees("✓ Telegram: as it is written", "⚠ Wattsap has no room for the button")
 
 
 async def test_a_template_is_picked_filled_and_shown(shop: Desk) -> None:
