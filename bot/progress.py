@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 EDIT_EVERY_S = 3.0  # one card; Telegram bears about one call a second and chat
+EDIT_IN_GROUP_EVERY_S = 6.0  # a group of Telegram's bears 20 calls a minute; core.telegram.org/bots/faq, Bot API 10.2
 _LOOK_EVERY_S = 0.5
 _PAUSE_AFTER_FAILURE_S = (2.0, 5.0, 15.0, 60.0)
 _LASTING = (Status.SENDING, Status.PAUSED, Status.INTERRUPTED, Status.SCHEDULED)
@@ -113,7 +114,7 @@ class LiveCards:
         elif shown != one.shown:
             since_s = now_s
         self._changed[one.id] = (one.shown, since_s)
-        return now_s - since_s >= EDIT_EVERY_S
+        return now_s - since_s >= (EDIT_EVERY_S if one.chat == one.account else EDIT_IN_GROUP_EVERY_S)
 
     async def _keep(self, one: Card, *, is_newest: bool) -> None:
         t = self._texts(one.surface, one.account)

@@ -100,6 +100,20 @@ async def test_a_card_is_edited_every_three_seconds_and_only_when_it_changed(sho
     assert len(wall.edited) <= shown + 1
 
 
+async def test_a_card_in_a_group_is_edited_every_six_seconds(shop: Desk) -> None:
+    await launched(shop)
+    wall = Wall()
+    cards = cards_on(shop, wall)
+    await shop.store.conversations.follow(1, "telegram", "-1001", "77", "1001", "")
+    await cards.tick()
+    assert {card for card, _text in wall.edited} >= {"77"}
+    for _ in range(4):
+        await count(shop, sent=1, waiting=-1)
+        await shop.clock.advance(3)
+        await cards.tick()
+    assert len([card for card, _text in wall.edited if card == "77"]) == 1 + 2
+
+
 async def test_a_card_that_a_press_has_changed_rests_three_seconds_as_well(shop: Desk) -> None:
     wall = Wall()
     cards = cards_on(shop, wall)
@@ -247,7 +261,7 @@ class Miser(Wall):
 async def test_a_surface_that_takes_few_edits_serves_every_card_in_turn(shop: Desk) -> None:
     first, wall = (await launched(shop)).card().id, Miser()
     for name in ("a", "b"):
-        await shop.store.conversations.follow(1, "telegram", f"chat {name}", name, "1001")
+        await shop.store.conversations.follow(1, "telegram", f"chat {name}", name, f"chat {name}")
     cards = cards_on(shop, wall)
     for number in range(1, 9):
         await count(shop, sent=1, waiting=-1) if number < 8 else None

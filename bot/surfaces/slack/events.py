@@ -109,11 +109,19 @@ def read(body: Json) -> Read | None:
 def _slash_command(body: Json) -> Heard | None:
     """From wherever it was given, the conversation goes on in the chat with the bot."""
     account, key = _string(body, "user_id"), _string(body, "trigger_id")
-    words = _command_in(_string(body, "text").strip()) or Command("start")
     if not account or not key:
         return None
+    words = _asked_for(_string(body, "text").strip())
     where, response_url = _string(body, "channel_id"), _string(body, "response_url")
     return Heard(account, account, True, f"c{key}", words, where, response_url)
+
+
+def _asked_for(words: str) -> Command | Sent:
+    """A command, or words as a person would say them: /carillon how did yesterday's go?"""
+    found = _command_in(words)
+    if found and (found.name in COMMANDS or not found.args):
+        return found
+    return Sent(to_html(RichText(words))) if words else Command("start")
 
 
 def _command_in(words: str) -> Command | None:

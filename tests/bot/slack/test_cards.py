@@ -202,7 +202,9 @@ def with_event(**more: Any) -> dict[str, Any]:
         (COMMAND, Command("stats", "week")),
         ({**COMMAND, "text": ""}, Command("start")),
         ({**COMMAND, "text": "  /new Spring sale "}, Command("new", "Spring sale")),
-        ({**COMMAND, "text": "¿qué?"}, Command("start")),
+        ({**COMMAND, "text": "statz"}, Command("statz")),
+        ({**COMMAND, "text": "рассылки"}, Sent("рассылки")),
+        ({**COMMAND, "text": "how did <b> go?"}, Sent("how did &lt;b&gt; go?")),
         (ACTION, Press("m:pause:7", "D0OLHA:1795245000.000200")),
         ({**ACTION, "container": {**ACTION["container"], "is_ephemeral": True}}, Press("m:pause:7", "")),  # type: ignore[dict-item]
         (MESSAGE, Sent("*Hello* sale &amp; more")),

@@ -169,9 +169,9 @@ async def test_in_a_channel_the_right_belongs_to_who_presses(
     await mallory.presses(card, "Cancel")
     await mallory.is_whispered("Sorry, I work for the team of Acme only")
     await maria.presses(card, "window")
-    await maria.sees_window()
+    await maria.is_whispered("Somebody else was asked that")
     await maria.presses(card, "Cancel")
-    await olha.receives("You may ask for statistics", where="C0OPS")
+    await maria.is_whispered("⚠ Maria: You may ask for statistics")
     await olha.presses(card, "Cancel")
     await olha.receives("Hello, Olha!", where="C0OPS")
     assert await shop.operations.list_mailings() == []
