@@ -334,7 +334,7 @@ def test_conditions_are_understood(words: str, condition: object) -> None:
 # --- nothing in another language ---
 
 _AS_IT_IS = re.compile(
-    r"media:\w+\.jpg|https?://\S*|/[a-z]+|[\w.]+_[\w.]+|client\.\w+|\[\[\w+\]\]|Telegram|Carillon|WhatsApp|Viber|VK|\b[Ii]d\b"
+    r"media:\w+\.jpg|join-[\w-]+|https?://\S*|/[a-z]+|[\w.]+_[\w.]+|client\.\w+|\[\[\w+\]\]|Telegram|Carillon|WhatsApp|Viber|VK|\b[Ii]d\b"
 )
 
 _OURS = set(
@@ -343,6 +343,7 @@ _OURS = set(
     UTC tg shop club city ltv language channel last seen created wrote subscribed to connection tag acme test ops https
     http caption week sticker first name client nothing default friend in hours tomorrow is English copy start en uk ru
     es de pl amp It can be fetched plan free SKU EUR GSM
+    CSV XLSX Excel config toml Lviv
     """.split()  # noqa: SIM905
 )
 
