@@ -62,7 +62,7 @@ def _everybody(talk: Talk) -> list[Person]:
 
 def _line(talk: Talk, person: Person) -> Html:
     t = talk.t
-    where = ", ".join(_SURFACES.get(one, one) for one in person.accounts) or t.plain(_SURFACES["console"])
+    where = ", ".join(t.plain(_SURFACES.get(one, one)) for one in person.accounts or ["console"])
     return t("<b>{name}</b> – {role} · {where}", name=person.name, role=person.role.value, where=where)
 
 
@@ -83,7 +83,7 @@ async def open_person(talk: Talk, short_name: str) -> Screens:
     person = _found(talk, short_name)
     theirs = talk.people.joined(person.name)
     accounts = [
-        t("{where}: {account}", where=_SURFACES.get(surface, surface), account=account)
+        t("{where}: {account}", where=t.plain(_SURFACES.get(surface, surface)), account=account)
         for surface, account in person.accounts.items()
     ]
     if talk.people.is_configured(person.name):
