@@ -6,6 +6,7 @@ read. `python -m tests.house.guide --print` only prints it."""
 import argparse
 import asyncio
 import tempfile
+import textwrap
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
@@ -18,7 +19,8 @@ from tests.house.guide_shop import Paper, Task, open_shop
 DOCS = Path(__file__).parent.parent.parent / "docs"
 GUIDE, PICTURES = DOCS / "operators.md", DOCS / "pictures"
 TASKS = (*guide_before.TASKS, *guide_after.TASKS)
-_WIDEST = 640
+_WIDEST = 640  # pixels of a picture
+_WIDE = 120  # letters of a line
 _COLOURS = 96
 _HEAD = """\
 # Operators' guide
@@ -60,7 +62,13 @@ def _anchor(title: str) -> str:
 def _page(task: Task, paper: Paper) -> str:
     shown = [f"![{task.captions[name]}](pictures/{name}.png)\n" for name in paper.pictures]
     talk = [f"```text\n{paper.text()}\n```\n"] if paper.lines else []
-    return "\n".join([f"## {task.title}\n", f"{task.words}\n", *talk, *shown])
+    return "\n".join([f"## {task.title}\n", f"{_filled(task.words)}\n", *talk, *shown])
+
+
+def _filled(words: str) -> str:
+    return "\n".join(
+        textwrap.fill(line, _WIDE, break_on_hyphens=False, break_long_words=False) for line in words.split("\n")
+    )
 
 
 def small(png: bytes) -> bytes:

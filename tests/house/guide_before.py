@@ -174,9 +174,9 @@ TASKS = (
     ),
     Task(
         "A template for WhatsApp",
-        "WhatsApp and Facebook take free messages only for a day after a client has written. After that they take "
-        "a template which they have approved. **Template** picks one, asks for what stands in its gaps, and shows "
-        "the result.",
+        "WhatsApp and Facebook take free messages only for a day after a client has written. After that they "
+        "take a template which they have approved. **Template** picks one, asks for what stands in its gaps, and "
+        "shows the result. `/templates` writes a new one and says what became of it.",
         template,
     ),
     Task(

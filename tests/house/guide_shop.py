@@ -105,6 +105,12 @@ class Messenger:
     async def close(self) -> None: ...
 
 
+class Patient(Engine):
+    """It works only while the clock moves, so what stands on a card does not depend on who was faster."""
+
+    def nudge(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """A page of the guide: what it is for in two or three sentences, and how it is played."""
@@ -129,12 +135,12 @@ class Paper:
             self.speaker = name
 
     def text(self) -> str:
-        shown = "\n".join(line for long in self.lines for one in long.splitlines() for line in _wrapped(one))
-        return _CODE.sub("join-…", shown)
+        said = _CODE.sub("join-…", "\n".join(self.lines))
+        return "\n".join(line for long in said.splitlines() for line in _wrapped(long))
 
 
 def _wrapped(line: str) -> list[str]:
-    margin = "    " if line.startswith("    ") else ""
+    margin = "    " if line.startswith("    ") else "  "
     return textwrap.wrap(line, _WIDEST, subsequent_indent=margin, break_on_hyphens=False, drop_whitespace=True) or [""]
 
 
@@ -321,7 +327,7 @@ async def open_shop(folder: Path, *, people: int = 60) -> AsyncIterator[Shop]:
         await store.templates.sync("wa-shop", [SALE], clock.now())
         messengers = {name: Messenger(name, able) for name, able in CHANNELS.items()}
         links = LinkDesk(store, b"of the guide", LINKS)
-        engine = Engine(store, messengers, settings, clock, links=links)
+        engine = Patient(store, messengers, settings, clock, links=links)
 
         async def check_channel(channel: str) -> Account:
             return await messengers[channel].check()
