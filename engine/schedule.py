@@ -223,7 +223,8 @@ def _read_words(words: str, timezone: str, local: datetime) -> datetime | None:
                 "RETURN_TIME_AS_PERIOD": True,
                 "PREFER_DATES_FROM": "future",
                 "DATE_ORDER": "DMY",
-                "RELATIVE_BASE": local.replace(second=0, microsecond=0),
+                # An hour like that of the base would count as none: nobody types a microsecond.
+                "RELATIVE_BASE": local.replace(second=0, microsecond=1),
             },
         )
         try:
@@ -231,7 +232,7 @@ def _read_words(words: str, timezone: str, local: datetime) -> datetime | None:
         except (ValueError, OverflowError, TypeError):  # it trips over what is far from any date
             return None
     if found_date.date_obj is None or found_date.period in ("time", "part_of_day"):
-        return found_date.date_obj
+        return found_date.date_obj and found_date.date_obj.replace(microsecond=0)
     raise Invalid(_("“{text}” names no hour. Write it such as: {example}."), text=words, example=_("tomorrow 10:00"))
 
 

@@ -8,6 +8,7 @@ from bot.conversation import Conversation
 from bot.dialogs.talk import House
 from bot.people import Everybody
 from bot.screens import Button, Command, Event, Person, Press, Said, Screen
+from bot.texts import Texts
 from engine.clock import Clock
 from engine.operations import Operations
 from engine.settings import EngineSettings
@@ -15,6 +16,7 @@ from gateways.base import Account
 from gateways.markup import read_html
 from storage.records import Role
 from storage.store import Store
+from tests.bot.rendered import require_showable
 
 OLHA = Person("Olha", Role.OPERATOR, accounts={"telegram": "1001"})
 OSTAP = Person("Ostap", Role.OWNER)
@@ -113,6 +115,7 @@ class Chat:
         self.answer = await self.conversation.handle(event)
         pressed = what.message_id if isinstance(what, Press) else ""
         for number, screen in enumerate(self.answer):
+            require_showable(screen, Texts())
             message_id = self._show(screen, pressed if number == 0 else "")
             await self.conversation.shown(event, screen, message_id)
 

@@ -123,6 +123,7 @@ def test_every_zone_has_every_hour_within_the_span(local: datetime, zone: str) -
         ("now", NOON),
         ("зараз", NOON),
         ("tomorrow 10:00", utc(2026, 11, 22, 8)),
+        ("tomorrow 12:30", utc(2026, 11, 22, 10, 30)),  # the hour that it is now
         ("Tomorrow at 10", utc(2026, 11, 22, 8)),
         ("Friday 9am", utc(2026, 11, 27, 7)),
         ("on Friday at 9", utc(2026, 11, 27, 7)),
