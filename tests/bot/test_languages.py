@@ -343,7 +343,7 @@ _OURS = set(
     UTC tg shop club city ltv language channel last seen created wrote subscribed to connection tag acme test ops https
     http caption week sticker first name client nothing default friend in hours tomorrow is English copy start en uk ru
     es de pl amp It can be fetched plan free SKU EUR GSM
-    CSV XLSX Excel config toml Lviv
+    CSV XLSX Excel config toml approval email phone tags timezone Lviv
     """.split()  # noqa: SIM905
 )
 
