@@ -33,7 +33,6 @@ _CALLED: Mapping[str, str] = {
     for name in names.split(", ")
 }
 _OF_KINDS = ("", "id", "chat id", "user id", "account", "address")  # what may stand behind a messenger's name
-_SHORT = {"tg": "telegram", "psid": "facebook", "messenger": "facebook", "телеграм": "telegram", "вайбер": "viber"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +78,9 @@ def _of_kind(plain: str, channels: Mapping[str, ChannelSettings]) -> Meaning | N
     first, _space, rest = plain.partition(" ")
     if rest not in _OF_KINDS:
         return None
-    wanted = _SHORT.get(first, first)
     found = tuple(
-        name for name, one in channels.items() if wanted in (one.kind, one.able.title.casefold(), name.casefold())
+        name
+        for name, one in channels.items()
+        if first in (one.kind, one.able.title.casefold(), name.casefold(), *one.able.also_called)
     )
-    return Meaning(wanted, found) if found else None
+    return Meaning(channels[found[0]].kind, found) if found else None

@@ -19,6 +19,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
+from gateways.looks import PLAIN, Look
 from gateways.markup import RichText
 from gateways.message import Card, Rows
 
@@ -161,6 +162,8 @@ class Capabilities:
         None  # so long after it was sent a message can be deleted for its reader; None: never
     )
     corrects_for_s: Fact | None = None  # the same for changing its text and buttons where it stands
+    look: Look = PLAIN  # how previews draw it
+    also_called: tuple[str, ...] = ()  # other names of it that columns of clients' addresses have, in lower case
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,7 +102,7 @@ def _scene(talk: Talk, look: Look) -> Scene:
     t = talk.t
     words = picture_words(t)
     return Scene(
-        kind=look.able.kind,
+        look=look.able.look,
         markup=look.able.markup,
         name=talk.house.name,
         under=f"{look.able.title} · {look.channel}",

@@ -188,24 +188,24 @@ async def see(talk: Talk, template_id: str) -> Screens:
     """A picture of it with its examples, then its card."""
     written = await talk.store.written.get(int(template_id))
     new = written.new
-    title = talk.settings.channels[written.channel].able.title
+    able = talk.settings.channels[written.channel].able
     text = new.body and (f"<b>{to_html(read_html(_plain(new.header)))}</b>\n" if new.header else "") + filled(new)
     if new.footer:
         text += f"\n\n<i>{_plain(new.footer)}</i>"
     part = Part(PartKind.PICTURE, media=(new.picture,)) if new.picture else Part(PartKind.TEXT)
     outgoing = Outgoing("", part, read_html(text), rows_of(new), (), "")
     scene = Scene(
-        kind=talk.settings.channels[written.channel].kind,
-        markup=talk.settings.channels[written.channel].able.markup | {"b", "i"},
+        look=able.look,
+        markup=able.markup | {"b", "i"},
         name=talk.house.name,
-        under=f"{title} · {written.channel}",
+        under=f"{able.title} · {written.channel}",
         clock=talk.t.clock(talk.clock.now()),
         parts=(outgoing,),
         words=picture_words(talk.t),
     )
     (png,) = await draw_all([scene], Media(talk.settings.data_dir))
     screen = await shown(talk, written, talk.t("Above: as a client gets it, with the examples."))
-    return [replace(screen, album=(Drawn(title, png, read_html(text).text),), edit=False)]
+    return [replace(screen, album=(Drawn(able.title, png, read_html(text).text),), edit=False)]
 
 
 def _plain(words: str) -> str:

@@ -10,7 +10,7 @@ from PIL import Image, ImageOps
 
 from bot.pictures.canvas import Canvas, Corners
 from bot.pictures.letters import Line, Style, cut_to, width_of
-from bot.pictures.looks import Look
+from gateways.looks import Look
 
 SIZE = 27  # px of letters: a picture of one column is twice as fine as a phone is wide
 SMALL = 21

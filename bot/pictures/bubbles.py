@@ -8,9 +8,9 @@ from bot.pictures.blocks import SIZE, SMALL, Block, Film, Grid, Paper, Place, Sh
 from bot.pictures.canvas import Canvas, Corners
 from bot.pictures.keys import Keyboard, keyboard_of
 from bot.pictures.letters import Line, Style, lay_out, width_of
-from bot.pictures.looks import Keys, Look
 from bot.pictures.scene import Words
 from gateways.base import Outgoing, PartKind
+from gateways.looks import Keys, Look
 from gateways.markup import RichText
 from gateways.message import Card
 

@@ -12,8 +12,8 @@ from bot.pictures.bubbles import COLUMN, EDGE, draw_face, said
 from bot.pictures.canvas import Canvas
 from bot.pictures.fonts import has_shape
 from bot.pictures.letters import Style, cut_to, width_of
-from bot.pictures.looks import Look, look_of
 from bot.pictures.scene import Note, Scene, as_shown
+from gateways.looks import Look
 
 HEAD = 112
 _FOOT = 76
@@ -26,7 +26,7 @@ _BETWEEN = "#c3c9cf"  # columns
 
 def draw(scene: Scene, shelf: Shelf) -> bytes:
     """The picture as PNG. A long message goes on in further columns; what is longer still is told."""
-    look = look_of(scene.kind)
+    look = scene.look
     most = (MOST_COLUMNS + 1) * TALLEST
     blocks: list[tuple[int, Block]] = []
     height = EDGE

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from bot.pictures.canvas import Canvas
 from bot.pictures.letters import Style, cut_to, width_of
-from bot.pictures.looks import Keys, Look
 from gateways.base import Outgoing
+from gateways.looks import Keys, Look
 from gateways.message import Button, Link
 
 HEIGHT = 72

@@ -7,6 +7,7 @@ from bot.pictures.fonts import EMOJI, drawn_as
 from engine.preview import template_text
 from gateways.base import Outgoing, Part, PartKind, Template
 from gateways.dialects import with_addresses
+from gateways.looks import Look
 from gateways.markup import RichText
 from gateways.message import Button, Link
 from gateways.templates import UnreadableTemplate, find_source, find_template, header_kind, read_template
@@ -44,7 +45,7 @@ class Scene:
     """`name` is who writes, `under` stands small below it; `clock` is the hour on the bubbles, `markup` are the
     marks that this kind of messenger shows."""
 
-    kind: str
+    look: Look
     markup: frozenset[str]
     name: str
     under: str

@@ -2,6 +2,7 @@
 
 from gateways.base import ButtonSet, Capabilities, CarouselLimits, Fact, PartKind, ReceiptState, TextUnit
 from gateways.dialects import plain_measure
+from gateways.looks import Keys, Look
 from gateways.message import Buy, Link, Reply
 
 _DOCS = "developers.facebook.com/docs/messenger-platform"
@@ -47,6 +48,21 @@ FACEBOOK = Capabilities(
     window_s=86_400.0
     - 300.0,  # …/policy, 28 September 2026: 24 h after the client's last action; less what a call takes
     takes_templates=True,  # …/send-messages/utility-messages, 13 March 2026
+    look=Look(
+        paper="#ffffff",
+        head="#ffffff",
+        head_ink="#0a0a0a",
+        bubble="#f0f0f2",
+        accent="#0a7cff",
+        key="#ffffff",
+        key_ink="#0a7cff",
+        keys=Keys.STACK,
+        radius=36,
+        corner=10,
+        face=True,
+        bare_media=True,
+    ),
+    also_called=("psid", "messenger"),
 )
 
 MAX_TEMPLATE_BUTTONS = 3

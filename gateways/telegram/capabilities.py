@@ -1,6 +1,7 @@
 """What Telegram's Bot API carries; Bot API 10.3 of 24 August 2026."""
 
 from gateways.base import ButtonSet, Capabilities, Fact, PartKind, TextUnit
+from gateways.looks import Keys, Look
 from gateways.markup import TAGS
 from gateways.message import Buy, Link, Reply
 
@@ -33,6 +34,18 @@ TELEGRAM = Capabilities(
         365 * 86_400, "core.telegram.org/bots/api#editmessagetext names no limit for a bot's own messages: ours"
     ),
     max_rate=25.0,  # core.telegram.org/bots/faq: about 30 messages/s in bulk, less a margin
+    look=Look(
+        paper="#d3e2d5",
+        head="#ffffff",
+        head_ink="#17191c",
+        bubble="#ffffff",
+        accent="#2a82cb",
+        key="#7a9c86",
+        key_ink="#ffffff",
+        keys=Keys.UNDER,
+        links_in_words=True,
+    ),
+    also_called=("tg", "телеграм"),
 )
 
 # What a message may say for Telegram alone, in `only.telegram`, beside other elements.

@@ -3,6 +3,7 @@
 from gateways.base import Capabilities, Charges, Fact, PartKind, ReceiptState, TextUnit
 from gateways.dialects import WHATSAPP as WHATSAPP_MARKS
 from gateways.dialects import marked_measure, plain_measure, plain_text
+from gateways.looks import WHATSAPP_LOOK, Keys, Look
 from gateways.twilio.segments import count, counted
 
 _BODY = Fact(1600, "twilio.com/docs/api/errors/21617: a body is up to 1600 characters; counted as UTF-16 to be safe")
@@ -40,6 +41,7 @@ WHATSAPP = Capabilities(
     takes_templates=True,
     submits_templates="Twilio's Console",
     charges=Charges(template="whatsapp.{category}", session="whatsapp.service"),  # what Meta bills, passed on
+    look=WHATSAPP_LOOK,
 )
 
 SMS = Capabilities(
@@ -67,6 +69,18 @@ SMS = Capabilities(
     receipts=frozenset({ReceiptState.SENT, ReceiptState.DELIVERED, ReceiptState.FAILED}),
     max_rate=25.0,  # segments/second; a short code takes more, with allow_faster
     carries_reference=True,
+    look=Look(
+        paper="#ffffff",
+        head="#f7f7f8",
+        head_ink="#17191c",
+        bubble="#e9e9eb",
+        accent="#0a66d6",
+        key="#e9e9eb",
+        key_ink="#17191c",
+        keys=Keys.PLAIN,
+        radius=34,
+        corner=12,
+    ),
 )
 
 WHY_UNHEARD = "Twilio reports to a webhook, and without public_url it can't reach us."

@@ -4,6 +4,7 @@ the same text as creators.viber.com/docs/bots-api, called `bots-api` below."""
 from gateways.base import ButtonSet, Capabilities, CarouselLimits, Charges, Fact, PartKind, ReceiptState, TextUnit
 from gateways.dialects import VIBER as MARKS
 from gateways.dialects import render_marked
+from gateways.looks import Keys, Look
 from gateways.markup import RichText
 from gateways.message import Buy, Link, Reply
 
@@ -63,4 +64,18 @@ VIBER = Capabilities(
     start_link="&context={payload}",  # bots-api, deep links: viber://pa?chatURI=…&context=…
     receipts=frozenset({ReceiptState.DELIVERED, ReceiptState.READ, ReceiptState.FAILED}),
     batch=300,  # bots-api, Broadcast message: 300 receivers; the lane puts together what its pace carries in 0.25 s
+    look=Look(
+        paper="#ffffff",
+        head="#6a55e8",
+        head_ink="#ffffff",
+        bubble="#f0eefb",
+        accent="#6a55e8",
+        key="#ffffff",
+        key_ink="#2c2740",
+        keys=Keys.PANEL,
+        radius=26,
+        corner=26,
+        face=True,
+    ),
+    also_called=("вайбер",),
 )

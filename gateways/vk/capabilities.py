@@ -1,6 +1,7 @@
 """What VK's community messages carry; VK API 5.199, read in autumn 2026."""
 
 from gateways.base import ButtonSet, Capabilities, CarouselLimits, Fact, PartKind, ReceiptState, TextUnit
+from gateways.looks import Keys, Look
 from gateways.message import Buy, Link, Reply
 from gateways.vk.dialect import measured
 
@@ -43,6 +44,21 @@ VK = Capabilities(
         "dev.vk.com/ru/method/messages.edit: 909 for older ones, without a number; taken as for deleting",
     ),
     own_fields=frozenset({"link_preview"}),
+    look=Look(
+        paper="#ffffff",
+        head="#f5f7fa",
+        head_ink="#17191c",
+        bubble="#e9edf2",
+        accent="#2688eb",
+        key="#dde5ee",
+        key_ink="#2a5885",
+        keys=Keys.UNDER,
+        radius=32,
+        corner=10,
+        face=True,
+        text_first=True,
+        links_in_words=True,
+    ),
 )
 
 MAX_ROWS = 6  # of an inline keyboard; dev.vk.com/en/api/bots/development/keyboard

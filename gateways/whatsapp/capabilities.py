@@ -3,6 +3,7 @@
 from gateways.base import ButtonSet, Capabilities, Charges, Fact, PartKind, ReceiptState, TextUnit
 from gateways.dialects import WHATSAPP as MARKS
 from gateways.dialects import marked_measure
+from gateways.looks import WHATSAPP_LOOK
 from gateways.message import Buy, Link, Reply
 
 _DOCS = "developers.facebook.com/documentation/business-messaging/whatsapp"
@@ -51,6 +52,7 @@ WHATSAPP = Capabilities(
     submits_templates="WhatsApp Manager",
     # developers.facebook.com …/whatsapp/pricing: a delivered template by its category; others where they are billed
     charges=Charges(template="whatsapp.{category}", session="whatsapp.service"),
+    look=WHATSAPP_LOOK,
 )
 
 MAX_ID = 200  # characters of a row's id (of a reply button's 256); the pages above

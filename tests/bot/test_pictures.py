@@ -11,7 +11,6 @@ from PIL import Image
 from bot.pictures.drawing import HEAD, MOST_COLUMNS, TALLEST, draw
 from bot.pictures.fonts import EMOJI, drawn_as, has_shape
 from bot.pictures.letters import lay_out
-from bot.pictures.looks import LOOKS, look_of
 from bot.pictures.scene import Note, Scene, Words, as_shown, is_plainer, shown_parts, sources_in
 from bot.pictures.sources import draw_all
 from engine.fit import fit
@@ -20,6 +19,7 @@ from engine.personalise import Personaliser
 from gateways.base import Capabilities, Outgoing, Part, PartKind, Template
 from gateways.facebook.capabilities import FACEBOOK
 from gateways.log.capabilities import LOG
+from gateways.looks import PLAIN
 from gateways.markup import RichText, read_html
 from gateways.message import Link, Reply, read_message
 from gateways.telegram.capabilities import TELEGRAM
@@ -67,7 +67,7 @@ def outgoing(able: Capabilities, message: dict[str, Any]) -> tuple[Outgoing, ...
 
 
 def scene(able: Capabilities, *parts: Outgoing | Note) -> Scene:
-    return Scene(able.kind, able.markup, "Acme", f"{able.title} · shop", "10:24", parts)
+    return Scene(able.look, able.markup, "Acme", f"{able.title} · shop", "10:24", parts)
 
 
 def picture_of(able: Capabilities, message: dict[str, Any], shelf: Any = SHELF) -> Image.Image:
@@ -93,10 +93,11 @@ def test_every_messenger_shows_everything_it_can(able: Capabilities) -> None:
 
 
 def test_each_messenger_is_known_by_its_colours() -> None:
-    assert set(LOOKS) >= {able.kind for able in KINDS} - {"log"}
-    colours = [(look.paper, look.head, look.bubble, look.accent) for look in (*LOOKS.values(), look_of("another"))]
+    looks = {able.kind: able.look for able in KINDS}
+    assert [kind for kind, look in looks.items() if look is PLAIN] == ["log"]
+    colours = [(look.paper, look.head, look.bubble, look.accent) for look in looks.values()]
     assert len(set(colours)) == len(colours)
-    purple = tuple(int(LOOKS["viber"].head[at : at + 2], 16) for at in (1, 3, 5))
+    purple = tuple(int(looks["viber"].head[at : at + 2], 16) for at in (1, 3, 5))
     assert picture_of(VIBER, {"text": "Hi"}).getpixel((700, 10)) == purple
 
 
