@@ -133,7 +133,8 @@ class Painter:
         core.telegram.org/bots/features#privacy-mode"""
         if not chat.startswith("-") or not screen.ask:
             return screen
-        how = self._texts(chat)("Here, write it as a reply to this message: I may see no other.")
+        t = self._texts(chat)
+        how = t("Here, write it as a reply to this message: I may see no other.")
         return replace(screen, text=f"{screen.text}\n\n<i>{how}</i>")
 
     async def _put(self, chat: str, message_id: int, screen: Screen, text: str, entities: list[MessageEntity]) -> None:

@@ -75,6 +75,8 @@ async def test_a_mailing_is_launched_from_slack_and_the_team_chat_hears_of_it(
         await olha.receives("clients now?", timeout_s=10)
         await pressing(olha, "Send to 3 clients", "")
         await olha.receives("is finished", where="C0OPS", timeout_s=20)
+        report = next(one for one in slack.channels["C0OPS"].messages if one.files)
+        assert [one.title for one in report.files] == ["report-1.csv", "report-1.xlsx"]
         [live] = await olha.receives("– finished", timeout_s=20)
         assert live.edited >= 2
         async with getting(service, "/ready") as ready:
