@@ -181,7 +181,9 @@ def _what_if(t: Texts, mailing: Mailing, figures: Mapping[str, Any]) -> str | No
         max((one for one in others if one < speed), default=0.0),
         min((one for one in others if one > speed), default=0.0),
     ]
-    told = [t("at {speed} a second {left}", speed=t.number(one), left=t.span(others[one])) for one in near if one]
+    told = [
+        t("at {speed} a second {left}", speed=t.number(one), left=t.span(max(others[one], 1.0))) for one in near if one
+    ]
     return t("What if: {speeds}", speeds=t.listed(told)) if told else None
 
 

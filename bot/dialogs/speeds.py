@@ -26,7 +26,10 @@ async def open_speeds(talk: Talk, mailing_id: str) -> Screens:
     figures = await talk.operations.figures(mailing.id)
     now = speed_of(mailing, most_of(talk))
     left = {float(speed): seconds for speed, seconds in figures["eta_at"].items()}
-    told = [t("{speed} a second: {span}", speed=t.number(speed), span=t.span(span)) for speed, span in left.items()]
+    told = [
+        t("{speed} a second: {span}", speed=t.number(speed), span=t.span(max(span, 1.0)))
+        for speed, span in left.items()
+    ]
     text = paragraphs(
         t("<b>How fast shall “{name}” go?</b>", name=mailing.draft.name),
         t("Now it goes {speed} a second on each channel.", speed=t.number(now)),

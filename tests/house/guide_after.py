@@ -53,7 +53,9 @@ async def two_people(shop: Shop) -> None:
     await olha.press("Ask for")
     await petro.say("/approval 4")
     await petro.press("Approve")
+    await shop.tell(olha)
     await shop.until(Status.SENT, 4)
+    await shop.tell()
 
 
 async def canary(shop: Shop) -> None:
