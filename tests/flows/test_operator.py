@@ -57,7 +57,7 @@ async def test_an_operator_composes_launches_and_steers_a_mailing_from_the_chat(
         await olha.press("Next: audience", "Now about 320 clients.")
         await olha.press("By tag", "Press one or several, or type it.")
         await olha.press("vip", "Now about 300 clients.")
-        await olha.press("Done", "Tag is vip")
+        await olha.press("Done", "Who gets “Spring sale for”?")
         await olha.press("Next: when", "When and how fast?")
         await olha.press("20", "Speed: 20 messages a second")
         await olha.press("Next: check", "Send “Spring sale for” to 300 clients now?")
