@@ -19,46 +19,6 @@ from storage.store import Store
 from tests.bot.chat import ACCOUNTS, Chat, conversation_on, operations_on
 
 ZONE = "Europe/Kyiv"
-# What people read does not depend on the database below it: these run on SQLite, those that ask storage much on both.
-ON_ONE_DATABASE = (
-    "test_after",
-    "test_every_card",
-    "test_walk",
-    "test_conversation",
-    "test_languages",
-    "test_messengers",
-    "test_telegram",
-    "test_progress",
-    "test_approval",
-    "test_launching",
-    "test_steering",
-    "test_cli",
-    "test_people",
-    "test_constructor",
-    "test_pictures",
-    "test_previews",
-    "test_saved",
-    "test_template_writing",
-    "test_clients",
-    "test_audience",
-    "test_stats",
-    "test_digests",
-    "slack",
-    "console",
-)
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    def is_second(item: pytest.Item) -> bool:
-        here = (
-            item.path.relative_to(Path(__file__).parent).parts[0] if Path(__file__).parent in item.path.parents else ""
-        )
-        return here.removesuffix(".py") in ON_ONE_DATABASE and "[postgresql" in item.name
-
-    second = [item for item in items if is_second(item)]
-    if second:
-        config.hook.pytest_deselected(items=second)
-        items[:] = [item for item in items if not is_second(item)]
 
 
 @dataclass(slots=True)
