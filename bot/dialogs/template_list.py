@@ -63,9 +63,7 @@ def judged(t: Texts, of: Mapping[str, Any], settings: EngineSettings) -> Screen:
 _JUDGED = {
     "approved": _("✅ <b>{title} approved the template “{name}”</b> ({language})."),
     "rejected": _("❌ <b>{title} rejected the template “{name}”</b> ({language}). Write one like it, and submit that."),
-    "lost": _(
-        "⚠ <b>{title} does not have the template “{name}”</b> ({language}): it is a draft again. Submit it."
-    ),
+    "lost": _("⚠ <b>{title} does not have the template “{name}”</b> ({language}): it is a draft again. Submit it."),
 }
 _CHANGED = _("⚠ <b>{title} says that the template “{name}”</b> ({language}) <b>is {status}.</b>")
 
