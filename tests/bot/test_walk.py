@@ -150,7 +150,8 @@ class Walk:
         elif did < 0.95:
             await chat.send(self.dice.choice(ODD))
         else:
-            return await self._happen(account)
+            await self._happen(account)
+            return
         self._judge(chat)
         if await self._launches() > before:
             assert pressed.startswith(LAUNCHING), f"launched by “{pressed}”"
