@@ -33,13 +33,12 @@ lint: .venv/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Everything but what --thorough adds: make test ARGS=--thorough. Coverage is taken of the floors where a mistake loses or
-# repeats a message, by their own tests: tracing the others as well takes minutes.
+# Everything but what --thorough adds: make test ARGS=--thorough. Coverage is taken of engine and storage, by their tests.
 test: .venv/.installed-dev lint
 	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } || \
 		echo "No Chromium was found and none may be installed here: the browser tests will say so."
-	$(BIN)/pytest tests/engine tests/storage --cov --cov-report=term $(PARALLEL) $(ARGS)
-	$(BIN)/pytest tests/bot tests/gateways tests/house $(PARALLEL) $(ARGS)
+	$(BIN)/pytest tests/engine tests/storage --part traced --cov --cov-report=term $(PARALLEL) $(ARGS)
+	$(BIN)/pytest --ignore=tests/flows --part rest $(PARALLEL) $(ARGS)
 	$(BIN)/pytest tests/flows $(PARALLEL) $(ARGS)
 
 # make bench NAME=pace runs one; without a name, each in turn.
