@@ -54,10 +54,18 @@ THOROUGH = (
 )
 
 
-# What a lane does, and what people read, is decided above the database: these run on one. What they ask of storage is
-# asked on both by the tests of storage and engine, and of the bot by those here.
-ON_ONE_DATABASE = ("tests/bot/", "tests/engine/test_lane.py", "tests/engine/test_lane_together.py")
-ON_BOTH = ("tests/bot/test_api.py", "tests/bot/test_links.py", "tests/bot/test_orders.py")
+# What the engine does, and what people read, is decided above the database: these run on one, with --thorough on both.
+# What they ask of storage is asked on both by the tests of storage and by those here.
+ON_ONE_DATABASE = ("tests/bot/", "tests/engine/")
+ON_BOTH = (
+    "tests/bot/test_api.py",
+    "tests/bot/test_links.py",
+    "tests/bot/test_orders.py",
+    "tests/engine/test_cascade.py",
+    "tests/engine/test_identities.py",
+    "tests/engine/test_operations.py",
+    "tests/engine/test_receipts.py",
+)
 
 
 def _is_left_out(name: str) -> bool:
@@ -90,7 +98,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 # Fewer examples than hypothesis takes by itself, in each of many tests; HYPOTHESIS_EXAMPLES=1000 looks longer.
-settings.register_profile("carillon", max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "25")), deadline=None)
+settings.register_profile("carillon", max_examples=int(os.environ.get("HYPOTHESIS_EXAMPLES", "15")), deadline=None)
 settings.load_profile("carillon")
 
 
