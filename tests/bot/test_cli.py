@@ -425,10 +425,24 @@ def test_why_tells_of_what_was_sent_skipped_and_still_waits(shop: Path) -> None:
     at = datetime(2026, 11, 1, 9, 30).astimezone()
     card = ClientCard(1, "c-1", "Ann", None, None, None, None, None, (), {}, (), at, None)
     draft = Draft("Sale", Message((Text("Hi"),)))
-    times = {"start_at": None, "created_at": at, "launched_at": at, "started_at": at, "finished_at": None}
-    whose = {"created_by": Actor("Olha"), "launched_by": Actor("Olha"), "reason": None, "reason_words": None}
-    more = {"content_hash": None, "revision": 1, "planned_all": True, **times, **whose}
-    mailing = Mailing(7, 7, draft, Status.SENDING, **more)  # type: ignore[arg-type]
+    mailing = Mailing(
+        id=7,
+        step_id=7,
+        draft=draft,
+        status=Status.SENDING,
+        reason=None,
+        reason_words=None,
+        start_at=None,
+        created_by=Actor("Olha"),
+        created_at=at,
+        launched_by=Actor("Olha"),
+        launched_at=at,
+        started_at=at,
+        finished_at=None,
+        content_hash=None,
+        revision=1,
+        planned_all=True,
+    )
 
     def told(state: DeliveryState, reason: str | None, tries: int, finished_at: datetime | None) -> tuple[Any, ...]:
         row = DeliveryRow(9, 1, "Ann", "tg-shop", state, reason, None, None, tries, None, finished_at)
