@@ -1,16 +1,14 @@
 """A Carillon with a channel on every messenger, each beside its simulator; what only these flows need."""
 
-import asyncio
 import hashlib
 import hmac
 import io
 import json
-import time
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import aiohttp
 from sqlalchemy import func, select, update
@@ -119,31 +117,6 @@ class Five:
     def assert_no_secrets(self) -> None:
         log = self.running.log.read_text()
         assert not [secret for secret in SECRETS if secret in log]
-
-
-class Lateness:
-    """How late this process, and so the simulators in it, came to look at most: `async with` it while that matters."""
-
-    EVERY_S = 0.005
-
-    def __init__(self) -> None:
-        self.most_s = 0.0
-        self._task: asyncio.Task[None] | None = None
-
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._watch(), name="lateness")
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-
-    async def _watch(self) -> None:
-        while True:
-            due = time.monotonic() + self.EVERY_S
-            await asyncio.sleep(self.EVERY_S)
-            self.most_s = max(self.most_s, time.monotonic() - due)
 
 
 def channel_of(kind: str) -> str:

@@ -8,7 +8,8 @@ import pytest
 from gateways.simulator.counts import most_in_window, rate_per_s
 from gateways.simulator.hooks import Hook
 from tests.flows.carillon import until
-from tests.flows.five import FIVE, GIVES_DELIVERED, TEMPLATE, WITHOUT_TELEGRAM, Five, Lateness, address_of, five
+from tests.flows.five import FIVE, GIVES_DELIVERED, TEMPLATE, WITHOUT_TELEGRAM, Five, address_of, five
+from tests.flows.lateness import Lateness
 
 pytestmark = pytest.mark.timeout(240)
 STORAGE = "sqlite:///data/carillon.db"

@@ -10,7 +10,8 @@ import pytest
 from gateways.simulator.hooks import Hook
 from gateways.simulator.vk.server import VkSimulator
 from tests.flows.carillon import assert_adds_up, until
-from tests.flows.five import TEMPLATE, WITHOUT_TELEGRAM, Five, Lateness, address_of, five
+from tests.flows.five import TEMPLATE, WITHOUT_TELEGRAM, Five, address_of, five
+from tests.flows.lateness import Lateness
 
 pytestmark = pytest.mark.timeout(240)
 STORAGE = "sqlite:///data/carillon.db"

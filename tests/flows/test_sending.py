@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from gateways.simulator.counts import most_in_window
 from storage.schema import deliveries
 from tests.flows.carillon import FIRST_CLIENT, TOKEN, Carillon, assert_adds_up, carillon, shop_of
-from tests.flows.five import Lateness
+from tests.flows.lateness import Lateness
 from tests.flows.torture import torture
 
 pytestmark = pytest.mark.timeout(240)
@@ -41,17 +41,17 @@ async def test_everybody_gets_it_once_and_the_figures_add_up(storage_url: str, t
 
 async def test_kill_9_at_random_moments_loses_nobody_and_repeats_nobody(running: Carillon) -> None:
     done = await torture(running, kills=5, rate=RATE)
-    assert done.kills == 5
-    assert (done.lost, done.twice) == (0, 0)
-    assert max(done.unknown) <= done.bound
+    assert done.kills == 5, done
+    assert (done.lost, done.twice) == (0, 0), done
+    assert max(done.unknown) <= done.bound, done
 
 
 async def test_kill_9_with_postgresql_loses_nobody_and_repeats_nobody(postgres_database: str, tmp_path: Path) -> None:
     async with carillon(tmp_path, postgres_database, rate=RATE) as running:
         done = await torture(running, kills=2, rate=RATE, seed=11)
-    assert done.kills == 2
-    assert (done.lost, done.twice) == (0, 0)
-    assert max(done.unknown) <= done.bound
+    assert done.kills == 2, done
+    assert (done.lost, done.twice) == (0, 0), done
+    assert max(done.unknown) <= done.bound, done
 
 
 async def test_sigterm_leaves_nothing_unknown_where_the_platform_is_slow(running: Carillon) -> None:

@@ -9,9 +9,11 @@ import random
 import sys
 import tempfile
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from tests.flows.carillon import FIRST_CLIENT, TOKEN, Carillon, assert_adds_up, carillon
+from tests.flows.carillon import FIRST_CLIENT, TOKEN, Carillon, assert_adds_up, carillon, until
+from tests.flows.lateness import Lateness
 
 MARGIN_S = 0.1  # beside the latency: how long before its slot a delivery may be marked as started
 
@@ -22,6 +24,7 @@ class Torture:
 
     rate: float
     latency_s: float
+    lateness_s: float = 0.0  # of the simulator at its worst: to the sender it is latency too
     kills: int = 0
     unknown: list[int] = field(default_factory=list)  # by kill
     lost: int = 0
@@ -31,7 +34,7 @@ class Torture:
     @property
     def bound(self) -> float:
         """How many a kill may leave unknown."""
-        return self.rate * (self.latency_s + MARGIN_S)
+        return self.rate * (self.latency_s + self.lateness_s + MARGIN_S)
 
     @property
     def passed(self) -> bool:
@@ -44,24 +47,27 @@ async def torture(
     """Send one mailing, killed at that many random moments on its way, each followed by a restart."""
     rng = random.Random(seed)
     done = Torture(rate, latency_s)
-    clients = int(rate * 1.5 * (kills + 1))
+    clients = int(rate * 2 * (kills + 1))
     running.simulator.faults.latency_s = latency_s
     await running.import_clients(clients)
     await running.start(only=only)
     mailing = await running.create()
     settled = 0
-    for _ in range(kills):
-        figures = await running.until_sent(mailing, min(len(running.simulator.accepted_at(TOKEN)) + 20, clients - 50))
-        if figures["status"] == "sent":
-            break
-        await asyncio.sleep(rng.uniform(0, 0.5))
-        await running.kill()
-        await running.start(only=only)
-        figures = await running.figures(mailing)
-        assert_adds_up(figures)
-        done.kills += 1
-        done.unknown.append(figures["unknown"] - settled)
-        settled = figures["unknown"]
+    async with Lateness() as lateness:
+        for _ in range(kills):
+            reached = len(running.simulator.accepted_at(TOKEN)) + 20
+            await until(partial(_accepted, running, reached), 60, f"{reached} to be accepted")
+            await asyncio.sleep(rng.uniform(0, 0.5))
+            await running.kill()
+            await running.start(only=only)
+            figures = await running.figures(mailing)
+            assert_adds_up(figures)
+            if figures["status"] == "sent":
+                break
+            done.kills += 1
+            done.unknown.append(figures["unknown"] - settled)
+            settled = figures["unknown"]
+    done.lateness_s = lateness.most_s
     figures = await running.until_status(mailing, "sent", timeout_s=60 + clients / rate * 3)
     accepted = running.simulator.accepted_by_chat(TOKEN)
     everybody = range(FIRST_CLIENT, FIRST_CLIENT + clients)
@@ -71,6 +77,10 @@ async def torture(
     done.lost += clients - figures["sent"] - figures["unknown"]
     done.twice = sum(accepted[chat] > 1 for chat in everybody)
     return done
+
+
+async def _accepted(running: Carillon, count: int) -> bool:
+    return len(running.simulator.accepted_at(TOKEN)) >= count
 
 
 async def _by_hand(kills: int, rate: float, latency_s: float, seed: int) -> bool:

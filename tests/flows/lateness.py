@@ -1,0 +1,30 @@
+"""How late a busy machine makes the process that the simulators live in."""
+
+import asyncio
+import time
+from typing import Self
+
+
+class Lateness:
+    """How late this process, and so the simulators in it, came to look at most: `async with` it while that matters."""
+
+    EVERY_S = 0.005
+
+    def __init__(self) -> None:
+        self.most_s = 0.0
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._watch(), name="lateness")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _watch(self) -> None:
+        while True:
+            due = time.monotonic() + self.EVERY_S
+            await asyncio.sleep(self.EVERY_S)
+            self.most_s = max(self.most_s, time.monotonic() - due)
