@@ -41,7 +41,7 @@ test: .venv/.installed-dev lint
 	$(BIN)/pytest --ignore=tests/flows --part rest $(PARALLEL) $(ARGS)
 	$(BIN)/pytest tests/flows $(PARALLEL) $(ARGS)
 
-# make bench NAME=pace runs one; without a name, each in turn.
+# make bench NAME=pace runs one; without a name, each in turn. FULL=1 takes the whole sizes and times.
 bench: .venv/.installed-dev
 	@for name in $(or $(NAME),$(patsubst benchmarks/%.py,%,$(filter-out benchmarks/_%,$(wildcard benchmarks/*.py)))); do \
-		echo "== $$name"; $(BIN)/python -m benchmarks.$$name $(ARGS) || exit 1; done
+		echo "== $$name"; $(BIN)/python -m benchmarks.$$name $(if $(FULL),--full) $(ARGS) || exit 1; done
