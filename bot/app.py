@@ -14,7 +14,7 @@ from bot.conversation import Conversation
 from bot.desk import Desk, desk_on, engine_settings, gateway_of, house_of, people_of
 from bot.dialogs.talk import House
 from bot.digests import Digests
-from bot.http import Doors, Mount, Readiness, TakesHooks, create_app, serve
+from bot.http import Doors, HookFigures, Mount, Readiness, TakesHooks, create_app, serve
 from bot.languages import TRANSLATED, translations_of
 from bot.links import public_pages, settle_clicks
 from bot.listening import Webhooks, poll, polled
@@ -108,6 +108,8 @@ class Service:
                 await self.desk.store.runs.last_heartbeat()
         except Exception as error:  # noqa: BLE001  # whatever it is, the storage can't be used just now
             problems.append(f"the storage does not answer: {type(error).__name__}")
+        if (fatal := self.fatal()) is not None:
+            problems.append(fatal)
         if "engine" in self.parts:
             if not self.engine.running:
                 problems.append("the engine is not running")
@@ -126,6 +128,10 @@ class Service:
             channels=states,
             bots={name: bot.problem or "ok" for name, bot in self.bots.items()},
         )
+
+    def fatal(self) -> str | None:
+        """What no waiting mends, only a start anew; None while all is well."""
+        return None if self.desk.store.writer.alive else "the writer is not running"
 
     def _state(self, channel: str) -> str:
         lane = self.engine.lanes.get(channel)
@@ -401,16 +407,14 @@ async def _served(service: Service) -> AsyncIterator[int]:
     if not _needs_web(service):
         yield 0
         return
-    metrics = Metrics(service.desk.store, service.engine, service.bots)
-
-    async def render_metrics() -> tuple[bytes, str]:
-        return metrics.render()
-
+    hooks = HookFigures()
     doors = Doors(
         gateways=service.gateways if "web" in service.parts else {},
         take=service.engine.inbox.take,
         ready=service.ready,
-        metrics=render_metrics,
+        metrics=Metrics(service.desk.store, service.engine, hooks, service.bots).render,
+        fatal=service.fatal,
+        hooks=hooks,
         bots={name: bot for name, bot in service.surfaces.items() if isinstance(bot, TakesHooks)},
         mounts=_mounts(service),
     )

@@ -5,15 +5,18 @@ A webhook is answered 200 only after what it brought is committed, so that the p
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Protocol, runtime_checkable
 
 from aiohttp import hdrs, web
 
 from bot.ports import taken_port
 from gateways.base import Answer, BadSignature, Gateway, Heard, Hook, SharesHook, Unreadable
+from storage.spans import Spans
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +49,19 @@ class Readiness:
     bots: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class HookFigures:
+    """What became of webhook calls, for metrics. Names are those of hooks that there are: strangers add none."""
+
+    outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)  # by hook and outcome
+    took: Spans = field(default_factory=Spans)
+    at_work: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """What the web side opens onto. `take` returns once everything heard is committed.
+    """What the web side opens onto. `take` returns once everything heard is committed; `fatal` says what only a start
+    anew mends.
 
     `mounts` add whatever else is served: the API, the console page."""
 
@@ -56,6 +69,8 @@ class Doors:
     take: Callable[[str, Heard], Awaitable[None]]
     ready: Callable[[], Awaitable[Readiness]]
     metrics: Callable[[], Awaitable[tuple[bytes, str]]]
+    fatal: Callable[[], str | None] = lambda: None
+    hooks: HookFigures = field(default_factory=HookFigures)
     bots: Mapping[str, TakesHooks] = field(default_factory=dict)
     mounts: Sequence[Mount] = ()
     max_hooks: int = MAX_HOOKS
@@ -96,13 +111,13 @@ async def serve(app: web.Application, host: str, port: int) -> AsyncIterator[int
 class _Hooks:
     def __init__(self, doors: Doors) -> None:
         self._doors = doors
+        self._figures = doors.hooks
         # Asking a gateway what it satisfies takes longer than reading a receipt, so it is asked here, once.
         self._sharing = {name: each for name, each in doors.gateways.items() if isinstance(each, SharesHook)}
         self._by_account: dict[str, list[str]] = {}
         for name, sharing in self._sharing.items():
             for account in sharing.hook_accounts:
                 self._by_account.setdefault(account, []).append(name)
-        self._at_work = 0
         self._bytes = 0
 
     async def channel(self, request: web.Request) -> web.Response:
@@ -110,7 +125,7 @@ class _Hooks:
         gateway = self._doors.gateways.get(channel)
         if gateway is None:
             raise web.HTTPNotFound(text="There is no such channel.")
-        with self._place(request):
+        with self._place(request, channel):
             hook = await _read(request)
             gateway.verify(hook)
             answer, heard = self._hear(channel, gateway, hook)
@@ -138,25 +153,48 @@ class _Hooks:
         return next(iter(answers), Answer()), told
 
     async def bot(self, request: web.Request) -> web.Response:
-        bot = self._doors.bots.get(request.match_info["kind"])
+        kind = request.match_info["kind"]
+        bot = self._doors.bots.get(kind)
         if bot is None:
             raise web.HTTPNotFound(text="There is no such bot.")
-        with self._place(request):
+        with self._place(request, f"bots/{kind}"):
             return _answered(await bot.take_hook(await _read(request)))
 
     @contextmanager
-    def _place(self, request: web.Request) -> Iterator[None]:
-        """A place among the requests at work, or 503: the platform comes again."""
+    def _place(self, request: web.Request, hook: str) -> Iterator[None]:
+        """A place among the requests at work, or 503: the platform comes again. Counts what became of it."""
+        figures, began = self._figures, perf_counter()
         size_bytes = min(request.content_length or MAX_BODY_BYTES, MAX_BODY_BYTES) if request.can_read_body else 0
-        if self._at_work >= self._doors.max_hooks or self._bytes + size_bytes > MAX_HOOK_BYTES:
+        if figures.at_work >= self._doors.max_hooks or self._bytes + size_bytes > MAX_HOOK_BYTES:
+            figures.outcomes[hook, "overload"] += 1
             raise web.HTTPServiceUnavailable(text="Too much at once; come again.", headers={"Retry-After": "1"})
-        self._at_work += 1
+        figures.at_work += 1
         self._bytes += size_bytes
+        outcome = "taken"
         try:
             yield
+        except (Exception, asyncio.CancelledError) as error:
+            outcome = _outcome_of(error)
+            raise
         finally:
-            self._at_work -= 1
+            figures.at_work -= 1
             self._bytes -= size_bytes
+            figures.outcomes[hook, outcome] += 1
+            figures.took.add(perf_counter() - began)
+
+
+def _outcome_of(error: BaseException) -> str:
+    match error:
+        case BadSignature():
+            return "forged"
+        case Unreadable():
+            return "unreadable"
+        case web.HTTPRequestEntityTooLarge():
+            return "too_large"
+        case web.HTTPRequestTimeout() | asyncio.CancelledError() | ConnectionError():
+            return "broken_off"
+        case _:
+            return "fault"
 
 
 class _Pages:
@@ -164,7 +202,9 @@ class _Pages:
         self._doors = doors
 
     async def health(self, _: web.Request) -> web.Response:
-        return web.json_response({"status": "ok"})
+        """Whether this process is worth keeping: whoever minds it starts it anew where this is no 200."""
+        fatal = self._doors.fatal()
+        return web.json_response({"status": fatal or "ok"}, status=503 if fatal else 200)
 
     async def ready(self, _: web.Request) -> web.Response:
         state = await self._doors.ready()

@@ -7,8 +7,8 @@ from datetime import datetime
 from sqlalchemy import Text, and_, cast, func, literal_column, select
 
 from storage.database import Database
-from storage.records import DeliveryState
-from storage.schema import attempts, clients, counters, deliveries, events
+from storage.records import DeliveryState, Status
+from storage.schema import attempts, clients, counters, deliveries, events, steps
 
 WAITING = (DeliveryState.PLANNED, DeliveryState.SENDING)
 
@@ -61,6 +61,17 @@ class Deliveries:
                 .group_by(counters.c.channel)
             )
             return {row[0]: int(row[1]) for row in found if row[1]}
+
+    async def waiting_now(self) -> Mapping[str, int]:
+        """How many of all that is being sent still wait on each channel, from the counters."""
+        async with self._database.read() as connection:
+            found = await connection.execute(
+                select(counters.c.channel, func.sum(counters.c.amount))
+                .join(steps, steps.c.id == counters.c.step_id)
+                .where(steps.c.status == Status.SENDING.value, counters.c.name == "waiting")
+                .group_by(counters.c.channel)
+            )
+            return {row[0]: int(row[1]) for row in found}
 
     async def none_left(self, step_id: int) -> bool:
         """Whether no row of the step waits or is in hand, asked of the rows themselves."""

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, TypeVar, cast
 
@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.database import Database
+from storage.spans import Spans
 
 log = logging.getLogger(__name__)
 
@@ -52,10 +53,9 @@ class _Member:
 class WriterFigures:
     """What the writer did, for metrics."""
 
-    commits: int = 0
     members: int = 0
     failed_groups: int = 0
-    busy_s: float = 0.0
+    commits: Spans = field(default_factory=Spans)  # from the first statement to the end of the commit, waits included
 
 
 class Writer:
@@ -72,6 +72,12 @@ class Writer:
         self._wake = asyncio.Event()
         self._stopped = False
         self._committing = False
+        self.alive = False  # whether `run` takes what is handed in; without it nothing is ever written again
+
+    @property
+    def waiting(self) -> int:
+        """How many writes wait for the next group."""
+        return len(self._waiting)
 
     @property
     def busy(self) -> bool:
@@ -103,6 +109,8 @@ class Writer:
     async def run(self) -> None:
         """Commit groups until `stop`; what waits then is still committed."""
         linger_s = LINGER_S
+        group: list[_Member] = []
+        self.alive = True
         try:
             while not (self._stopped and not self._waiting):
                 await self._wake.wait()
@@ -120,8 +128,9 @@ class Writer:
                 self._committing = False
                 linger_s = min(max(perf_counter() - began, LINGER_S), MOST_LINGER_S)
         finally:
+            self.alive = False
             self._stopped = True
-            for member in self._waiting:
+            for member in (*group, *self._waiting):  # a group that was cut off in the middle is not committed
                 if not member.done.done():
                     member.done.set_exception(WriterStopped())
 
@@ -140,12 +149,12 @@ class Writer:
             else:
                 for member in group:
                     await self._commit([member])
-        else:
-            for member, result in zip(group, results, strict=True):
-                if not member.done.done():
-                    member.done.set_result(result)
+            return
+        for member, result in zip(group, results, strict=True):
+            if not member.done.done():
+                member.done.set_result(result)
         self.figures.members += len(group)
-        self.figures.busy_s += perf_counter() - began
+        self.figures.commits.add(perf_counter() - began)
 
     async def _try(self, group: Sequence[_Member]) -> Sequence[Any]:
         """Apply and commit; waits for a storage that is away or locked. Values must bear being applied again."""
@@ -181,7 +190,6 @@ class Writer:
                 await self._database.aside(connection, work)
             else:
                 await work(connection)
-        self.figures.commits += 1
         return results
 
 

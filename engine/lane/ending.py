@@ -188,6 +188,8 @@ class Ending:
                 self._state.figures.sent += 1
             case DeliveryState.UNKNOWN:
                 self._state.figures.unknown += 1
+            case DeliveryState.SKIPPED:
+                self._state.figures.skipped += 1
             case _:
                 self._state.figures.failed += 1
         if self._state.in_flight <= 1 and not step.waiting():

@@ -190,21 +190,28 @@ class Lane:
 
     async def _use_slots(self) -> None:
         state = self.state
+        awaited_at: float | None = None  # the slot that the lane last slept for
         while not (state.closing and state.in_flight == 0):
             now = self._clock.monotonic()
             if state.halted or not state.reachable():
                 await self._release_all()
             if not (state.reachable() and (state.has_room() or self._first or self._more or self._amends)):
+                awaited_at = None
                 await self._clock.sleep(LONGEST_NAP_S)
                 continue
             slot_at, use = self._next_use(now)
             if use is None:
+                awaited_at = None
                 state.slot_wake.clear()
                 await state.slot_wake.wait()
             elif slot_at > now:
+                awaited_at = slot_at
                 await self._clock.sleep_until(min(slot_at, now + LONGEST_NAP_S))
             else:
                 state.figures.slots += 1
+                if awaited_at is not None:
+                    state.figures.lateness.add(max(now - awaited_at, 0.0))
+                    awaited_at = None
                 use()
                 # The send begins before the next slot is reckoned, so that the pacer knows its true start.
                 await asyncio.sleep(0)

@@ -13,6 +13,7 @@ from engine.personalise import Personaliser
 from engine.settings import ChannelSettings
 from gateways.base import Outgoing, Part
 from storage.records import AcceptedPart, Canary, Claimed
+from storage.spans import Spans
 
 IN_FLIGHT_S = 10.0  # of the lane's rate: a platform that takes calls and never answers can't pile up more
 MIN_IN_FLIGHT = 50
@@ -93,8 +94,10 @@ class LaneFigures:
     slots: int = 0
     sent: int = 0
     failed: int = 0
+    skipped: int = 0
     unknown: int = 0
     throttles: int = 0
+    lateness: Spans = field(default_factory=Spans)  # from a slot's time to its use, where the lane waited for the slot
 
 
 class LaneState:
