@@ -136,10 +136,6 @@ class LinkDesk:
         known = {link: numbers[kept] for link, kept in exact.items() if kept in numbers}
         return StepLinks(self._tokens, self._public_url, known, self._store.links.keep_own)
 
-    def unsubscribe_url(self, delivery_id: int) -> str:
-        """Where this delivery's client can unsubscribe."""
-        return f"{self._public_url}{UNSUBSCRIBE_ROUTE}{self._tokens.unsubscribe(delivery_id)}"
-
 
 def exact_location(url: str) -> str:
     """The address as a Location header carries it, byte for byte where it is plain ASCII already."""

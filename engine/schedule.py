@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo, available_timezones
 from engine.errors import Invalid, _
 
 CLIENT = "client"  # the zone of a mailing that goes to each client at its own hour
-CLIENT_SPAN = timedelta(hours=26)  # from the hour in UTC+14 to the same hour in UTC-12
 _FIRST_ZONE, _LAST_ZONE = "Etc/GMT-14", "Etc/GMT+12"  # the signs of Etc are turned round
 _JUST_NOW = timedelta(minutes=1)  # a start that a person chose a moment ago is no date in the past
 
@@ -74,12 +73,6 @@ def client_instant(local: datetime, zone: str) -> datetime:
     """The moment at which a client's zone has that local time: a missing hour moves forward, of a doubled one the first
     counts. Ask when it is about to begin, because zones change. Raises Invalid for an unknown zone."""
     return _instant(local, zone)[0]
-
-
-def client_span(local: datetime) -> tuple[datetime, datetime]:
-    """When a mailing at each client's own hour begins and when its last zone has had that hour."""
-    first = client_instant(local, _FIRST_ZONE)
-    return first, first + CLIENT_SPAN
 
 
 def _instant(local: datetime, timezone: str) -> tuple[datetime, str | None]:

@@ -17,18 +17,11 @@ TEST_S: Final = 30.0  # a person waits for it; a channel that is slowed down or 
 
 
 class Trials(Launching):
-    """A part of `engine.operations.Operations`. Both raise Invalid and its kinds."""
-
-    async def send_test(self, mailing_id: int, channel: str, address: str, by: Actor) -> None:
-        """Send the message to one address, with a real client's values."""
-        outcomes = await self.send_tests(mailing_id, {channel: address}, by)
-        for error in outcomes.values():
-            if error is not None:
-                raise error
+    """A part of `engine.operations.Operations`."""
 
     async def send_tests(self, mailing_id: int, addresses: Mapping[str, str], by: Actor) -> dict[str, Invalid | None]:
         """Send the message to one address on each of these channels, all at once, with the same client's values. Says
-        by channel why it did not go out, None where it did."""
+        by channel why it did not go out, None where it did. Raises Invalid and its kinds for what concerns all."""
         require(by, "test")
         if self._engine is None:
             raise Refused(_("A test needs the engine, and it does not run in this process."))

@@ -8,7 +8,7 @@ from importlib import import_module
 
 from gateways.config import ChannelModel
 
-_MODELS: Mapping[str, Mapping[str, str]] = {  # kind, provider ("" where a kind has only one way), module and class
+MODELS: Mapping[str, Mapping[str, str]] = {  # kind, provider ("" where a kind has only one way), module and class
     "telegram": {"": "gateways.telegram.config:TelegramSettings"},
     "viber": {"": "gateways.viber.config:ViberSettings"},
     "facebook": {"": "gateways.facebook.config:FacebookSettings"},
@@ -20,7 +20,7 @@ _MODELS: Mapping[str, Mapping[str, str]] = {  # kind, provider ("" where a kind 
     "sms": {"twilio": "gateways.twilio.config:TwilioSmsSettings"},
     "log": {"": "gateways.log.config:LogSettings"},
 }
-KINDS = tuple(_MODELS)
+KINDS = tuple(MODELS)
 
 # What messages may cost, as a platform's answers and receipts name it and `[prices]` prices it.
 PRICED = (
@@ -43,11 +43,6 @@ class UnusableKind(ValueError):
     """No channel of this kind can be had; the words say why."""
 
 
-def providers_of(kind: str) -> tuple[str, ...]:
-    """By whom a kind can be had; empty where the kind is its own provider. Raises UnusableKind."""
-    return tuple(name for name in _models_of(kind) if name)
-
-
 def config_model(kind: str, provider: str | None = None) -> type[ChannelModel]:
     """The model that a channel's table is read with. Raises UnusableKind."""
     models = _models_of(kind)
@@ -65,6 +60,6 @@ def config_model(kind: str, provider: str | None = None) -> type[ChannelModel]:
 def _models_of(kind: str) -> Mapping[str, str]:
     if kind in NOT_BUILT:
         raise UnusableKind(NOT_BUILT[kind])
-    if kind not in _MODELS:
+    if kind not in MODELS:
         raise UnusableKind(f"there is no channel of the kind “{kind}”; there is {', '.join(KINDS)}")
-    return _MODELS[kind]
+    return MODELS[kind]

@@ -15,7 +15,6 @@ from storage.schema import (
     amended,
     amendments,
     attempts,
-    audit,
     deliveries,
     delivery_id,
     events,
@@ -60,16 +59,6 @@ class LeftAndCame:
     source: str
     at: datetime
     ended_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What somebody did to the card."""
-
-    at: datetime
-    actor: str
-    verb: str
-    details: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +120,6 @@ class Histories:
                 LeftAndCame(row.scope, row.source, row.occurred_at, row.ended_at)
                 for row in await connection.execute(wanted)
             ]
-
-    async def done_to(self, client_id: int) -> list[Done]:
-        """What people did to the card, the newest first."""
-        async with self.database.read() as connection:
-            ids = await cards_of_client(connection, client_id)
-            subjects = [f"client {one}" for one in ids]
-            wanted = select(audit).where(audit.c.subject.in_(subjects)).order_by(audit.c.id.desc()).limit(_MOST)
-            return [Done(row.at, row.actor, row.verb, row.details) for row in await connection.execute(wanted)]
 
 
 async def _tries(connection: AsyncConnection, number: int) -> Sequence[Happened]:

@@ -18,7 +18,7 @@ from gateways import registry
 EXAMPLE = Path(__file__).parent.parent.parent / "config.example.toml"
 TOKENS = {"ADMIN_BOT_TOKEN": "1:ADMIN", "TG_TOKEN": "2:SHOP", "CARILLON_SECRET": "s3cret", "ORDERS_HOOK_SECRET": "h00k"}
 VARIABLE = re.compile(r"\$\{([A-Z_]+)\}")
-CHANNELS = [(kind, by) for kind in registry.KINDS for by in registry.providers_of(kind) or (None,)]
+CHANNELS = [(kind, by or None) for kind, models in registry.MODELS.items() for by in models]
 SHOP = '[[channels]]\nid = "tg-shop"\nkind = "telegram"\ntoken = "2:SHOP"\n'
 
 

@@ -71,8 +71,8 @@ loft = "Old Town"
 async def test_a_mailing_goes_by_a_kind_that_nobody_else_has_heard_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kinds = {**registry._MODELS, "pigeon": {"": f"{__name__}:PigeonSettings"}}
-    monkeypatch.setattr(registry, "_MODELS", kinds)
+    kinds = {**registry.MODELS, "pigeon": {"": f"{__name__}:PigeonSettings"}}
+    monkeypatch.setattr(registry, "MODELS", kinds)
     monkeypatch.setattr(registry, "KINDS", tuple(kinds))
     config = read(CONFIG, tmp_path / "config.toml", {})
     async with running(config) as service:

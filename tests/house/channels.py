@@ -12,7 +12,7 @@ _WORDS = {Link: "link", Reply: "reply", Buy: "buy"}
 
 def table() -> str:
     """Markdown, a line for each messenger and provider; the log is no messenger."""
-    kinds = [(kind, by) for kind in registry.KINDS if kind != "log" for by in registry.providers_of(kind) or (None,)]
+    kinds = [(kind, by or None) for kind, models in registry.MODELS.items() if kind != "log" for by in models]
     rows = [_row(registry.config_model(kind, by).able, by) for kind, by in kinds]
     return "".join(f"| {' | '.join(row)} |\n" for row in (HEADER, ["---"] * len(HEADER), *rows))
 

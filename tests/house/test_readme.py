@@ -11,7 +11,7 @@ def test_the_table_of_messengers_is_what_their_gateways_say() -> None:
 
 
 def test_every_messenger_is_paced_as_the_text_below_the_table_says() -> None:
-    kinds = [(kind, by) for kind in registry.KINDS for by in registry.providers_of(kind) or (None,)]
+    kinds = [(kind, by or None) for kind, models in registry.MODELS.items() for by in models]
     assert {registry.config_model(kind, by).able.max_rate for kind, by in kinds} == {25.0}
     assert "25 messages\na second at most" in README
 

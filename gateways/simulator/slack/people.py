@@ -151,13 +151,6 @@ class SlackPerson:
             self._answered(view, ack.body if isinstance(ack.body, dict) else {})
         return ack
 
-    async def closes_window(self) -> Ack | None:
-        view = self.slack.views_of(self.id).pop()
-        if not view.content.get("notify_on_close"):
-            return None
-        payload = {**self._acting("view_closed"), "view": view.json(), "is_cleared": False}
-        return await self.slack.delivery.once(self.app, "interactive", payload)
-
     async def uses_shortcut(self, callback_id: str = "carillon", message: SlackMessage | None = None) -> Ack:
         """A global one, or one on a message."""
         kind = "shortcut" if message is None else "message_action"

@@ -1,7 +1,7 @@
 """One bot account: its clients, what it may still hear, what was accepted from it."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
 from random import Random
@@ -143,11 +143,6 @@ class SimulatedBot:
             if user_id in users:
                 return state
         return self.everyone if isinstance(self.everyone, ClientState) else self.everyone(user_id)
-
-    def set_states(self, users: Iterable[int], state: ClientState) -> None:
-        """Put clients into a state without a word to the bot."""
-        for user_id in users:
-            self.client(user_id).state = state
 
     def find_chat(self, chat_id: Any) -> "SimulatedClient | SimulatedGroup | None":
         """The chat that a call names: an id, or the @username of a group. A client nobody knows is not remembered."""
