@@ -79,7 +79,7 @@ async def claim(connection: AsyncConnection, requests: Sequence[ClaimRequest]) -
     )
     cards = await values_for(connection, [row.client_id for rows in taken.values() for row in rows], fields)
     return [
-        Claim([_claimed(row, cards) for row in taken[id(request)]], used_up.get(id(request), False))
+        Claim([_claimed(row, cards, request.run_id) for row in taken[id(request)]], used_up.get(id(request), False))
         for request in requests
     ]
 
@@ -195,13 +195,13 @@ async def _canary_left(connection: AsyncConnection, request: ClaimRequest, canar
     return ceil(left * amounts.get((request.channel, "waiting"), 0) / max(waiting, 1))
 
 
-def _claimed(row: Row[Any], cards: Mapping[int, Mapping[str, Any]]) -> Claimed:
+def _claimed(row: Row[Any], cards: Mapping[int, Mapping[str, Any]], run_id: int) -> Claimed:
     # By position: by name it costs more than all the rest of a claim.
     values: Sequence[Any] = row
     _, delivery, step, client, address_id, attempt, tries, address, details, last_wrote_at, doubted_at = values
     card = cards[client]
     return Claimed(
-        delivery, step, client, address_id, address, attempt, tries, details, card, last_wrote_at, doubted_at
+        delivery, step, client, address_id, address, attempt, tries, details, card, last_wrote_at, doubted_at, run_id
     )
 
 
@@ -209,6 +209,7 @@ def _claimed(row: Row[Any], cards: Mapping[int, Mapping[str, Any]]) -> Claimed:
 class StartRequest:
     ids: tuple[int, ...]
     at: datetime
+    run_id: int
 
 
 GO = "go"
@@ -223,8 +224,9 @@ async def start(connection: AsyncConnection, requests: Sequence[StartRequest]) -
     ids = [delivery for request in requests for delivery in request.ids]
     if await _is_stopped(connection):
         return [dict.fromkeys(request.ids, RELEASE) for request in requests]
-    at = max(request.at for request in requests)
-    go = set(await connection.scalars(_start_these(dialect), {"ids": among(dialect, ids), "at": at}))
+    at, run_id = max(request.at for request in requests), requests[0].run_id  # of one process, so of one run
+    values = {"ids": among(dialect, ids), "at": at, "run": run_id}
+    go = set(await connection.scalars(_start_these(dialect), values))
     verdicts = dict.fromkeys(go, GO)
     if held := [delivery for delivery in ids if delivery not in go]:
         for row in await connection.execute(_why_held(dialect), {"ids": among(dialect, held)}):
@@ -243,6 +245,8 @@ def _start_these(dialect: str) -> Executable:
         .where(
             is_among(dialect, deliveries.c.id, "ids"),
             deliveries.c.state == DeliveryState.SENDING.value,
+            # Another engine may have the storage by now, and this row in its own hand: nobody sends it twice.
+            deliveries.c.run_id == bindparam("run"),
             address == AddressStatus.ENABLED.value,
             or_(deliveries.c.attempt == 1, ~_has_opted_out()),
             step == Status.SENDING.value,

@@ -79,17 +79,25 @@ def _finish_sent(dialect: str) -> Executable:
 
 
 async def _held(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> set[int]:
-    """Those of them that are in hand still."""
+    """Those of them that are in hand still. What another run has in hand meanwhile is not put back: it may be on its
+    way from there."""
     if not outcomes:
         return set()
     dialect = connection.dialect.name
     ids = among(dialect, [outcome.delivery.id for outcome in outcomes])
-    return set(await connection.scalars(_in_hand(dialect), {"ids": ids}))
+    rows: Iterable[tuple[int, int | None]] = await connection.execute(_in_hand(dialect), {"ids": ids})
+    runs = {delivery: run_id for delivery, run_id in rows}
+    return {
+        outcome.delivery.id
+        for outcome in outcomes
+        if outcome.delivery.id in runs
+        and (outcome.state is not DeliveryState.PLANNED or runs[outcome.delivery.id] == outcome.delivery.run_id)
+    }
 
 
 @cache
 def _in_hand(dialect: str) -> Executable:
-    return select(deliveries.c.id).where(
+    return select(deliveries.c.id, deliveries.c.run_id).where(
         is_among(dialect, deliveries.c.id, "ids"), deliveries.c.state == DeliveryState.SENDING.value
     )
 

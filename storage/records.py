@@ -180,6 +180,7 @@ class Claimed:
     client: Mapping[str, Any]  # the card as templates see it: column and attribute names to values
     last_wrote_at: datetime | None = None
     doubted_at: datetime | None = None  # when it may have been taken already, where the platform drops a repeat
+    run_id: int | None = None  # in whose hand it is: another run's outcome puts nothing back
 
 
 @dataclass(frozen=True, slots=True)

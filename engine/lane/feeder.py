@@ -142,7 +142,7 @@ class Feeder:
                 await self._wait(self._state.start_wake, self._until_next_due())
                 continue
             at = self._state.clock.now()
-            request = claims.StartRequest(tuple(job.delivery.id for _, job in jobs), at)
+            request = claims.StartRequest(tuple(job.delivery.id for _, job in jobs), at, self._run_id)
             verdicts = await self._writer.write(claims.start, request)
             for step, job in jobs:
                 await self._obey(step, job, verdicts[job.delivery.id], at)
