@@ -42,6 +42,7 @@ class App(Section):
     public_url: Url | None = None
     data_dir: str = Field(default="data", min_length=1)
     secret: Token | None = None
+    logs: Literal["text", "json"] = "text"
 
     @field_validator("timezone")
     @classmethod

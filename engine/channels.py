@@ -147,12 +147,12 @@ class Channels:
             try:
                 await lane.run()
             except Exception:
-                self.alive[channel] = False
                 log.exception("a lane fell over", extra={"channel": channel})
-                await self._clean_up_after(lane)
             else:
                 break
-        self.alive[channel] = False
+            finally:
+                self.alive[channel] = False
+            await self._clean_up_after(lane)
 
     async def _clean_up_after(self, lane: Lane) -> None:
         await self._clock.sleep(LANE_RESTART_S)

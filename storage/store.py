@@ -113,5 +113,5 @@ async def open_store(url: str, *, data_dir: Path, secret: bytes) -> AsyncIterato
         yield store
     finally:
         writer.stop()
-        await writing
+        await asyncio.wait((writing,))  # one that fell over keeps nobody from closing
         await database.close()

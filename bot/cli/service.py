@@ -47,7 +47,7 @@ def run_all(
     from bot.logs import set_up_logs
     from bot.loop import run_until_signal
 
-    set_up_logs()
+    set_up_logs(form=config.app.logs)
     run_until_signal(lambda ended: serve_all(config, parts, ended, _tell))
 
 

@@ -1,8 +1,9 @@
 """What stands in a log, and what never does."""
 
+import json
 import logging
 
-from bot.logs import EventFormatter
+from bot.logs import EventFormatter, JsonFormatter
 
 
 def written(record: logging.LogRecord) -> str:
@@ -42,3 +43,20 @@ def test_of_what_asyncio_says_only_the_first_line_is_kept() -> None:
     line = written(record_of("Task exception was never retrieved\nfuture: <Task exception=hush>", name="asyncio"))
 
     assert line.endswith("Task exception was never retrieved")
+
+
+def test_an_event_is_one_json_document_with_the_same_fields_and_places() -> None:
+    record = record_of("a send failed", delivery=7, why="two\nlines", at="its own name is ours")
+    try:
+        raise ValueError("hush")
+    except ValueError as error:
+        record.exc_info = (type(error), error, error.__traceback__)
+    line = JsonFormatter().format(record)
+    event = json.loads(line)
+
+    assert "\n" not in line
+    assert (event["level"], event["logger"], event["event"]) == ("INFO", "engine.lane", "a send failed")
+    assert (event["delivery"], event["why"]) == (7, "two\nlines")
+    assert event["at"].endswith("Z")
+    assert event["traceback"][0] == "builtins.ValueError at"
+    assert "hush" not in line

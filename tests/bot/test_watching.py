@@ -1,0 +1,211 @@
+"""What those who watch Carillon are told, over real HTTP: /metrics, /health and /ready, also when a part of it dies."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aiohttp import ClientSession
+from prometheus_client.parser import text_string_to_metric_families
+
+from bot.app import Service, running
+from bot.config import read
+from engine.imports import import_clients
+from gateways.message import Message, Text
+from storage.records import Actor, Draft
+from tests.gateways.cases import fixture
+from tests.gateways.vk.vk import GROUP, SECRET, TOKEN
+
+DASHBOARD = Path(__file__).parents[2] / "docs" / "grafana.json"
+CONFIG = f"""
+[app]
+secret = "of the tests"
+[storage]
+url = "sqlite:///carillon.db"
+[web]
+port = 0
+[[channels]]
+id = "paper"
+kind = "log"
+path = "sent.log"
+[[channels]]
+id = "vk-shop"
+kind = "vk"
+group_id = {GROUP}
+token = "{TOKEN}"
+secret = "{SECRET}"
+mode = "webhook"
+api_base = "http://127.0.0.1:9/method"
+"""
+
+
+@dataclass
+class Watched:
+    service: Service
+    session: ClientSession
+
+    async def get(self, path: str) -> tuple[int, Any]:
+        async with self.session.get(f"http://127.0.0.1:{self.service.port}{path}") as response:
+            return response.status, await response.json()
+
+    async def post(self, path: str, body: bytes) -> int:
+        async with self.session.post(f"http://127.0.0.1:{self.service.port}{path}", data=body) as response:
+            return response.status
+
+    async def figures(self) -> dict[str, float]:
+        """Every sample by its name and labels, as `carillon_lane_alive{channel=paper}`."""
+        async with self.session.get(f"http://127.0.0.1:{self.service.port}/metrics") as response:
+            text = await response.text()
+        found: dict[str, float] = {}
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                labels = ",".join(f"{name}={value}" for name, value in sorted(sample.labels.items()))
+                found[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
+        return found
+
+
+@asynccontextmanager
+async def watched(folder: Path, *parts: str) -> AsyncIterator[Watched]:
+    config = read(CONFIG, folder / "config.toml", {})
+    async with running(config, frozenset(parts)) as service, ClientSession() as session:
+        yield Watched(service, session)
+
+
+async def until(holds: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(30):
+        while not await holds():
+            await asyncio.sleep(0.02)
+
+
+def kill(name: str) -> None:
+    """End a task of ours as nothing but a fault would."""
+    (task,) = [task for task in asyncio.all_tasks() if task.get_name() == name]
+    task.cancel()
+
+
+def event(**more: Any) -> bytes:
+    body: dict[str, Any] = json.loads(fixture("vk/typing"))
+    return json.dumps(body | {"group_id": int(GROUP), "secret": SECRET} | more).encode()
+
+
+async def test_every_lane_the_writer_and_the_hooks_tell_what_they_did(tmp_path: Path) -> None:
+    (tmp_path / "clients.csv").write_text("id,first_name,paper\n" + "".join(f"c{n},C{n},p{n}\n" for n in range(8)))
+    async with watched(tmp_path, "engine", "web") as here:
+        desk = here.service.desk
+        await import_clients(desk.store, tmp_path / "clients.csv", channels=desk.settings.channels)
+        draft = Draft("Sale", Message((Text("Hello"),)))
+        mailing = await desk.operations.create(draft, Actor("Olha"))
+        await desk.operations.launch(mailing, Actor("Olha"))
+
+        async def is_sent() -> bool:
+            return (await desk.operations.figures(mailing))["status"] == "sent"
+
+        await until(is_sent)
+        for body in (event(), event(), event(secret="wrong"), b"{", b" " * (4 * 1024 * 1024 + 1)):
+            await here.post("/hooks/vk-shop", body)
+        await here.post("/hooks/nobody", event())
+        told = await here.figures()
+
+    assert told["carillon_messages_total{channel=paper,outcome=sent}"] == 8
+    assert told["carillon_lane_slots_total{channel=paper}"] == 8
+    assert 0 < told["carillon_lane_lateness_seconds_count{channel=paper}"] <= 8
+    assert told["carillon_lane_in_flight{channel=paper}"] == told["carillon_waiting{channel=paper}"] == 0
+    assert told["carillon_lane_alive{channel=paper}"] == told["carillon_lane_alive{channel=vk-shop}"] == 1
+    assert told["carillon_writer_commit_seconds_count"] > 0
+    assert told["carillon_writer_writes_total"] >= told["carillon_writer_commit_seconds_count"]
+    hooks = {name.partition("outcome=")[2][:-1]: n for name, n in told.items() if name.startswith("carillon_hooks_t")}
+    assert hooks == {"taken": 2, "forged": 1, "unreadable": 1, "too_large": 1}
+    assert "nobody" not in str(told)  # names that strangers think of would fill the memory of whoever keeps the figures
+
+
+async def test_what_waits_is_told_while_it_is_sent(tmp_path: Path) -> None:
+    (tmp_path / "clients.csv").write_text("id,paper\n" + "".join(f"c{n},p{n}\n" for n in range(8)))
+    async with watched(tmp_path, "engine", "web") as here:
+        desk = here.service.desk
+        await import_clients(desk.store, tmp_path / "clients.csv", channels=desk.settings.channels)
+        mailing = await desk.operations.create(Draft("Slow", Message((Text("Hello"),)), speed=0.1), Actor("Olha"))
+        await desk.operations.launch(mailing, Actor("Olha"))
+
+        async def has_begun() -> bool:
+            return (await here.figures())["carillon_messages_total{channel=paper,outcome=sent}"] == 1
+
+        await until(has_begun)
+        told = await here.figures()
+
+    assert told["carillon_waiting{channel=paper}"] == 7
+    assert 0 < told["carillon_lane_prepared{channel=paper}"] <= 7
+
+
+async def test_a_dead_lane_is_told_and_the_process_is_kept_for_the_others(tmp_path: Path) -> None:
+    async with watched(tmp_path, "engine", "web") as here:
+
+        async def is_ready() -> bool:
+            return (await here.get("/ready"))[0] == 200
+
+        await until(is_ready)
+        kill("lane paper")
+
+        async def is_told() -> bool:
+            return (await here.get("/ready"))[0] == 503
+
+        await until(is_told)
+        _, ready = await here.get("/ready")
+        told = await here.figures()
+        assert ready["problems"] == ["the lane of paper is not running"]
+        assert (told["carillon_lane_alive{channel=paper}"], told["carillon_lane_alive{channel=vk-shop}"]) == (0, 1)
+        assert (await here.get("/health"))[0] == 200
+
+
+async def test_a_dead_writer_makes_the_process_useless_and_that_is_told(tmp_path: Path) -> None:
+    async with watched(tmp_path, "web") as here:
+        assert (await here.get("/health")) == (200, {"status": "ok"})
+        kill("writer")
+
+        async def is_told() -> bool:
+            return (await here.get("/health"))[0] == 503
+
+        await until(is_told)
+        assert await here.get("/health") == (503, {"status": "the writer is not running"})
+        status, ready = await here.get("/ready")
+        assert (status, "the writer is not running" in ready["problems"]) == (503, True)
+        assert (await here.figures())["carillon_writer_alive"] == 0
+        assert await here.post("/hooks/vk-shop", event(type="message_allow", object={"user_id": 5})) == 500
+
+
+async def test_a_storage_that_does_not_answer_is_told(tmp_path: Path) -> None:
+    async with watched(tmp_path, "web") as here:
+        assert (await here.figures())["carillon_storage_up"] == 1
+        (tmp_path / "carillon.db").unlink()
+        await here.service.desk.store.database.close()
+        (tmp_path / "carillon.db").write_bytes(b"no database " * 1000)
+        told = await here.figures()
+        status, ready = await here.get("/ready")
+
+        assert told["carillon_storage_up"] == 0
+        assert told["carillon_writer_alive"] == 1
+        assert status == 503
+        assert ready["problems"][0].startswith("the storage does not answer")
+
+
+async def test_every_query_of_the_dashboard_names_a_figure_that_there_is(tmp_path: Path) -> None:
+    async with watched(tmp_path, "engine", "web") as here:
+        await here.post("/hooks/vk-shop", event())
+        names = {name.partition("{")[0] for name in await here.figures()}
+    queries = [target["expr"] for panel in _panels() for target in panel["targets"]]
+    used = {name for query in queries for name in re.findall(r"\b(?:carillon|process)_[a-z_]+", query)}
+
+    assert len(queries) >= 15
+    assert used - names == set()
+    helpers = {"process_start_time_seconds", "process_virtual_memory_bytes", "process_open_fds", "process_max_fds"}
+    told = {name for name in names if name.startswith(("carillon_", "process_"))} - helpers
+    parts_of_histograms = {name for name in told if name.endswith(("_sum", "_count", "_created"))}
+    assert told - parts_of_histograms - used == set()  # what nobody looks at need not be told
+
+
+def _panels() -> list[dict[str, Any]]:
+    dashboard = json.loads(DASHBOARD.read_text("utf-8"))
+    return [panel for panel in dashboard["panels"] if panel["type"] != "row"]
