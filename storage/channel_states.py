@@ -14,7 +14,7 @@ from storage.audit import Audited, write_audit
 from storage.database import Database
 from storage.quotas import DayQuota, PackageQuota, quota_left
 from storage.schema import channel_states
-from storage.writer import Writer
+from storage.writer import Writer, lasting
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,7 @@ def _state(row: Row[Any]) -> ChannelState:
     )
 
 
+@lasting
 async def _set(
     connection: AsyncConnection, values: Sequence[tuple[str, Mapping[str, Any], Audited | None]]
 ) -> Sequence[None]:

@@ -31,6 +31,7 @@ from storage.clients import values_for
 from storage.quotas import DayQuota, PackageQuota, quota_left
 from storage.records import Canary, Claimed, DeliveryState, Status
 from storage.schema import addresses, attempts, counters, deliveries, settings, steps
+from storage.writer import lasting
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class Claim:
     used_up: bool = False
 
 
+@lasting
 async def claim(connection: AsyncConnection, requests: Sequence[ClaimRequest]) -> Sequence[Claim]:
     """Take up to `limit` due deliveries of a step on a channel into a run's hand, with all they need to be sent."""
     unbounded = [request for request in requests if not request.is_bounded]
@@ -216,6 +218,7 @@ GO = "go"
 RELEASE = "release"  # its step does not send now: back to planned
 
 
+@lasting
 async def start(connection: AsyncConnection, requests: Sequence[StartRequest]) -> Sequence[Mapping[int, str]]:
     """Mark deliveries as about to be written to the socket, after a last look at each.
 

@@ -11,6 +11,8 @@ from typing import Any, TypeVar, cast
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, StaticPool
 
@@ -103,6 +105,26 @@ def insert(connection: AsyncConnection | Connection, table: Table) -> sqlite.Ins
 def insert_in(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
     """The same by the dialect's name, for statements that are built once and kept."""
     return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+
+
+# SQLSTATE of PostgreSQL, or how it begins, where the same may do later: no connection, no resources (as a full disk),
+# a server that stops or starts, input and output, read-only for now, deadlocks, locks; Appendix A of its manual.
+_PASSING_STATES = ("08", "53", "57P", "58", "25006", "40", "55P03")
+_PASSING_WORDS = ("locked", "busy", "full", "disk i/o", "readonly", "unable to open", "connect")
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether waiting can help: a lost connection, a locked or full database; not a wrong statement or value."""
+    if isinstance(error, OSError | PoolTimeout):
+        return True
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    # The driver's own error comes bare while there is no connection yet.
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if (state := getattr(cause, "sqlstate", None)) is not None:
+        return str(state).startswith(_PASSING_STATES)
+    words = str(cause).lower()
+    return isinstance(error, OperationalError | InterfaceError) and any(word in words for word in _PASSING_WORDS)
 
 
 def now() -> datetime:

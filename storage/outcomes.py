@@ -18,8 +18,10 @@ from storage.quotas import use_quota
 from storage.receipts import apply_early_receipts
 from storage.records import DeliveryState, Outcome
 from storage.schema import attempts, deliveries, parts
+from storage.writer import lasting
 
 
+@lasting
 async def finish(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> Sequence[bool]:
     """Commit how deliveries ended. False for one that was not in hand any more (the outcome had been committed)."""
     ways = await further_ways(connection, outcomes)
@@ -86,7 +88,7 @@ async def _held(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> set
     dialect = connection.dialect.name
     ids = among(dialect, [outcome.delivery.id for outcome in outcomes])
     rows: Iterable[tuple[int, int | None]] = await connection.execute(_in_hand(dialect), {"ids": ids})
-    runs = {delivery: run_id for delivery, run_id in rows}
+    runs = dict(rows)
     return {
         outcome.delivery.id
         for outcome in outcomes

@@ -18,7 +18,7 @@ from storage.deliveries import WAITING
 from storage.receipts import apply_early_receipts
 from storage.records import DeliveryState, OnUnknown, Status
 from storage.schema import attempts, deliveries, mailings, steps
-from storage.writer import long
+from storage.writer import lasting, long
 
 _MOST_PARTS = 20  # of a message, as far as receipts are looked for that came while nobody waited for them
 SWEEP = 5000  # rows that one transaction moves, so that nobody waits long for the lock
@@ -218,6 +218,7 @@ class Undo:
     at: datetime
 
 
+@lasting
 async def undo_failures(connection: AsyncConnection, requests: Sequence[Undo]) -> Sequence[int]:
     return [await _undo_one(connection, request) for request in requests]
 
@@ -256,6 +257,7 @@ class Refund:
     ids: tuple[int, ...]
 
 
+@lasting
 async def refund(connection: AsyncConnection, requests: Sequence[Refund]) -> Sequence[None]:
     for request in requests:
         await connection.execute(

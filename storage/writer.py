@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, TypeVar, cast
 
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.database import Database
+from storage.database import Database, may_pass
 from storage.spans import Spans
 
 log = logging.getLogger(__name__)
@@ -20,8 +19,8 @@ LINGER_S = 0.005
 # whoever waits is still told within the tenth of a second that a start mark has (docs/decisions/writer.md).
 MOST_LINGER_S = 0.012
 MAX_GROUP = 2000  # members of one transaction: bounds how long others wait for the lock
-PAUSES_S = (0.05, 0.2, 0.5, 1.0, 2.0, 5.0)  # while the storage is away; the last one repeats until PATIENCE_S
-PATIENCE_S = 60.0
+PAUSES_S = (0.05, 0.2, 0.5, 1.0, 2.0)  # while the storage is away; the last one repeats
+PATIENCE_S = 60.0  # of whoever waits for a storage that is away; what is `lasting` waits as long as it takes
 
 Value = TypeVar("Value")
 Result = TypeVar("Result")
@@ -38,6 +37,16 @@ def long(apply: Apply[Value, Result]) -> Apply[Value, Result]:
     return apply
 
 
+_LASTING: set[Apply[Any, Any]] = set()
+
+
+def lasting(apply: Apply[Value, Result]) -> Apply[Value, Result]:
+    """Mark a function whose values outlast any patience: what a platform has taken is not to be forgotten because the
+    disk was full for an hour."""
+    _LASTING.add(apply)
+    return apply
+
+
 class WriterStopped(Exception):
     """The writer takes nothing any more; what was not committed did not happen."""
 
@@ -47,6 +56,7 @@ class _Member:
     apply: Apply[Any, Any]
     value: Any
     done: asyncio.Future[Any]
+    since: float = field(default_factory=perf_counter)
 
 
 @dataclass(slots=True)
@@ -55,6 +65,7 @@ class WriterFigures:
 
     members: int = 0
     failed_groups: int = 0
+    refused: int = 0  # tries that a storage did not take which may take the next one
     commits: Spans = field(default_factory=Spans)  # from the first statement to the end of the commit, waits included
 
 
@@ -138,8 +149,8 @@ class Writer:
         self._stopped = True
         self._wake.set()
 
-    async def _commit(self, group: Sequence[_Member]) -> None:
-        began = perf_counter()
+    async def _commit(self, group: list[_Member]) -> None:
+        began, members = perf_counter(), len(group)
         try:
             results = await self._try(group)
         except Exception as error:  # noqa: BLE001  # whatever a member raises belongs to whoever brought it
@@ -153,25 +164,29 @@ class Writer:
         for member, result in zip(group, results, strict=True):
             if not member.done.done():
                 member.done.set_result(result)
-        self.figures.members += len(group)
+        self.figures.members += members
         self.figures.commits.add(perf_counter() - began)
 
-    async def _try(self, group: Sequence[_Member]) -> Sequence[Any]:
-        """Apply and commit; waits for a storage that is away or locked. Values must bear being applied again."""
-        waited_s = 0.0
+    async def _try(self, group: list[_Member]) -> Sequence[Any]:
+        """Apply and commit; waits for a storage that is away or locked. Values must bear being applied again.
+
+        Whoever has no more patience meanwhile is told so and leaves the group, or the queue behind it."""
         pauses = iter(PAUSES_S)
-        while True:
+        while group:
             try:
                 return await self._apply(group)
-            except (OperationalError, InterfaceError, OSError) as error:
-                if waited_s >= PATIENCE_S or not _may_pass(error):
+            except Exception as error:
+                if not may_pass(error):
                     raise
+                self.figures.refused += 1
                 pause_s = next(pauses, PAUSES_S[-1])
                 log.warning(
                     "the storage does not take a write", extra={"pause_s": pause_s, "error": type(error).__name__}
                 )
-                await asyncio.sleep(pause_s)
-                waited_s += pause_s
+                for members in (group, self._waiting):
+                    members[:] = [member for member in members if member.apply in _LASTING or _waits(member, error)]
+            await asyncio.sleep(pause_s)
+        return []
 
     async def _apply(self, group: Sequence[_Member]) -> Sequence[Any]:
         by_apply: dict[Apply[Any, Any], list[int]] = {}
@@ -203,14 +218,8 @@ def _fail(member: _Member, error: Exception) -> None:
         member.done.set_exception(error)
 
 
-def _may_pass(error: Exception) -> bool:
-    """Whether waiting can help: a lost connection, a locked or full database; not a wrong statement."""
-    if not isinstance(error, DBAPIError):
-        return isinstance(error, OSError)
-    if error.connection_invalidated:
+def _waits(member: _Member, error: Exception) -> bool:
+    if perf_counter() - member.since < PATIENCE_S:
         return True
-    words = str(error.orig).lower()
-    return any(
-        word in words
-        for word in ("locked", "busy", "full", "disk i/o", "readonly", "starting up", "shutting down", "connect")
-    )
+    _fail(member, error)
+    return False
