@@ -1,17 +1,17 @@
 """What stands in a client file or comes from a program, as rows for storage: each cell checked, each value typed."""
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from difflib import get_close_matches
 from functools import lru_cache
 from types import NoneType
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
 
-from engine.addresses import MAX_ADDRESS, read_address, read_phone
+from engine.addresses import MAX_ADDRESS, read_address
 from engine.errors import Invalid, _
+from engine.phones import read_phone, time_zones, timezone_of
 from engine.settings import ChannelSettings
 from storage.fields import as_source
 from storage.matching import ClientRow, Place, Value
@@ -20,6 +20,7 @@ from storage.tagging import as_tag
 CARD = ("name", "first_name", "last_name", "language")
 KNOWN_COLUMNS = ("id", *CARD, "phone", "email", "timezone", "tags", "main_channel", "subscribed_to")
 MAX_CELL = 4000  # characters
+_KNOWN = frozenset(KNOWN_COLUMNS)
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,10})?")  # 00123 is a text, and so is a card's number
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d.*)?")
@@ -73,57 +74,51 @@ class RowReader:
 
     def read(self, cells: Mapping[str, str]) -> ClientRow:
         """A row by column names; empty cells say nothing. Raises Invalid with the reason why it can't be taken."""
-        given = {name: _cell(name, text) for name, text in cells.items() if text and not text.isspace()}
-        phone = read_phone(given["phone"], self.region) if "phone" in given else None
-        row = ClientRow(
-            external_id=_short("id", given["id"]) if "id" in given else None,
-            card=self._card(given, phone),
-            timezone=_timezone(given["timezone"]) if "timezone" in given else None,
-            timezone_of_phone=timezone_of(phone) if phone else None,
-            places=tuple(self._places(given, phone)),
-            tags=tuple(dict.fromkeys(as_tag(tag) for tag in given.get("tags", "").split(";") if tag.strip())),
-            sources=tuple(
-                dict.fromkeys(
-                    as_source(source) for source in given.get("subscribed_to", "").split(";") if source.strip()
-                )
-            ),
-            attributes={
-                name: self._value(name, text)
-                for name, text in given.items()
-                if name not in KNOWN_COLUMNS and name not in self.channels
-            },
-        )
-        if row.external_id is None and not row.places:
-            raise Invalid(_("it has neither an id nor an address"))
-        return row
-
-    def _card(self, given: Mapping[str, str], phone: str | None) -> Mapping[str, str]:
+        given: dict[str, str] = {}
+        for name, text in cells.items():
+            if stripped := text.strip():
+                if len(stripped) > MAX_CELL or "\0" in stripped:
+                    raise _no_cell(name, stripped)
+                given[name] = stripped
         card = {name: given[name] for name in CARD if name in given}
+        phone, email = given.get("phone"), given.get("email")
         if phone:
-            card["phone"] = phone
-        if "email" in given:
-            card["email"] = _email(given["email"])
+            phone = card["phone"] = read_phone(phone, self.region)
+        external_id = given.get("id")
+        if external_id and len(external_id) > MAX_ADDRESS:
+            raise Invalid(_("“{column}” is longer than {most} characters"), column="id", most=MAX_ADDRESS)
+        if email:
+            email = card["email"] = _email(email)
         if main := given.get("main_channel"):
-            if main not in self.channels:
-                raise Invalid(_("main_channel “{channel}” is no channel; there is {known}"), **self._known(main))
-            card["main_channel"] = main
-        return card
-
-    def _known(self, channel: str) -> Mapping[str, str]:
-        return {"channel": channel, "known": ", ".join(self.channels) or "none"}
-
-    def _places(self, given: Mapping[str, str], phone: str | None) -> Sequence[Place]:
-        """In the order of the columns: the first channel becomes the main one where none is named."""
-        places = [
-            Place(name, read_address(name, text, self.channels[name].able, self.region), name)
-            for name, text in given.items()
-            if name in self.channels
-        ]
+            card["main_channel"] = self._main(main)
+        places, attributes = [], {}
+        for name, text in given.items():
+            if channel := self.channels.get(name):  # in the order of columns: the first becomes the main one
+                places.append(Place(name, read_address(name, text, channel.able, self.region), name))
+            elif name not in _KNOWN:
+                attributes[name] = self._value(name, text)
         if phone:
             places.append(Place("phone", phone, None))
-        if "email" in given:
-            places.append(Place("email", _email(given["email"]), None))
-        return places
+        if email:
+            places.append(Place("email", email, None))
+        if external_id is None and not places:
+            raise Invalid(_("it has neither an id nor an address"))
+        return ClientRow(
+            external_id,
+            card,
+            _timezone(given["timezone"]) if "timezone" in given else None,
+            timezone_of(phone) if phone else None,
+            tuple(places),
+            _tags(given["tags"]) if "tags" in given else (),
+            _sources(given["subscribed_to"]) if "subscribed_to" in given else (),
+            attributes,
+        )
+
+    def _main(self, channel: str) -> str:
+        if channel not in self.channels:
+            known = ", ".join(self.channels) or "none"
+            raise Invalid(_("main_channel “{channel}” is no channel; there is {known}"), channel=channel, known=known)
+        return channel
 
     def _value(self, name: str, text: str) -> Value:
         value, kind = typed(text)
@@ -149,22 +144,20 @@ def _is_date(text: str) -> bool:
     return True
 
 
-def _cell(name: str, text: str) -> str:
+def _no_cell(name: str, text: str) -> Invalid:
     if "\0" in text:
-        raise Invalid(_("“{column}” holds a NUL character"), column=name)
-    if len(text) > MAX_CELL:
-        raise Invalid(_("“{column}” is longer than {most} characters"), column=name, most=MAX_CELL)
-    return text.strip()
+        return Invalid(_("“{column}” holds a NUL character"), column=name)
+    return Invalid(_("“{column}” is longer than {most} characters"), column=name, most=MAX_CELL)
 
 
-def _listed(text: str, kept: Callable[[str], str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(kept(one) for one in text.split(";") if one.strip()))
+@lru_cache(maxsize=4096)  # a file names the same ones again and again
+def _tags(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(as_tag(tag) for tag in text.split(";") if tag.strip()))
 
 
-def _short(name: str, text: str) -> str:
-    if len(text) > MAX_ADDRESS:
-        raise Invalid(_("“{column}” is longer than {most} characters"), column=name, most=MAX_ADDRESS)
-    return text
+@lru_cache(maxsize=4096)
+def _sources(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(as_source(source) for source in text.split(";") if source.strip()))
 
 
 def _email(text: str) -> str:
@@ -173,15 +166,10 @@ def _email(text: str) -> str:
     return text.lower()
 
 
-@lru_cache(maxsize=1)
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
-
-
 def _timezone(text: str) -> str:
-    if text in _zones():
+    if text in time_zones():
         return text
-    if nearest := get_close_matches(text, _zones(), n=1):
+    if nearest := get_close_matches(text, time_zones(), n=1):
         words = _("timezone “{zone}” is not known; did you mean “{nearest}”?")
         raise Invalid(words, zone=text, nearest=nearest[0])
     raise Invalid(_("timezone “{zone}” is not known; write it as Europe/Kyiv"), zone=text)
@@ -194,33 +182,6 @@ def _region(text: str) -> str:
     if region not in phonenumbers.SUPPORTED_REGIONS:
         raise Invalid(_("“{region}” is no country code; write two letters, such as UA."), region=text)
     return region
-
-
-# --- the time zone of a phone ----------------------------------------------------------------------------------------
-
-
-def timezone_of(phone: str) -> str | None:
-    """The zone in which a phone's owner most likely lives, or None where it could be several.
-
-    platforms/tracking.md section 9: the zones that the number may have, if all show the same time now; else the one
-    of its region, if that has one."""
-    import phonenumbers
-    from phonenumbers import timezone
-
-    number = phonenumbers.parse(phone)
-    today = datetime.now(UTC).date()
-    return _one_zone(timezone.time_zones_for_number(number), today) or _one_zone(
-        timezone.time_zones_for_geographical_number(number), today
-    )
-
-
-@lru_cache(maxsize=4096)
-def _one_zone(zones: tuple[str, ...], today: date) -> str | None:
-    """The names come in alphabetical order, so that the first one means nothing; that all show the same time does."""
-    at = datetime(today.year, today.month, today.day, tzinfo=UTC)
-    known = [zone for zone in zones if zone in _zones() and zone != "Etc/Unknown"]
-    offsets = {at.astimezone(ZoneInfo(zone)).utcoffset() for zone in known}
-    return known[-1] if len(offsets) == 1 else None
 
 
 def as_cells(client: Mapping[str, Any], channels: Collection[str]) -> dict[str, str]:

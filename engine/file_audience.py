@@ -10,12 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from engine.addresses import read_address, read_phone
+from engine.addresses import read_address
 from engine.client_files import ClientFile
 from engine.clock import Clock
 from engine.columns import EMAIL, LOOKS_LIKE_KEY, PHONE, Meaning, meaning_of
 from engine.errors import Invalid, _
 from engine.imports import ImportOutcome, import_clients
+from engine.phones import read_phone
 from engine.settings import EngineSettings
 from storage.erasing import ID_SCOPE
 from storage.listed import Key

@@ -12,9 +12,10 @@ import pytest
 from sqlalchemy import select
 
 from engine.audience import read_audience
-from engine.client_rows import RowReader, timezone_of, typed
+from engine.client_rows import RowReader, typed
 from engine.errors import Invalid
 from engine.imports import ImportOutcome, Progress, Rejected, import_clients, upsert_clients
+from engine.phones import timezone_of
 from engine.settings import ChannelSettings
 from gateways.base import AddressStatus
 from gateways.telegram.capabilities import TELEGRAM
