@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from jinja2 import nodes
@@ -75,13 +75,9 @@ class Writing:
         where the audience can't be read."""
         bare = bare_fields(draft.message)
         known = await self._store.clients.known_fields() if bare else set()
-        found = []
-        for field, mendable in sorted(bare.items()):
-            if field in known:
-                count = await self._store.clients.count(self._checker.audience_of(_without(draft, field)))
-                if count.planned:
-                    found.append(Missing(field, count.planned, mendable))
-        return tuple(found)
+        asked = {field: _fields_behind(field) for field in sorted(bare) if field in known}
+        counts = await self._store.clients.count_unknown(self._checker.audience_of(draft), asked)
+        return tuple(Missing(field, count, bare[field]) for field, count in counts.items() if count)
 
     def _counts(self, channel: str) -> bool:
         return self._settings.channels[channel].able.counted is not None
@@ -91,12 +87,9 @@ class Writing:
         return None if length is None else lambda _delivery, _place, _index, _url: "https://".ljust(length, "x")
 
 
-def _without(draft: Draft, field: str) -> Draft:
-    """The draft for those of its audience of whom the field is not known."""
-    # Who has no name is called by the first and the last one.
-    fields = _NAMES if field == "name" else ("tag",) if field == "tags" else (field,)
-    terms = [{"field": one, "unknown": True} for one in fields]
-    return replace(draft, audience={**draft.audience, "where": [*draft.audience.get("where", ()), *terms]})
+def _fields_behind(field: str) -> tuple[str, ...]:
+    """Those of the card that a message's field is made of: who has no name is called by the first and the last one."""
+    return _NAMES if field == "name" else ("tag",) if field == "tags" else (field,)
 
 
 def bare_fields(message: Message) -> dict[str, bool]:

@@ -3,21 +3,24 @@
 import asyncio
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import partial
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Text, and_, case, exists, func, literal, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateways.base import AddressStatus
 from storage.database import Database, now
-from storage.fields import Span
+from storage.fields import Span, load_fields
 from storage.filters import AudienceFilter, AudienceQuery, compile_audience
 from storage.records import Routing
 from storage.routing import Way
 from storage.schema import addresses, clients
 
+T = TypeVar("T")
 READERS = min(os.cpu_count() or 1, 4)
 _IN_SPAN = 250_000  # client ids that one statement looks at; its answer is some megabytes of text
 
@@ -63,18 +66,60 @@ class Audience:
 
 
 async def count_audience(database: Database, audience: Audience) -> AudienceCount:
-    """How many match, by channel and by reason for being left out, in one pass over the cards.
-
-    A reader of SQLite uses one core, so a large base is shared out among several."""
+    """How many match, by channel and by reason for being left out, in one pass over the cards."""
     if database.dialect != "sqlite":
         return _added([await _count_in_groups(database, audience)])
+    return _added(await _share_out(database, audience, partial(_count_spans, database, audience)))
+
+
+async def _share_out(
+    database: Database, audience: Audience, count: Callable[[Sequence[Span]], Coroutine[Any, Any, T]]
+) -> Sequence[T]:
+    """A reader of SQLite uses one core, so a large base is shared out among several."""
     async with database.read() as connection:
         await audience.compile(connection)  # a filter that can't be is refused once, before the readers begin
         spans = await _spans(connection)
     async with asyncio.TaskGroup() as tasks:
         shares = [spans[place::READERS] for place in range(READERS)]
-        counted = [tasks.create_task(_count_spans(database, audience, share)) for share in shares if share]
-    return _added([task.result() for task in counted])
+        counted = [tasks.create_task(count(share)) for share in shares if share]
+    return [task.result() for task in counted]
+
+
+async def count_unknown(
+    database: Database, audience: Audience, asked: Mapping[str, Sequence[str]]
+) -> Mapping[str, int]:
+    """Of those who can be reached: for each name that is asked for, how many have no value in any of its fields. One
+    pass over the cards for all of them. Raises Invalid as every count does, and for a field that no card has."""
+    if not asked:
+        return {}
+    count = partial(_count_unknown, database, audience, asked)
+    counted = await _share_out(database, audience, count) if database.dialect == "sqlite" else [await count([None])]
+    return {name: sum(one[name] for one in counted) for name in asked}
+
+
+async def _count_unknown(
+    database: Database, audience: Audience, asked: Mapping[str, Sequence[str]], spans: Sequence[Span | None]
+) -> Mapping[str, int]:
+    counted: Counter[str] = Counter()
+    async with database.read() as connection:
+        await _hasten(connection)
+        names = {field for fields in asked.values() for field in fields}
+        fields = await load_fields(connection, names, at=audience.at or now(), zone=audience.zone)
+        lacking = [and_(*(fields.compare(one, "unknown", True) for one in those)) for those in asked.values()]
+        for span in spans:
+            query = await audience.compile(connection, span)
+            columns = [func.sum(case((lacks, 1), else_=0)) for lacks in lacking]
+            wanted = select(*columns).select_from(query.source).where(query.matching, query.left_out.is_(None))
+            found = (await connection.execute(wanted)).one()
+            counted.update({name: amount or 0 for name, amount in zip(asked, found, strict=True)})
+    return counted
+
+
+async def _hasten(connection: AsyncConnection) -> None:
+    """A million ids are to be hashed in memory; compiling a statement that takes a second does not pay."""
+    if connection.dialect.name == "postgresql":
+        await connection.execute(text("SET LOCAL work_mem = '128MB'"))
+        await connection.execute(text("SET LOCAL jit = off"))
 
 
 async def first_reachable(database: Database, audience: Audience) -> int | None:
@@ -138,9 +183,7 @@ _Counted = Counter[tuple[Way, bool]]
 
 async def _count_in_groups(database: Database, audience: Audience) -> _Counted:
     async with database.read() as connection:
-        # A million ids are to be hashed in memory; compiling a statement that takes a second does not pay.
-        await connection.execute(text("SET LOCAL work_mem = '128MB'"))
-        await connection.execute(text("SET LOCAL jit = off"))
+        await _hasten(connection)
         query = await audience.compile(connection)
         letters = _letters(query, audience)
         code = letters.letter.label("code")

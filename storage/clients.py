@@ -18,7 +18,7 @@ from storage.addresses import (
     move_address,
     set_main_channels,
 )
-from storage.audiences import Audience, AudienceCount, count_audience, first_reachable, why_left_out
+from storage.audiences import Audience, AudienceCount, count_audience, count_unknown, first_reachable, why_left_out
 from storage.database import Database, now
 from storage.erasing import Erasure, erase, export_client
 from storage.errors import NotFound, _
@@ -257,6 +257,10 @@ class Clients:
     async def count(self, audience: Audience) -> AudienceCount:
         """How many match now, how many of them can be reached, by channel, and why the others can't."""
         return await count_audience(self._database, audience)
+
+    async def count_unknown(self, audience: Audience, asked: Mapping[str, Sequence[str]]) -> Mapping[str, int]:
+        """How many who can be reached have no value in any of the fields that each name asks for."""
+        return await count_unknown(self._database, audience, asked)
 
     async def sample(self, audience: Audience) -> ClientCard | None:
         """A client of this audience, one who can be reached if there is any."""
