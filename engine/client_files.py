@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from datetime import date, datetime, time
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -66,12 +67,12 @@ class ClientFile:
     def _read_text(self) -> Generator[FileRow, None, None]:
         self.size = self.path.stat().st_size
         _require_utf8(self.path)
-        with self.path.open(encoding="utf-8-sig", newline="") as file:
-            self._where = file.buffer.tell
+        with self.path.open("rb") as file, TextIOWrapper(file, encoding="utf-8-sig", newline="") as lines:
+            self._where = file.tell
             try:
-                yield from _Records(file).read()
+                yield from _Records(lines).read()
             finally:
-                read = file.buffer.tell()
+                read = file.tell()
                 self._where = lambda: read
 
     # --- XLSX ---

@@ -54,7 +54,7 @@ def _is_whole(text: str) -> bool:
 def _country(beginning: str) -> _Country | None:
     """Of three digits, the country with whose code they begin."""
     import phonenumbers
-    from phonenumbers.timezone import TIMEZONE_DATA
+    from phonenumbers.tzdata import TIMEZONE_DATA
 
     regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE
     code = next((beginning[:size] for size in (1, 2, 3) if int(beginning[:size]) in regions), None)
@@ -115,7 +115,7 @@ def timezone_of(phone: str) -> str | None:
 
 
 def _zones_of(beginning: str) -> tuple[str, ...]:
-    from phonenumbers.timezone import TIMEZONE_DATA
+    from phonenumbers.tzdata import TIMEZONE_DATA
 
     zones: tuple[str, ...] = TIMEZONE_DATA.get(beginning, ())
     return zones
