@@ -44,6 +44,7 @@ from gateways.message import content_hash
 from storage import settling
 from storage.mailings import ActiveStep
 from storage.records import DeliveryState, Mailing, Routing, Status
+from storage.runs import KeepLock
 from storage.store import Store
 
 log = logging.getLogger(__name__)
@@ -145,19 +146,20 @@ class Engine:
     async def run(self) -> None:
         """Raises AnotherEngine at once where another one works on this storage."""
         try:
-            async with self._store.runs.lock(self._settings.data_dir):
-                await self._run()
+            async with self._store.runs.lock(self._settings.data_dir) as keep_lock:
+                await self._run(keep_lock)
         finally:
             self.running = False
             self._ended.set()
 
-    async def _run(self) -> None:
+    async def _run(self, keep_lock: KeepLock) -> None:
         await guard_long_silence(self._store, self._moves, self._clock)
         await recover(self._store, self._clock, self._settings)
         run_id = await self._store.runs.begin(self._clock.now())
         async with asyncio.TaskGroup() as tasks:
             await self._channels.open(run_id, self, tasks)
             beside = [
+                tasks.create_task(keep_lock(run_id), name="lock"),
                 tasks.create_task(self._beat(run_id), name="heartbeat"),
                 tasks.create_task(self._templates.run(), name="templates"),
                 tasks.create_task(self._reads.run(), name="reads"),

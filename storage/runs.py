@@ -1,21 +1,28 @@
 """Runs of the engine: one at a time on a storage, each with its heartbeat."""
 
+import asyncio
 import fcntl
+import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.database import Database
+from storage.database import Database, may_pass
 from storage.schema import runs
 from storage.writer import Writer
 
+log = logging.getLogger(__name__)
+
+_KEEP_S = 1.0  # between looks at a lock that goes with its connection
+_ANSWER_S = 5.0  # of a server that is asked for nothing
 _LOCK_KEY = 0x0CA7_1110  # of PostgreSQL's advisory lock: any number, the same in every Carillon
 
 
@@ -29,26 +36,44 @@ class Runs:
         self._writer = writer
 
     @asynccontextmanager
-    async def lock(self, data_dir: Path) -> AsyncIterator[None]:
+    async def lock(self, data_dir: Path) -> AsyncIterator["KeepLock"]:
         """Be the only engine of this storage. Raises AnotherEngine at once where there is one.
 
-        The lock goes with the process, however it ends."""
+        The lock goes with the process, however it ends; on PostgreSQL with its connection too, so what is yielded is to
+        be awaited with the run's id for as long as the engine works: it takes the lock again."""
         if self._database.dialect == "sqlite":
             with _FileLock(self._lock_file(data_dir)) as taken:
                 if not taken:
                     raise AnotherEngine(await self._name_other())
-                yield
+                yield _keep_file_lock
             return
-        async with self._database.read() as connection:
-            taken = await connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": _LOCK_KEY})
-            await connection.commit()  # the lock is the session's, and no transaction stays open for days
-            if not taken:
+        lock = _AdvisoryLock(self._database)
+        try:
+            if not await lock.take():
                 raise AnotherEngine(await self._name_other())
+            yield partial(self._keep, lock)
+        finally:
+            await lock.give_back()
+
+    async def _keep(self, lock: "_AdvisoryLock", run_id: int) -> None:
+        """Another engine may have begun meanwhile: then this one ends. Until it does, nobody gets it twice, as a start
+        mark asks for the run that has the delivery in hand."""
+        while True:
+            await asyncio.sleep(_KEEP_S)
+            if await lock.is_held():
+                continue
+            log.warning("the lock on the storage went with its connection, and is taken again")
             try:
-                yield
-            finally:
-                await connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK_KEY})
-                await connection.commit()
+                if not await lock.take() and await self._latest() != run_id:
+                    raise AnotherEngine(await self._name_other())
+            except Exception as error:
+                if not may_pass(error):
+                    raise
+
+    async def _latest(self) -> int | None:
+        async with self._database.read() as connection:
+            found: int | None = await connection.scalar(select(func.max(runs.c.id)))
+            return found
 
     async def last_heartbeat(self) -> datetime | None:
         """Of the latest run, ended or not."""
@@ -81,6 +106,68 @@ class Runs:
             f"Another Carillon engine works on this storage: process {row.pid} on {row.host}, "
             f"started {row.started_at:%Y-%m-%d %H:%M} UTC. Stop it first, or give this one a storage of its own."
         )
+
+
+KeepLock = Callable[[int], Coroutine[Any, Any, None]]
+"""Keeps the lock of the run with this id until cancelled. Raises AnotherEngine where it was lost to another one."""
+
+
+async def _keep_file_lock(_: int) -> None:
+    """It is the process's, and nothing takes it away."""
+    await asyncio.Event().wait()
+
+
+class _AdvisoryLock:
+    """PostgreSQL's: of one connection, and gone with it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._connection: AsyncConnection | None = None
+
+    async def take(self) -> bool:
+        await self.give_back()
+        connection = await self._database.read().start()
+        try:
+            taken = await connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": _LOCK_KEY})
+            await connection.commit()  # the lock is the session's, and no transaction stays open for days
+        except BaseException:
+            await connection.invalidate()
+            await connection.close()
+            raise
+        if taken:
+            self._connection = connection
+        else:
+            await connection.close()
+        return bool(taken)
+
+    async def is_held(self) -> bool:
+        if self._connection is None:
+            return False
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                await self._connection.execute(text("SELECT 1"))
+                await self._connection.commit()
+        except Exception as error:
+            if not may_pass(error):
+                raise
+            return False
+        return True
+
+    async def give_back(self) -> None:
+        """Whatever state its connection is in."""
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                await connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK_KEY})
+                await connection.commit()
+        except Exception as error:
+            await connection.invalidate()
+            if not may_pass(error):
+                raise
+        finally:
+            await connection.close()
 
 
 class _FileLock:
