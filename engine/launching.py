@@ -141,7 +141,9 @@ class Launching:
         now = self._clock.now()
         values: dict[str, Any] = {"status": Status.SENDING.value, "reason": None, "reason_words": None}
         values |= _canary_passed(mailing)
-        if mailing.started_at is None:
+        if mailing.started_at is None and mailing.start_at is not None and mailing.start_at > now:
+            values["status"] = Status.SCHEDULED.value  # it was held before its time, which is still to come
+        elif mailing.started_at is None:
             values["started_at"] = now
         await self._move(mailing, (mailing.status,), values, self._audited(by, "resume"))
         return await self.get(mailing_id)

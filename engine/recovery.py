@@ -8,7 +8,7 @@ from engine.errors import _
 from engine.moves import Moves
 from engine.settings import SILENCE_S, EngineSettings
 from storage import settling
-from storage.records import Status
+from storage.records import CanaryState, Status
 from storage.store import Store
 
 log = logging.getLogger(__name__)
@@ -25,8 +25,24 @@ async def recover(store: Store, clock: Clock, settings: EngineSettings) -> None:
         log.warning("deliveries of an ended run were settled", extra=figures)
 
 
+async def guard_copy(store: Store, moves: Moves) -> None:
+    """A restored backup knows nothing of what was sent after it was made: it sends nothing until a person says so."""
+    copied_at = await store.runs.copied_at()
+    if copied_at is None:
+        return
+    words = _("this is a copy of {at} UTC: whoever got it after that would get it again")
+    told = words.format(at=f"{copied_at:%Y-%m-%d %H:%M}")
+    for mailing in await store.mailings.with_status([Status.SENDING, Status.SCHEDULED]):
+        await moves.pause(mailing.id, "restored", told, mailing.status)
+    for mailing in await store.mailings.with_status([Status.PAUSED]):
+        if mailing.canary_state is CanaryState.WAITING:
+            await moves.hold_canary(mailing, told)
+    log.warning("this storage is a restored copy; nothing is sent before a person says so")
+    await store.runs.forget_copy()
+
+
 async def guard_long_silence(store: Store, moves: Moves, clock: Clock) -> None:
-    """After a long outage or a restored backup, what was sending asks a person before it goes on."""
+    """After a long outage, what was sending asks a person before it goes on."""
     last, now = await store.runs.last_heartbeat(), clock.now()
     if last is None or now - last <= timedelta(seconds=SILENCE_S):
         return

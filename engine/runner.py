@@ -23,7 +23,7 @@ from engine.personalise import Personaliser
 from engine.plan import Planner, channels_of
 from engine.reads import ReadPolling
 from engine.receipts import Inbox, keep_late_receipts
-from engine.recovery import guard_long_silence, recover
+from engine.recovery import guard_copy, guard_long_silence, recover
 from engine.settings import EngineSettings
 from engine.starting import Starts
 from engine.templates import TemplateSync, names_template
@@ -153,6 +153,7 @@ class Engine:
             self._ended.set()
 
     async def _run(self, keep_lock: KeepLock) -> None:
+        await guard_copy(self._store, self._moves)
         await guard_long_silence(self._store, self._moves, self._clock)
         await recover(self._store, self._clock, self._settings)
         run_id = await self._store.runs.begin(self._clock.now())

@@ -7,23 +7,28 @@ import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import URL
+from sqlalchemy import URL, create_engine, delete
 
-from storage.database import Database, UnusableStorage
+from storage.database import Database, UnusableStorage, insert, insert_in, now
+from storage.records import Actor, Role
+from storage.runs import COPIED
+from storage.schema import settings
 
 
 async def back_up(database: Database, file: Path) -> int:
     """Copy everything into a new file; returns its size in bytes.
 
-    SQLite gives a database that can be used as it is, PostgreSQL what pg_restore reads. The file appears when it is
-    whole. Raises FileExistsError, UnusableStorage."""
+    SQLite gives a database that can be used as it is, PostgreSQL what pg_restore reads. The copy knows that it is one:
+    the first engine on it sends nothing before a person says so. The file appears when it is whole. Raises
+    FileExistsError, UnusableStorage."""
     unfinished = await asyncio.to_thread(_begin, file)
     try:
         if database.dialect == "sqlite":
             await asyncio.to_thread(_copy_sqlite, str(database.url.database), unfinished)
         else:
-            await _dump_postgresql(database.url, unfinished)
+            await _dump_marked(database, unfinished)
         return await asyncio.to_thread(_finish, unfinished, file)
     finally:
         await asyncio.to_thread(unfinished.unlink, missing_ok=True)
@@ -48,6 +53,27 @@ def _copy_sqlite(source: str, target: Path) -> None:
         raise UnusableStorage(f"There is no storage yet at {source}; nothing to back up")
     with closing(sqlite3.connect(f"file:{source}?mode=rw", uri=True, timeout=10)) as connection:
         connection.execute("VACUUM INTO ?", (str(target),))  # one reading transaction: it holds no writer up
+    copy = create_engine(URL.create("sqlite", database=str(target)))
+    with copy.begin() as writing:
+        writing.execute(insert_in("sqlite", settings).values(_mark()).on_conflict_do_nothing())
+    copy.dispose()
+
+
+async def _dump_marked(database: Database, target: Path) -> None:
+    """A dump can't be written into, so the mark stands in the storage while it is made. An engine that starts in these
+    seconds takes its own storage for a copy and asks a person needlessly, which harms nobody."""
+    async with database.writing() as connection:
+        await connection.execute(insert(connection, settings).values(_mark()).on_conflict_do_nothing())
+    try:
+        await _dump_postgresql(database.url, target)
+    finally:
+        async with database.writing() as connection:
+            await connection.execute(delete(settings).where(settings.c.name == COPIED))
+
+
+def _mark() -> dict[str, Any]:
+    by = Actor("carillon db backup", Role.OWNER, "cli")
+    return {"name": COPIED, "value": True, "set_by": str(by), "set_at": now()}
 
 
 async def _dump_postgresql(url: URL, target: Path) -> None:

@@ -12,17 +12,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.database import Database, may_pass
-from storage.schema import runs
+from storage.schema import runs, settings
 from storage.writer import Writer
 
 log = logging.getLogger(__name__)
 
 _KEEP_S = 1.0  # between looks at a lock that goes with its connection
 _ANSWER_S = 5.0  # of a server that is asked for nothing
+COPIED = "copied"  # of settings, in a copy of a storage alone: see storage.backup
 _LOCK_KEY = 0x0CA7_1110  # of PostgreSQL's advisory lock: any number, the same in every Carillon
 
 
@@ -82,6 +83,15 @@ class Runs:
                 select(runs.c.heartbeat_at).order_by(runs.c.id.desc()).limit(1)
             )
             return found
+
+    async def copied_at(self) -> datetime | None:
+        """When this storage was copied by a backup, where it is such a copy and no engine has worked on it yet."""
+        async with self._database.read() as connection:
+            found: datetime | None = await connection.scalar(select(settings.c.set_at).where(settings.c.name == COPIED))
+            return found
+
+    async def forget_copy(self) -> None:
+        await self._writer.write(_forget, COPIED)
 
     async def begin(self, at: datetime) -> int:
         return await self._writer.write(_begin, at)
@@ -198,6 +208,11 @@ async def _begin(connection: AsyncConnection, instants: Sequence[datetime]) -> S
         )
         started.append(row.scalar_one())
     return started
+
+
+async def _forget(connection: AsyncConnection, names: Sequence[str]) -> Sequence[None]:
+    await connection.execute(delete(settings).where(settings.c.name.in_(names)))
+    return [None for _ in names]
 
 
 async def _beat(connection: AsyncConnection, beats: Sequence[tuple[int, dict[str, Any]]]) -> Sequence[None]:
