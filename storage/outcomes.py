@@ -88,7 +88,7 @@ async def _held(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> set
     dialect = connection.dialect.name
     ids = among(dialect, [outcome.delivery.id for outcome in outcomes])
     rows: Iterable[tuple[int, int | None]] = await connection.execute(_in_hand(dialect), {"ids": ids})
-    runs = dict(rows)
+    runs = dict(iter(rows))
     return {
         outcome.delivery.id
         for outcome in outcomes
