@@ -20,7 +20,7 @@ from bot.demo_clients import SHOWN, Crowd, write_clients
 from bot.numbers import rows_of
 from bot.ports import free_port
 from bot.screens import Attachment, Command, Event, Press, Said, Screen
-from bot.simulated import FIVE, SHOP, Simulated
+from bot.simulated import EVERY, SHOP, Simulated
 from bot.surfaces.console.phones import ManyPhones, Phones
 from bot.surfaces.console.platform_phones import PlatformPhones
 from bot.surfaces.console.telegram_phones import TelegramPhones
@@ -28,9 +28,18 @@ from bot.texts import Texts
 from bot.watch import watch_mailing
 from engine.imports import import_clients
 from gateways.base import PartKind
+from gateways.message import read_message
 from gateways.simulator.telegram.server import TelegramSimulator
+from storage.records import Actor, Draft, Role, Routing
 
-OWNER = "You"
+OWNER, OPERATOR = "You", "Olha"
+PEOPLE = {OWNER: Role.OWNER, OPERATOR: Role.OPERATOR, "Iryna": Role.APPROVER, "Max": Role.MANAGER}
+PRICES = {
+    "whatsapp.marketing": "0.06 EUR",
+    "whatsapp.utility": "0.02 EUR",
+    "viber.charged": "0.012 EUR",
+    "sms.segment": "0.045 EUR",
+}
 READY_WITHIN_S = 30.0
 LINES_SHOWN = 8
 
@@ -62,11 +71,25 @@ SCRIPT: Sequence[tuple[str, str]] = (
 )
 
 
+# What the operator has asked about before: SMS, which costs money, needs a second person.
+ASKED = Draft(
+    name="Closed on Monday",
+    message=read_message(
+        {
+            "text": "{{ client.first_name | default('Hello') }}, our shop is closed on Monday. From Tuesday on we are "
+            "there as ever. Acme"
+        }
+    ),
+    routing=Routing.CHOSEN,
+    channels=("sms-shop",),
+)
+
+
 async def run_demo(*, clients: int, port: int, speed: float, ends: bool, seed: int, ended: asyncio.Event) -> None:
     """Show it; with `ends` return after the mailing, else serve the page until the event is set."""
     out = Console(highlight=False)
     folder = Path(tempfile.mkdtemp(prefix="carillon-demo-"))
-    messengers = [make(seed) for make in FIVE]
+    messengers = [make(seed) for make in EVERY]
     async with AsyncExitStack() as stack:
         for messenger in messengers:
             await messenger.server.start()
@@ -81,7 +104,10 @@ async def run_demo(*, clients: int, port: int, speed: float, ends: bool, seed: i
         crowd = Crowd(phones_of(messengers, there, own_url), own_url, seed)
         stack.push_async_callback(crowd.leave)
         await _prepare(service, folder, out, messengers, crowd)
-        out.print(f"The page: {own_url}/  (everything of this demo lies in {folder})\n")
+        await _ask_before(service)
+        out.print(f"The page: {own_url}/  (everything of this demo lies in {folder})")
+        others = ", ".join(f"{name} ({role})" for name, role in PEOPLE.items() if name != OWNER)
+        out.print(f"There you may be {others}, too: the list beside the title.\n")
         crowd.come()
         mailing_id = await _converse(service, overheard, out, folder)
         out.print()
@@ -98,19 +124,25 @@ async def run_demo(*, clients: int, port: int, speed: float, ends: bool, seed: i
 
 def demo_config(folder: Path, messengers: Sequence[Simulated], port: int, speed: float) -> Config:
     tables = "\n".join(f"{messenger.table}rate = {speed}\n" for messenger in messengers)
+    people = "".join(f'[[people]]\nname = "{name}"\nrole = "{role}"\n\n' for name, role in PEOPLE.items())
+    prices = "\n".join(f'"{name}" = "{price}"' for name, price in PRICES.items())
     source = f"""
 [app]
 name = "{SHOP} mailings"
 timezone = "Europe/Kyiv"
 public_url = "http://127.0.0.1:{port}"
+inbox = true
 
 [web]
 port = {port}
 
-[[people]]
-name = "{OWNER}"
-role = "owner"
+[approval]
+channels = ["sms-shop"]
 
+[prices]
+{prices}
+
+{people}
 [[bots]]
 kind = "console"
 
@@ -127,7 +159,10 @@ def _phones_on(messenger: Simulated, addresses: Sequence[str], own_url: str) -> 
     server, channel = messenger.server, messenger.channel
     if isinstance(server, TelegramSimulator):
         return TelegramPhones(server, server.bot(messenger.account), [int(one) for one in addresses], channel=channel)
-    return PlatformPhones(server, messenger.account, addresses, channel=channel, kind=messenger.kind, own_url=own_url)
+    title = "SMS" if messenger.kind == "sms" else ""
+    return PlatformPhones(
+        server, messenger.account, addresses, channel=channel, kind=messenger.kind, title=title, own_url=own_url
+    )
 
 
 class Overheard:
@@ -163,7 +198,17 @@ async def _prepare(service: Service, folder: Path, out: Console, messengers: Seq
             await asyncio.sleep(0.1)
     for messenger in messengers:
         messenger.report()
-    out.print(f"{outcome.added:,} sample clients on five messengers; {leaving} of them have written STOP.")
+    out.print(f"{outcome.added:,} sample clients on five messengers and SMS; {leaving} of them have written STOP.")
+
+
+async def _ask_before(service: Service) -> None:
+    """Somebody else has composed a mailing, and it waits for a second person. All who are told of it have been before
+    the owner's own mailing begins."""
+    operations = service.desk.operations
+    by = Actor(OPERATOR, PEOPLE[OPERATOR], "console", OPERATOR)
+    await operations.ask_approval(await operations.create(ASKED, by), by)
+    while await operations.notices():  # noqa: ASYNC110  # they go as it tells them
+        await asyncio.sleep(0.1)
 
 
 async def _unsubscribed(service: Service) -> int:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bot.surfaces.console.wire import Json
 
 SHOWN = 2  # phones of each messenger; their clients are reachable
+_TEXTS = "sms"  # of whom many have a number, and nobody a main channel
 _SHARES = {"telegram": 30, "viber": 22, "facebook": 16, "vk": 14, "whatsapp": 18}  # of main channels, in a hundred
 # Of a hundred clients: the states that our card does not know yet, and the mailing finds out; "" is nobody there.
 _TROUBLE: Mapping[str, Mapping[str, int]] = {
@@ -28,10 +29,11 @@ _TROUBLE: Mapping[str, Mapping[str, int]] = {
     "vk": {"denied": 3, "deleted": 1},
     "whatsapp": {"no_whatsapp": 3, "blocked": 2},
 }
-_WITHOUT_ADDRESS, _ON_TWO = 1, 12  # of a hundred
+_WITHOUT_ADDRESS, _ON_TWO, _WITH_NUMBER = 1, 12, 40  # of a hundred
 _UNSUBSCRIBED = 0.02
 _WROTE_LATELY = {"facebook": 0.75, "whatsapp": 0.6}  # where a window closes a day after; the others are outside
 _GREETINGS = ("Hello! Are you open tomorrow?", "Hi, is my order on its way?", "Good morning!")
+_BACK = "START"  # opens a window as any word does, and is no word that somebody has to read
 _ANSWERS = ("Thank you!", "How long does it last?", "Do you deliver to {city}?")
 _BROWSER = "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0 Mobile Safari"
 
@@ -62,13 +64,15 @@ def write_clients(file: Path, messengers: Sequence[Simulated], *, count: int, se
     chance = random.Random(seed)  # noqa: S311  # of sample clients
     there: dict[str, list[str]] = {messenger.channel: [] for messenger in messengers}
     channels = list(there)
+    apps = [messenger for messenger in messengers if messenger.kind != _TEXTS]
+    by_number = [messenger for messenger in messengers if messenger.kind == _TEXTS]
     with file.open("w", encoding="utf-8", newline="") as opened:
         writer = csv.writer(opened)
         writer.writerow(("id", "first_name", "last_name", "language", "city", "ltv", "tags", "main_channel", *channels))
         for number in range(count):
-            is_first = number < SHOWN * len(messengers)
-            shares = [_SHARES[messenger.kind] for messenger in messengers]
-            main = messengers[number % len(messengers)] if is_first else chance.choices(messengers, shares)[0]
+            is_first = number < SHOWN * len(apps)
+            shares = [_SHARES[messenger.kind] for messenger in apps]
+            main = apps[number % len(apps)] if is_first else chance.choices(apps, shares)[0]
             language = chance.choices(list(_FIRST_NAMES), (5, 3, 2, 2))[0]
             firsts, lasts = _FIRST_NAMES[language], _LAST_NAMES[language]
             first_name, last_name = chance.choice(firsts), chance.choice(lasts)
@@ -82,9 +86,13 @@ def write_clients(file: Path, messengers: Sequence[Simulated], *, count: int, se
                 if _join(main, address, name, "active" if is_first else _state(main.kind, chance)):
                     there[main.channel].append(address)
             if _WITHOUT_ADDRESS <= luck < _WITHOUT_ADDRESS + _ON_TWO:
-                other = chance.choice([each for each in messengers if each is not main])
+                other = chance.choice([each for each in apps if each is not main])
                 addresses[other.channel] = _address(other.kind, number, chance)
                 _join(other, addresses[other.channel], name, "active")
+            for messenger in by_number if number < SHOWN or (luck >= 100 - _WITH_NUMBER and not is_first) else ():
+                addresses[messenger.channel] = phone = _address(messenger.kind, number, chance)
+                if _join(messenger, phone, name, "active"):
+                    there[messenger.channel].append(phone)
             tags = ";".join(chance.sample(_TAGS, chance.choice((0, 1, 1, 2))))
             ltv, city = round(chance.expovariate(1 / 120), 2), chance.choice(_CITIES[language])
             main_channel = main.channel if addresses else ""
@@ -109,6 +117,8 @@ def _address(kind: str, number: int, chance: random.Random) -> str:
             return str(chance.randrange(10**15, 10**16))
         case "vk":
             return str(510_000_001 + number)
+        case "sms":
+            return f"+44770{9_000_000 + number}"
         case _:
             return f"44770{9_000_000 + number}"
 
@@ -149,8 +159,8 @@ class Crowd:
             # Of the phones that are shown, one on WhatsApp is outside, for its template to be seen.
             wrote = place == 0 or phone.kind != "whatsapp" if place < SHOWN else self._chance.random() < share
             if share and wrote:
-                self._phones.say(phone.id, self._chance.choice(_GREETINGS))
-            if place >= SHOWN:
+                self._phones.say(phone.id, self._chance.choice(_GREETINGS) if place < SHOWN else _BACK)
+            if place >= SHOWN and phone.kind != _TEXTS:
                 others.append(phone.id)
         leaving = self._chance.sample(others, round(len(others) * _UNSUBSCRIBED))
         for phone_id in leaving:
@@ -200,7 +210,7 @@ class Crowd:
         links = [button["url"] for button in buttons if button.get("url", "").startswith(f"{self._own_url}/")]
         if luck < 0.005:
             self._phones.block(phone)
-        elif luck < 0.03:
+        elif luck < 0.01:
             self._phones.say(phone, self._chance.choice(_ANSWERS).format(city="Lviv"))
         elif luck < 0.15 and links and self._web is not None:
             async with self._web.get(links[0], allow_redirects=False):

@@ -124,5 +124,4 @@ def _meta(app_secret: str) -> Mapping[str, str]:
     return {"token": META_TOKEN, "app_secret": app_secret, "verify_token": VERIFY}
 
 
-FIVE: tuple[Callable[[int], Simulated], ...] = (telegram, viber, facebook, vk, whatsapp)
-EVERY: tuple[Callable[[int], Simulated], ...] = (*FIVE, twilio)
+EVERY: tuple[Callable[[int], Simulated], ...] = (telegram, viber, facebook, vk, whatsapp, twilio)

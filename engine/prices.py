@@ -22,8 +22,10 @@ def read_price(text: str | None) -> tuple[Decimal, str] | None:
 
 
 def _split(amount: str) -> tuple[str, str, str]:
-    """Digits before the point, the point, digits after: the last sign is the point unless it parts thousands."""
-    found = re.fullmatch(r"([0-9.,]*?)(?:[.,]([0-9]{1,2}|[0-9]{4}))?", amount)
+    """Digits before the point, the point, digits after: the last sign is the point unless it parts thousands, which no
+    amount that begins with a nought has."""
+    below_one, usual = r"(0)[.,]([0-9]+)", r"([0-9.,]*?)(?:[.,]([0-9]{1,2}|[0-9]{4}))?"
+    found = re.fullmatch(below_one, amount) or re.fullmatch(usual, amount)
     if found is None or found[2] is None:
         return re.sub("[.,]", "", amount), "", ""
     return re.sub("[.,]", "", found[1]), ".", found[2]

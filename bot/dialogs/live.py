@@ -45,7 +45,8 @@ def live_card(t: Texts, mailing: Mailing, figures: Mapping[str, Any], now: datet
         by_channel(t, figures),
         _ended(t, mailing, figures) if status in (Status.SENT, Status.CANCELLED) else None,
     )
-    return Screen(text=text, rows=tuple(_rows(t, mailing, status, figures)), edit=True, live=mailing.id)
+    live = None if status in (Status.SENT, Status.CANCELLED) else mailing.id
+    return Screen(text=text, rows=tuple(_rows(t, mailing, status, figures)), edit=True, live=live)
 
 
 def _progress(t: Texts, mailing: Mailing, figures: Mapping[str, Any], now: datetime) -> str:

@@ -21,6 +21,8 @@ from engine.prices import read_price
         ("1,990 USD", "1990", "USD"),
         ("1'000 CHF", "1000", "CHF"),
         ("0.1234 EUR", "0.1234", "EUR"),
+        ("0.012 EUR", "0.012", "EUR"),
+        ("0,045 USD", "0.045", "USD"),
     ],
 )
 def test_a_price_is_an_amount_and_a_currency(text: str, amount: str, currency: str) -> None:

@@ -25,7 +25,8 @@ _KEYBOARD_BELOW = frozenset({"viber"})  # where buttons stand under the chat and
 
 
 class PlatformPhones:
-    """`kind` is how they look; files under `own_url`, our own server's, are the only ones that the page may show.
+    """`kind` is how they look, `title` what people call the messenger where that is not the platform's name; files
+    under `own_url`, our own server's, are the only ones that the page may show.
 
     On the page a message is called by its place in the chat: what platforms call theirs is long and not for URLs."""
 
@@ -37,12 +38,14 @@ class PlatformPhones:
         *,
         channel: str,
         kind: str,
+        title: str = "",
         own_url: str = "",
     ) -> None:
         self._platform = platform
         self._account = account
         self._channel = channel
         self._kind = kind
+        self._title = title or platform.title
         self._own_url = own_url
         self._clients: Mapping[str, SimClient] = {
             f"{channel}.{client_id}": platform.client(account, client_id) for client_id in client_ids
@@ -50,7 +53,7 @@ class PlatformPhones:
 
     def phones(self) -> list[Phone]:
         return [
-            Phone(phone, client.name, self._platform.title, self._channel, client.state, self._kind)
+            Phone(phone, client.name, self._title, self._channel, client.state, self._kind)
             for phone, client in self._clients.items()
         ]
 

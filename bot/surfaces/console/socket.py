@@ -191,6 +191,8 @@ class Socket:
             "ask": self._chat.ask,
             "typing": self._chat.typing,
         }
+        if self._surface.demo:
+            hello["people"] = [{"name": one.name, "role": one.role.value} for one in self._surface.people.values()]
         if phones is not None:
             hello["phones"] = [_phone(phones, phone) for phone in phones.phones()]
         return hello

@@ -33,6 +33,7 @@ WORDS: Final = {
     "now_live": _("Show the live card"),
     "newest": _("Newest messages"),
     "me": _("You"),
+    "be": _("Be somebody else of the demo’s people"),
     "bot": _("The bot"),
     "connected": _("Connected"),
     "connecting": _("Connecting again"),

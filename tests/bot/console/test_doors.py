@@ -124,6 +124,36 @@ async def test_in_the_demo_the_page_opens_without_a_link_on_this_machine(tmp_pat
             assert (await page.told("hello"))["me"]["name"] == "Ann"
 
 
+async def test_in_the_demo_one_may_be_any_of_its_people(tmp_path: Path) -> None:
+    async with site(tmp_path, demo=True) as served:
+        await served.session.get(f"{served.url}/")
+        async with served.page() as page:
+            assert (await page.told("hello"))["people"] == [
+                {"name": "Ann", "role": "owner"},
+                {"name": "Max", "role": "manager"},
+            ]
+        become, own = f"{served.url}/console/people/Max", {"Origin": served.url}
+        async with served.session.post(become, headers={"Origin": "http://elsewhere.test"}) as answer:
+            assert answer.status == 403
+        async with served.session.post(f"{served.url}/console/people/Nobody", headers=own) as answer:
+            assert answer.status == 404
+        async with served.session.post(become, headers=own) as answer:
+            assert answer.status == 204
+        async with served.page() as page:
+            assert (await page.told("hello"))["me"] == {"name": "Max", "role": "manager"}
+
+
+async def test_outside_the_demo_nobody_becomes_another(console: Site) -> None:
+    await console.enter()
+    async with console.page() as page:
+        assert "people" not in await page.told("hello")
+    become = f"{console.url}/console/people/Max"
+    async with console.session.post(become, headers={"Origin": console.url}) as answer:
+        assert answer.status == 404
+    async with console.page() as page:
+        assert (await page.told("hello"))["me"]["name"] == "Ann"
+
+
 @pytest.mark.parametrize(
     "header", [{"Host": "evil.test"}, {"X-Forwarded-For": "203.0.113.7"}, {"Forwarded": "for=203.0.113.7"}]
 )

@@ -21,7 +21,7 @@ const connection = new Connection({ message: hear, state: showState });
 function hear(what) {
   switch (what.type) {
     case "hello":
-      byId("who").textContent = `${what.me.name} · ${w(`role_${what.me.role}`)}`;
+      showWho(what.me, what.people ?? []);
       composer.commands(what.commands);
       composer.ask(what.ask);
       chat.typing(what.typing);
@@ -56,6 +56,21 @@ function hear(what) {
     case "phone":
       phones?.hear(what);
   }
+}
+
+// In the demo one may be any of its people: each has a chat and rights of their own.
+function showWho(me, people) {
+  const called = ({ name, role }) => `${name} · ${w(`role_${role}`)}`;
+  if (people.length < 2) {
+    byId("who").textContent = called(me);
+    return;
+  }
+  const become = async ({ currentTarget: { value } }) => {
+    await fetch(`/console/people/${encodeURIComponent(value)}`, { method: "POST" });
+    location.reload();
+  };
+  const options = people.map((one) => h("option", { value: one.name, selected: one.name === me.name }, called(one)));
+  byId("who").replaceChildren(h("select", { "aria-label": w("be"), title: w("be"), onchange: become }, options));
 }
 
 function showState(state) {
