@@ -1,15 +1,15 @@
 """When a step's deliveries ended: what a chart over time is drawn from."""
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import BigInteger, ColumnElement, Integer, cast, func, select, type_coerce
+from sqlalchemy import ColumnElement, Select, bindparam, column, func, select, values
 
 from storage.database import Database
 from storage.records import DeliveryState
-from storage.schema import counters, deliveries
+from storage.schema import Instant, counters, deliveries
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WIDTHS_S = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400)
@@ -59,35 +59,51 @@ class Timelines:
             return {name: int(amount) for name, amount in await connection.execute(statement)}
 
     async def _counted(self, step_id: int, most: int) -> Sequence[Span]:
-        mine = deliveries.c.step_id == step_id
         async with self.database.read() as connection:
-            first, last = (
-                await connection.execute(
-                    select(func.min(deliveries.c.finished_at), func.max(deliveries.c.finished_at)).where(mine)
-                )
-            ).one()
-            if first is None:
+            ends = (await connection.execute(_ENDS_OF, {"step": step_id})).all()
+            if not ends:
                 return ()
-            width_s = _width_s((last - first).total_seconds(), most)
-            number = self._number(width_s).label("number")
-            rows = await connection.execute(
-                select(number, deliveries.c.state, func.count())
-                .where(mine, deliveries.c.finished_at.is_not(None))
-                .group_by(number, deliveries.c.state)
-            )
-            counted: dict[int, list[int]] = {}
-            for at, state, amount in rows:
-                place = 0 if state in _SENT else 1 if state == DeliveryState.FAILED else 2
-                counted.setdefault(at, [0, 0, 0])[place] += amount
-        return [
-            Span(_EPOCH + timedelta(seconds=at * width_s), width_s, *amounts) for at, amounts in sorted(counted.items())
-        ]
+            begin, end = min(row.first for row in ends), max(row.last for row in ends)
+            width_s = _width_s((end - begin).total_seconds(), most)
+            counted: dict[datetime, list[int]] = {}
+            for row in ends:
+                place = 0 if row.state in _SENT else 1 if row.state == DeliveryState.FAILED else 2
+                so = deliveries.c.reason.is_(None) if row.reason is None else deliveries.c.reason == row.reason
+                spans = list(_spans(row.first, row.last, width_s))
+                wanted = _count_in(spans, deliveries.c.state == row.state, so)
+                for at, amount in await connection.execute(wanted, {"step": step_id}):
+                    counted.setdefault(at, [0, 0, 0])[place] += amount
+        return [Span(at, width_s, *amounts) for at, amounts in sorted(counted.items()) if any(amounts)]
 
-    def _number(self, width_s: int) -> ColumnElement[int]:
-        """The number of the span, counted from 1970, in which a delivery ended."""
-        if self.database.dialect == "sqlite":
-            return type_coerce(deliveries.c.finished_at, BigInteger()).op("/")(width_s * 1_000_000)
-        return cast(func.floor(func.extract("epoch", deliveries.c.finished_at) / width_s), Integer)
+
+def _spans(first: datetime, last: datetime, width_s: int) -> Iterator[tuple[datetime, datetime]]:
+    """Those of this width, counted from 1970, in which both lie, and all between."""
+    width = timedelta(seconds=width_s)
+    begin = _EPOCH + (first - _EPOCH) // width * width
+    while begin <= last:
+        yield begin, begin + width
+        begin += width
+
+
+_ENDS_OF = (
+    select(
+        deliveries.c.state,
+        deliveries.c.reason,
+        func.min(deliveries.c.finished_at).label("first"),
+        func.max(deliveries.c.finished_at).label("last"),
+    )
+    .where(deliveries.c.step_id == bindparam("step"), deliveries.c.finished_at.is_not(None))
+    .group_by(deliveries.c.state, deliveries.c.reason)
+)
+
+
+def _count_in(spans: Sequence[tuple[datetime, datetime]], *so: ColumnElement[bool]) -> Select[datetime, int]:
+    """How many ended in each span, by the index over outcomes: grouping by a reckoned number takes ten times as long,
+    because the database sorts a million of them."""
+    bounds = values(column("begun", Instant), column("ended", Instant), name="bounds").data(spans).cte()
+    inside = (deliveries.c.finished_at >= bounds.c.begun, deliveries.c.finished_at < bounds.c.ended)
+    ended = select(func.count()).where(deliveries.c.step_id == bindparam("step"), *so, *inside)
+    return select(bounds.c.begun, ended.correlate(bounds).scalar_subquery())
 
 
 def _width_s(length_s: float, most: int) -> int:
