@@ -28,11 +28,13 @@ SWEEP = 5000  # rows that one transaction moves, so that nobody waits long for t
 class Recovery:
     """Settle what is in nobody's hand any more: of every run that is over, or of one lane that broke down.
 
-    `repeats_safely_for_s`: the channels whose platform drops a repeated send, and for how long after the first."""
+    `repeats_safely_for_s`: the channels whose platform drops a repeated send, and for how long after the first.
+    `run_id`: what that run has in hand alone, where another one may work by now."""
 
     at: datetime
     channel: str | None = None
     repeats_safely_for_s: Mapping[str, float] = field(default_factory=dict)
+    run_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ async def _recover_one(connection: AsyncConnection, request: Recovery) -> Recove
     statement = _left_in_hand()
     if request.channel is not None:
         statement = statement.where(deliveries.c.channel == request.channel)
+    if request.run_id is not None:
+        statement = statement.where(deliveries.c.run_id == request.run_id)
     left = list(await connection.execute(statement))
     repeat = [row for row in left if _goes_back(request, row)]
     lost = [row for row in left if not _goes_back(request, row)]

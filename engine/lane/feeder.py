@@ -1,6 +1,7 @@
 """Feeds a lane: claims and renders a little ahead, marks as started just before the slot."""
 
 import asyncio
+import logging
 import math
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -11,11 +12,13 @@ from engine.lane.state import Job, LaneState, LaneStep
 from engine.pacing import Pacer
 from engine.personalise import Personaliser, TemplateFailed
 from gateways.base import Gateway, HoldsMedia, MessageRejected, Outgoing, SendsTogether
-from storage import claims
+from storage import claims, settling
 from storage.outcomes import finish
 from storage.quotas import DayQuota, PackageQuota
 from storage.records import Claimed, DeliveryState, Outcome
 from storage.writer import Writer
+
+log = logging.getLogger(__name__)
 
 CLAIM_AHEAD_S = 0.25  # of the lane's rate
 START_AHEAD_S = 0.05  # a delivery is marked as started at most so long before its slot; with its commits, 0.1 s
@@ -40,6 +43,8 @@ class Feeder:
         self._writer = writer
         self._run_id = run_id
         self._quota = quota
+        self._refused = writer.figures.refused
+        self._starting = False
         window_s = gateway.capabilities.window_s
         self._window = None if window_s is None else timedelta(seconds=window_s)
         self._repeats_safely_for = timedelta(seconds=gateway.capabilities.repeats_safely_for_s)
@@ -77,6 +82,7 @@ class Feeder:
     async def claim_ahead(self) -> None:
         """Forever: keep a quarter of a second's deliveries of each step in hand."""
         while True:
+            await self._settle_lost()
             busy = False
             for step in list(self._state.steps.values()):
                 busy = await self._claim_for(step) or busy
@@ -104,6 +110,19 @@ class Feeder:
         step.claimed.extend(jobs)
         self._state.start_wake.set()
         return len(claim.deliveries) == want
+
+    async def _settle_lost(self) -> None:
+        """A storage that went away in the middle of a commit may have kept a claim which we were told had failed. Once
+        this lane has nothing in hand, whatever is marked so was lost that way."""
+        refused = self._writer.figures.refused
+        if refused == self._refused or self._starting or not self._state.is_idle():
+            return
+        channel, at = self._state.channel.id, self._state.clock.now()
+        safe = {channel: self._repeats_safely_for.total_seconds()}
+        recovered = await self._writer.write(settling.recover, settling.Recovery(at, channel, safe, self._run_id))
+        self._refused = refused
+        if recovered.planned or recovered.unknown:
+            log.warning("claims that a lost commit had kept were settled", extra={"deliveries": recovered.planned})
 
     def is_low(self, step: LaneStep) -> bool:
         return step.waiting() <= self._ahead(step) // 2
@@ -137,8 +156,10 @@ class Feeder:
     async def start_ahead(self) -> None:
         """Forever: mark what goes out within START_AHEAD_S, and hand it to the slots."""
         while True:
+            self._starting = True
             jobs = await self._take_due()
             if not jobs:
+                self._starting = False
                 await self._wait(self._state.start_wake, self._until_next_due())
                 continue
             at = self._state.clock.now()

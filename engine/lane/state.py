@@ -128,6 +128,10 @@ class LaneState:
         """Whether the platform takes calls, as far as we know."""
         return self.broken is None and self.down_since is None and self.clock.monotonic() >= self.throttled_until
 
+    def is_idle(self) -> bool:
+        """Whether nothing is in any of the three hands."""
+        return not self.in_flight and not any(step.waiting() or step.priming for step in self.steps.values())
+
     def has_room(self) -> bool:
         return self.in_flight < min(max(self.pacer.rate * IN_FLIGHT_S, MIN_IN_FLIGHT), MAX_IN_FLIGHT)
 
