@@ -19,7 +19,7 @@ from bot.desk import Desk
 from bot.plain import plain
 from engine.clock import Clock
 from gateways.base import GatewayError
-from gateways.http import HttpClient
+from gateways.http import HttpClient, target
 from storage.order_hooks import Due, OrderHooks
 from storage.orders import OrderRecord
 
@@ -98,7 +98,7 @@ class OrderHook:
         body = json.dumps(document, default=plain, ensure_ascii=False).encode()
         headers = sign(body, self._secret, self._clock.now()) | {"Content-Type": "application/json"}
         try:
-            answer = await self._http.post(URL(self.url), body, headers, total_s=ANSWER_WITHIN_S)
+            answer = await self._http.call(target("POST", URL(self.url), headers), body, total_s=ANSWER_WITHIN_S)
         except GatewayError as error:
             return error.words
         return None if 200 <= answer.status < 300 else f"it answered {answer.status}"

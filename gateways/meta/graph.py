@@ -3,26 +3,24 @@ GatewayError that the kind's own table makes of it."""
 
 import hashlib
 import hmac
-import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Any, NamedTuple
 
-from aiohttp import FormData
 from yarl import URL
 
 from gateways.base import GatewayError, OutcomeUnknown, Throttled, Unavailable
-from gateways.http import HttpAnswer, HttpClient
+from gateways.connection import HttpAnswer
+from gateways.forms import Upload, form_with_files
+from gateways.http import HttpClient, Target, target
+from gateways.jsons import read_json, write_json
 from gateways.meta.usage import Pauses, Usage, usage_of
 
 CALL_S = 30.0
 UPLOAD_S = 150.0  # 25 MB over a slow line; Meta itself waits 75 s for a video by URL
 MAX_WORDS = 300  # characters kept of a message
 MAX_PAGES = 100  # of a list, 100 entries each
-
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +46,6 @@ class Problem:
 
 
 Classify = Callable[[Problem], GatewayError | None]  # None: throttled, for as long as the headers say
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A file that goes along with a call."""
-
-    name: str
-    content_type: str
-    content: bytes
 
 
 class GraphAnswer(NamedTuple):
@@ -92,15 +81,14 @@ class GraphApi:
         self._upload_s = upload_s
         self._monotonic = monotonic
         self._pauses = Pauses(monotonic)
-        self._urls: dict[str, URL] = {}
+        self._targets: dict[str, Target] = {}
 
     async def post(
         self, path: str, values: Mapping[str, Any], *, hidden: tuple[str, ...] = (), total_s: float = 0.0
     ) -> GraphAnswer:
         """What POST to base/path answers; `hidden` (an address) is shown in no words. Raises GatewayError."""
-        body = _encode(values).encode("utf-8", "replace")  # a lone half of an emoji must not fail the rest
         began = self._monotonic()
-        answer = await self._http.post(self._url(path), body, self._json_headers, total_s=total_s or self._call_s)
+        answer = await self._http.call(self._target(path), write_json(values), total_s=total_s or self._call_s)
         return self._result(answer, began, hidden)
 
     async def get(self, path: str, query: Mapping[str, str] | None = None) -> GraphAnswer:
@@ -115,12 +103,10 @@ class GraphApi:
 
     async def upload(self, path: str, fields: Mapping[str, Any], name: str, file: Upload) -> GraphAnswer:
         """POST a form with a file in the field `name`; what is uploaded twice does no harm."""
-        form = FormData(quote_fields=False)
-        for field, value in fields.items():
-            form.add_field(field, value if isinstance(value, str) else _encode(value))
-        form.add_field(name, BytesIO(file.content), filename=file.name, content_type=file.content_type)
+        kind, body = form_with_files(fields, {name: file})
+        where = target("POST", self._url(path), {**self._headers, "Content-Type": kind})
         began = self._monotonic()
-        call = self._http.post(self._url(path), form, self._headers, total_s=self._upload_s)
+        call = self._http.call(where, body, total_s=self._upload_s)
         return await _harmless(self._read(call, began))
 
     async def upload_sample(self, file: Upload) -> str:
@@ -133,9 +119,8 @@ class GraphApi:
         if not isinstance(session, str) or not session.startswith("upload:"):
             raise Unavailable("Meta opened no upload for a file")
         headers = {"Authorization": f"OAuth {self.token}", "file_offset": "0"}
-        url = URL(f"{self._base}/{session}").update_query(self._proof)
         began = self._monotonic()
-        call = self._http.post(url, file.content, headers, total_s=self._upload_s)
+        call = self._http.call(target("POST", self._url(session), headers), file.content, total_s=self._upload_s)
         handle = (await _harmless(self._read(call, began))).values.get("h")
         if not isinstance(handle, str) or not handle:
             raise Unavailable("Meta took a file and named no handle for it")
@@ -158,17 +143,15 @@ class GraphApi:
             after = {"after": cursor}
 
     async def _get(self, url: URL, began: float) -> GraphAnswer:
-        return self._result(await self._http.get(url, self._headers, total_s=self._call_s), began, ())
+        answer = await self._http.call(target("GET", url, self._headers), total_s=self._call_s)
+        return self._result(answer, began, ())
 
     async def _read(self, call: Awaitable[HttpAnswer], began: float) -> GraphAnswer:
         return self._result(await call, began, ())
 
     def _result(self, answer: HttpAnswer, began: float, hidden: tuple[str, ...]) -> GraphAnswer:
         usage = usage_of(answer.headers)
-        try:
-            values = json.loads(answer.body)
-        except (ValueError, RecursionError):
-            values = None
+        values = read_json(answer.body)
         if answer.status < 300 and isinstance(values, dict) and "error" not in values:
             self._pauses.end()
             return GraphAnswer(values, usage)
@@ -178,11 +161,14 @@ class GraphApi:
             raise Throttled(self._pauses.next_s(usage), problem.words, code=problem.label)
         raise error
 
+    def _target(self, path: str) -> Target:
+        found = self._targets.get(path)
+        if found is None:
+            found = self._targets[path] = target("POST", self._url(path), self._json_headers)
+        return found
+
     def _url(self, path: str) -> URL:
-        url = self._urls.get(path)
-        if url is None:
-            url = self._urls[path] = URL(f"{self._base}/{path}").update_query(self._proof)
-        return url
+        return URL(f"{self._base}/{path}").update_query(self._proof)
 
 
 def proof_of(token: str, app_secret: str) -> str:

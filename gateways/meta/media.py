@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from gateways.base import MediaStore, MessageRejected, PartKind, Unavailable
 from gateways.download import NotFetched, fetch, is_public, near
-from gateways.meta.graph import Upload
+from gateways.forms import Upload
 
 log = logging.getLogger(__name__)
 

@@ -3,15 +3,16 @@
 Percents and minutes; developers.facebook.com/docs/graph-api/overview/rate-limiting, read November 2026.
 """
 
-import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from gateways.jsons import read_json
+
 _SHARES = ("call_count", "total_cputime", "total_time")
 _REGAIN = "estimated_time_to_regain_access"
-_FLAT_HEADERS = ("X-App-Usage", "X-Page-Usage")
-_BY_ACCOUNT_HEADER = "X-Business-Use-Case-Usage"
+_FLAT_HEADERS = ("x-app-usage", "x-page-usage")
+_BY_ACCOUNT_HEADER = "x-business-use-case-usage"
 
 FIRST_PAUSE_S = 60.0  # platforms/facebook.md section 4: 60 s doubling to 15 min where Meta names no time
 MOST_PAUSE_S = 900.0
@@ -26,7 +27,7 @@ class Usage(NamedTuple):
 
 
 def usage_of(headers: Mapping[str, str]) -> Usage:
-    """What the headers of an answer say; their names in any case. Unreadable ones say nothing."""
+    """What the headers of an answer say; their names in lower case. Unreadable ones say nothing."""
     share = regain_s = 0.0
     for entry in _entries(headers):
         share = max(share, *(_number(entry.get(name)) / 100 for name in _SHARES))
@@ -67,20 +68,13 @@ class Pauses:
 
 def _entries(headers: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
     for name in _FLAT_HEADERS:
-        found = _json(headers.get(name))
+        found = read_json(headers.get(name, ""))
         if isinstance(found, dict):
             yield found
-    by_account = _json(headers.get(_BY_ACCOUNT_HEADER))
+    by_account = read_json(headers.get(_BY_ACCOUNT_HEADER, ""))
     if isinstance(by_account, dict):
         for entries in by_account.values():
             yield from (entry for entry in entries if isinstance(entry, dict)) if isinstance(entries, list) else ()
-
-
-def _json(value: str | None) -> Any:
-    try:
-        return json.loads(value) if value else None
-    except (ValueError, RecursionError):
-        return None
 
 
 def _number(value: Any) -> float:

@@ -239,7 +239,7 @@ def _without_envelope(status: int, headers: Mapping[str, str]) -> GatewayError:
 
 def _retry_after_s(parameters: Mapping[str, Any], headers: Mapping[str, str], description: str) -> float:
     said = re.search(r"retry after (\d+)", description, re.IGNORECASE)
-    candidates: tuple[Any, ...] = (parameters.get("retry_after"), headers.get("Retry-After"), said and said[1])
+    candidates: tuple[Any, ...] = (parameters.get("retry_after"), headers.get("retry-after"), said and said[1])
     for value in candidates:
         try:
             seconds = float(value)

@@ -37,10 +37,11 @@ from gateways.base import (
     _,
 )
 from gateways.config import Context
+from gateways.forms import Upload
 from gateways.http import HttpClient
 from gateways.signatures import derive_secret, require_same
 from gateways.telegram import render
-from gateways.telegram.api import CALL_S, UPLOAD_S, BotApi, Upload
+from gateways.telegram.api import CALL_S, UPLOAD_S, BotApi
 from gateways.telegram.capabilities import MAX_NOTE, TELEGRAM
 from gateways.telegram.changing import Changes
 from gateways.telegram.config import TelegramSettings

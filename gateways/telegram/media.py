@@ -10,7 +10,7 @@ from typing import Any
 
 from gateways.base import MediaStore, MessageRejected, PartKind, Unavailable
 from gateways.download import NotFetched, fetch, is_public, near
-from gateways.telegram.api import Upload
+from gateways.forms import Upload
 from gateways.telegram.capabilities import PICTURE_EXTENSIONS, TELEGRAM
 
 log = logging.getLogger(__name__)

@@ -1,7 +1,6 @@
 """Twilio's three APIs over HTTP: forms (or JSON) with Basic auth, and every failure as a GatewayError."""
 
 import base64
-import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
@@ -10,7 +9,9 @@ from urllib.parse import urlencode, urlsplit
 from yarl import URL
 
 from gateways.base import OutcomeUnknown, Unavailable
-from gateways.http import HttpAnswer, HttpClient
+from gateways.connection import HttpAnswer
+from gateways.http import HttpClient, target
+from gateways.jsons import read_json, write_json
 from gateways.twilio.errors import error_of
 
 CALL_S = 15.0
@@ -49,7 +50,7 @@ class TwilioApi:
         url = URL(self._bases[host] + path, encoded=True)
         url = url.with_query(query) if query else url
         try:
-            return _result(await self._http.get(url, self._headers, total_s=self._call_s))
+            return _result(await self._http.call(target("GET", url, self._headers), total_s=self._call_s))
         except OutcomeUnknown as error:
             raise Unavailable(error.words, code=error.code) from None
 
@@ -77,12 +78,12 @@ class TwilioApi:
 
     async def _post(self, host: Host, path: str, values: Form | Json) -> Json:
         if isinstance(values, Mapping):
-            kind, body = "application/json", json.dumps(values)
+            kind, body = "application/json", write_json(values)
         else:
-            kind, body = "application/x-www-form-urlencoded", urlencode(values, errors="replace")
+            kind, body = "application/x-www-form-urlencoded", urlencode(values, errors="replace").encode()
         headers = {**self._headers, "Content-Type": kind}
         url = URL(self._bases[host] + path, encoded=True)
-        return _result(await self._http.post(url, body.encode(), headers, total_s=self._call_s))
+        return _result(await self._http.call(target("POST", url, headers), body, total_s=self._call_s))
 
 
 def _base_of(api_base: str, host: Host) -> str:
@@ -95,10 +96,7 @@ def _base_of(api_base: str, host: Host) -> str:
 
 
 def _result(answer: HttpAnswer) -> Json:
-    try:
-        document = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        document = None
+    document = read_json(answer.body)
     if answer.status < 300 and isinstance(document, dict):
         return document
     raise error_of(answer.status, document, answer.headers)

@@ -219,7 +219,7 @@ def _without_code(status: int, headers: Mapping[str, str]) -> GatewayError:
 
 def _retry_after_s(headers: Mapping[str, str]) -> float:
     try:
-        seconds = float(headers.get("Retry-After", ""))
+        seconds = float(headers.get("retry-after", ""))
     except ValueError:
         return DEFAULT_RETRY_AFTER_S
     return min(seconds, MAX_RETRY_AFTER_S) if math.isfinite(seconds) and seconds > 0 else DEFAULT_RETRY_AFTER_S

@@ -1,19 +1,18 @@
 """One bot's calls over HTTP: JSON posted with the token in a header, and the status of the answer."""
 
-import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from yarl import URL
 
 from gateways.base import OutcomeUnknown, Unavailable
-from gateways.http import HttpClient
+from gateways.http import HttpClient, Target, target
+from gateways.jsons import read_json, write_json
 from gateways.viber.errors import MAX_WORDS, TOO_MANY_REQUESTS, error_of, error_without_status
 
 Json = dict[str, Any]
 
 CALL_S = 30.0
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 
 class Reply(NamedTuple):
@@ -25,28 +24,20 @@ class Reply(NamedTuple):
     of_channel: bool = False
 
 
-def encode(values: Mapping[str, Any]) -> bytes:
-    # Escaped, Cyrillic would take three times the bytes; a lone half of an emoji must not fail the rest.
-    return _encode(values).encode("utf-8", "replace")
-
-
 class ViberApi:
     def __init__(self, http: HttpClient, api_base: str, token: str, *, call_s: float) -> None:
         self._http = http
         self._base = api_base.rstrip("/")
         self._token = token
         self._headers = {"Content-Type": "application/json", "X-Viber-Auth-Token": token}
-        self._urls: dict[str, URL] = {}
+        self._targets: dict[str, Target] = {}
         self._call_s = call_s
 
     async def post(self, method: str, body: bytes, hidden: str = "") -> Reply:
         """The answer, whatever its status; its words without the token and without `hidden`. Raises GatewayError
         where there is no answer of Viber."""
-        http_status, content, _ = await self._http.post(self._url(method), body, self._headers, total_s=self._call_s)
-        try:
-            answer = json.loads(content)
-        except (ValueError, RecursionError):
-            answer = None
+        http_status, content, _ = await self._http.call(self._target(method), body, total_s=self._call_s)
+        answer = read_json(content)
         status = whole(answer.get("status")) if isinstance(answer, Mapping) else None
         if status is None and http_status == 429:
             return Reply(TOO_MANY_REQUESTS, "HTTP 429", {}, of_channel=True)
@@ -57,7 +48,7 @@ class ViberApi:
     async def ask(self, method: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """The answer to a call that may be repeated, so that its outcome is never unknown. Raises GatewayError."""
         try:
-            reply = await self.post(method, encode(values))
+            reply = await self.post(method, write_json(values))
         except OutcomeUnknown as error:
             raise Unavailable(error.words, code=error.code) from None
         if reply.status == TOO_MANY_REQUESTS:
@@ -70,11 +61,11 @@ class ViberApi:
         words = str(said or "").replace(self._token, "…")
         return (words.replace(hidden, "…") if len(hidden) > 3 else words)[:MAX_WORDS]
 
-    def _url(self, method: str) -> URL:
-        url = self._urls.get(method)
-        if url is None:
-            url = self._urls[method] = URL(f"{self._base}/{method}")
-        return url
+    def _target(self, method: str) -> Target:
+        found = self._targets.get(method)
+        if found is None:
+            found = self._targets[method] = target("POST", URL(f"{self._base}/{method}"), self._headers)
+        return found
 
 
 def whole(value: Any) -> int | None:

@@ -27,10 +27,11 @@ from gateways.base import (
 )
 from gateways.config import Context
 from gateways.http import HttpClient
+from gateways.jsons import write_json
 from gateways.message import Link
 from gateways.signatures import derive_secret, require_same
 from gateways.viber import errors, render
-from gateways.viber.api import CALL_S, Json, Reply, ViberApi, encode, whole
+from gateways.viber.api import CALL_S, Json, Reply, ViberApi, whole
 from gateways.viber.capabilities import MAX_BODY_BYTES, VIBER
 from gateways.viber.config import ViberSettings
 from gateways.viber.events import USED, external_id_of, read_event
@@ -173,7 +174,7 @@ class ViberGateway:
     async def _outcome(self, out: Outgoing) -> Accepted | GatewayError:
         try:
             values = {"receiver": out.address, "sender": self._sender, **await self._message(out)}
-            body = encode(values)
+            body = write_json(values)
             _require_size(body)
             reply = await self._api.post("send_message", body, hidden=out.address)
             if reply.status != errors.OK:
@@ -236,7 +237,7 @@ class ViberGateway:
 
     async def _broadcast(self, values: Json, parts: Sequence[Outgoing]) -> Sequence[Accepted | GatewayError]:
         try:
-            body = encode({"broadcast_list": [out.address for out in parts], **values})
+            body = write_json({"broadcast_list": [out.address for out in parts], **values})
             reply = await self._api.post("broadcast_message", body)
         except GatewayError as error:
             return [_same(error) for _ in parts]
@@ -345,7 +346,7 @@ def _failed_in(reply: Reply) -> Mapping[str, Reply]:
 
 def _receivers_in(values: Json, parts: Sequence[Outgoing]) -> int:
     """How many of these one request can hold. Raises MessageRejected if not even one."""
-    body = encode({"broadcast_list": [], **values})
+    body = write_json({"broadcast_list": [], **values})
     longest = max(len(out.address) for out in parts) + 3  # quotes and a comma
     room = (MAX_BODY_BYTES - len(body)) // longest
     if room < 1:

@@ -7,7 +7,8 @@ import html
 
 from viberbot.api.messages import TextMessage  # type: ignore[import-untyped]
 
-from gateways.viber.api import Json, encode
+from gateways.jsons import write_json
+from gateways.viber.api import Json
 from gateways.viber.presses import START, Presses
 
 _WORDS = {
@@ -37,4 +38,4 @@ def welcome_body(sender: Json, words: str, presses: Presses, address: str, paylo
     }
     keyboard = {"Type": "keyboard", "DefaultHeight": False, "Buttons": [button]}
     message = TextMessage(text=words or ours, keyboard=keyboard, tracking_data=START + payload)
-    return encode({"sender": sender, **message.to_dict()}).decode()
+    return write_json({"sender": sender, **message.to_dict()}).decode()

@@ -1,20 +1,19 @@
 """One community's methods over HTTP: forms out, JSON in, every failure as a GatewayError, and 20 requests a second."""
 
 import asyncio
-import json
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from io import BytesIO
 from typing import Any
 from urllib.parse import urlencode
 
-from aiohttp import FormData
 from yarl import URL
 
 from gateways.base import GatewayError, OutcomeUnknown, Unavailable
-from gateways.http import HttpAnswer, HttpClient
+from gateways.connection import HttpAnswer
+from gateways.forms import Upload, form_with_files
+from gateways.http import HttpClient, Target, target
+from gateways.jsons import read_json
 from gateways.vk.errors import MediaRefused, error_of, error_of_call
 
 API_VERSION = "5.199"
@@ -25,15 +24,6 @@ MOST_PER_S = 18  # of a community key's 20, dev.vk.com/en/api/bots/development/m
 MOST_ASKED_PER_S = 12  # calls that are no sends, so that sends find room
 
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A file for one of VK's upload servers."""
-
-    name: str
-    content_type: str
-    content: bytes
 
 
 class Requests:
@@ -75,7 +65,7 @@ class VkApi:
         self._http = http
         self._prefix = api_base.rstrip("/") + "/"
         self._token = token
-        self._urls: dict[str, URL] = {}
+        self._targets: dict[str, Target] = {}
         self._call_s = call_s
         self._upload_s = upload_s
         self._requests = requests
@@ -115,10 +105,10 @@ class VkApi:
 
     async def upload(self, url: Any, field: str, file: Upload) -> Mapping[str, Any]:
         """Bring a file to the server that VK named; what it answers. Raises Unavailable, MediaRefused."""
-        form = FormData(quote_fields=False)
-        form.add_field(field, BytesIO(file.content), filename=file.name, content_type=file.content_type)
+        kind, body = form_with_files({}, {field: file})
+        where = target("POST", _given(url), {"Content-Type": kind})
         try:
-            answer = await self._http.post(self._server(url), form, total_s=self._upload_s)
+            answer = await self._http.call(where, body, total_s=self._upload_s)
         except OutcomeUnknown as error:
             raise Unavailable(error.words) from None
         read = _json(answer)
@@ -130,8 +120,9 @@ class VkApi:
 
     async def poll(self, url: Any, query: Mapping[str, str], *, wait_s: float) -> Mapping[str, Any]:
         """Ask a Long Poll server. Raises Unavailable."""
+        where = target("GET", _given(url).update_query(query))
         try:
-            answer = await self._http.get(self._server(url).update_query(query), total_s=wait_s + self._call_s / 2)
+            answer = await self._http.call(where, total_s=wait_s + self._call_s / 2)
         except OutcomeUnknown as error:
             raise Unavailable(error.words) from None
         read = _json(answer)
@@ -142,7 +133,7 @@ class VkApi:
     async def _call(self, method: str, values: Mapping[str, Any], hidden: Sequence[str]) -> Mapping[str, Any]:
         # A lone half of an emoji must not fail the rest.
         form = urlencode({**values, "access_token": self._token, "v": API_VERSION}, errors="replace")
-        answer = await self._http.post(self._url(method), form.encode(), _FORM, total_s=self._call_s)
+        answer = await self._http.call(self._target(method), form.encode(), total_s=self._call_s)
         read = _json(answer)
         if isinstance(read, Mapping) and "response" in read:
             return read
@@ -154,28 +145,21 @@ class VkApi:
         """What no words may show."""
         return (self._token, *(each for each in addresses if len(each) > 3))
 
-    def _url(self, method: str) -> URL:
-        url = self._urls.get(method)
-        if url is None:
-            url = self._urls[method] = URL(self._prefix + method)
-        return url
+    def _target(self, method: str) -> Target:
+        found = self._targets.get(method)
+        if found is None:
+            found = self._targets[method] = target("POST", URL(self._prefix + method), _FORM)
+        return found
 
-    def _server(self, url: Any) -> URL:
-        """An address that VK gave is followed as given."""
-        try:
-            server = URL(str(url), encoded=True)
-        except ValueError:
-            server = URL()
-        if server.scheme not in ("http", "https") or not server.host:
-            raise Unavailable("VK named no server")
-        return server
+
+def _given(url: Any) -> URL:
+    """An address that VK gave is followed as given. Raises Unavailable."""
+    try:
+        return URL(str(url), encoded=True)
+    except ValueError:
+        raise Unavailable("VK named no server") from None
 
 
 def _json(answer: HttpAnswer) -> Any:
     """The answer's JSON; None where VK did not write it: it answers 200 whatever happened."""
-    if answer.status != 200:
-        return None
-    try:
-        return json.loads(answer.body)
-    except (ValueError, RecursionError):
-        return None
+    return read_json(answer.body) if answer.status == 200 else None

@@ -12,7 +12,8 @@ from typing import Any
 
 from gateways.base import MediaStore, MessageRejected, Outgoing, Part, PartKind, Unavailable
 from gateways.download import NotFetched, fetch, is_public, near
-from gateways.vk.api import Upload, VkApi
+from gateways.forms import Upload
+from gateways.vk.api import VkApi
 from gateways.vk.capabilities import PICTURE_EXTENSIONS, VK
 from gateways.vk.errors import MediaRefused
 

@@ -1,11 +1,11 @@
 """Our message in VK's words: parameters of messages.send, keyboards, carousels, many sends in one script. Pure."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gateways.base import MessageRejected, Outgoing, PartKind
+from gateways.jsons import write_json
 from gateways.message import Button, Buy, Card, Link, Rows
 from gateways.vk.capabilities import MAX_ROWS, VK
 from gateways.vk.dialect import format_data, plain, text_and_format
@@ -15,8 +15,6 @@ Values = dict[str, Any]
 NEUTRAL_TEXT = "⬇️"  # a carousel needs a text beside it; vk.com/dev/bot_docs_templates
 _BLANK = "\u2800"  # where one card has a text and another none: all have the structure of the first
 _LINK_SLOTS = 2  # of a row's five; python273/vk_api keyboard.py
-
-encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,3 +176,8 @@ def _require_alike(cards: Sequence[Card]) -> None:
         raise MessageRejected(
             "VK shows a carousel where every card has as many buttons as the first, and at least one", reason="carousel"
         )
+
+
+def encode(values: Any) -> str:
+    """JSON within a form."""
+    return write_json(values).decode()

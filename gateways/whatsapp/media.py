@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from gateways.base import MediaStore, MessageRejected, PartKind, Unavailable
-from gateways.meta.graph import GraphApi, Upload
+from gateways.forms import Upload
+from gateways.meta.graph import GraphApi
 from gateways.meta.media import Uploads, is_url, picture_type
 from gateways.whatsapp.capabilities import MAX_VIDEO_BYTES, MEDIA_DAYS, WHATSAPP
 

@@ -140,7 +140,7 @@ def test_another_servers_phrasing_is_understood(status: int, answer: Any, expect
 
 def test_the_header_says_how_long_to_wait_where_the_body_does_not() -> None:
     for answer in (None, {"ok": False, "error_code": 429}):
-        error = error_of(429, answer, {"Retry-After": "17"})
+        error = error_of(429, answer, {"retry-after": "17"})
         assert isinstance(error, Throttled)
         assert error.retry_after_s == 17.0
 

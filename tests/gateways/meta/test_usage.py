@@ -23,14 +23,14 @@ BLOCKED = '{"1029384756":[{"type":"pages","call_count":107,"estimated_time_to_re
     ("headers", "expected"),
     [
         ({}, Usage()),
-        ({"X-App-Usage": APP}, Usage(0.41)),
-        ({"X-App-Usage": APP, "X-Page-Usage": PAGE, "X-Business-Use-Case-Usage": SENDS}, Usage(0.63)),
-        ({"X-Business-Use-Case-Usage": BLOCKED}, Usage(1.07, 420.0)),
-        ({"X-Business-Use-Case-Usage": '{"1":[{"estimated_time_to_regain_access":2}]}'}, Usage(1.0, 120.0)),
-        ({"X-App-Usage": "soon"}, Usage()),
-        ({"X-App-Usage": "[1]", "X-Business-Use-Case-Usage": '{"1":7,"2":["x"]}'}, Usage()),
-        ({"X-App-Usage": '{"call_count":"NaN","total_time":-3,"total_cputime":null}'}, Usage()),
-        ({"X-App-Usage": '{"estimated_time_to_regain_access":1e300}'}, Usage(1.0, 86_400.0)),
+        ({"x-app-usage": APP}, Usage(0.41)),
+        ({"x-app-usage": APP, "x-page-usage": PAGE, "x-business-use-case-usage": SENDS}, Usage(0.63)),
+        ({"x-business-use-case-usage": BLOCKED}, Usage(1.07, 420.0)),
+        ({"x-business-use-case-usage": '{"1":[{"estimated_time_to_regain_access":2}]}'}, Usage(1.0, 120.0)),
+        ({"x-app-usage": "soon"}, Usage()),
+        ({"x-app-usage": "[1]", "x-business-use-case-usage": '{"1":7,"2":["x"]}'}, Usage()),
+        ({"x-app-usage": '{"call_count":"NaN","total_time":-3,"total_cputime":null}'}, Usage()),
+        ({"x-app-usage": '{"estimated_time_to_regain_access":1e300}'}, Usage(1.0, 86_400.0)),
     ],
 )
 def test_the_largest_share_counts(headers: dict[str, str], expected: Usage) -> None:
@@ -41,7 +41,7 @@ def test_the_largest_share_counts(headers: dict[str, str], expected: Usage) -> N
 @given(st.text(max_size=60), st.recursive(st.none() | st.floats() | st.text(max_size=4), st.lists, max_leaves=5))
 def test_no_header_raises(text: str, value: object) -> None:
     for told in (text, json.dumps(value), json.dumps({"1": [{"call_count": value}]})):
-        usage = usage_of({"X-App-Usage": told, "X-Business-Use-Case-Usage": told})
+        usage = usage_of({"x-app-usage": told, "x-business-use-case-usage": told})
         assert usage.share >= 0
 
 
