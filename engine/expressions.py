@@ -16,7 +16,7 @@ from jinja2.environment import Template
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from engine.errors import Invalid, _
-from engine.values import FILTERS, INNER, MAX_VALUE, TemplateFailed, shown
+from engine.values import FILTERS, INNER, MAX_VALUE, TemplateFailed, begin_work, measured, shown
 from gateways.markup import CLOSE, OPEN, read_marked
 
 MAX_SOURCE = 32_000  # characters of one template
@@ -66,6 +66,7 @@ class Expression:
         """Raises TemplateFailed and nothing else, whatever the values are."""
         pieces: list[str] = []
         total = 0
+        begin_work()
         try:
             for piece in self._root(self._context):
                 total += len(piece)
@@ -144,11 +145,12 @@ def literal_text(body: Iterable[nodes.Node], *, longest: bool) -> str:
 @lru_cache(maxsize=1)
 def _environment() -> ImmutableSandboxedEnvironment:
     environment = ImmutableSandboxedEnvironment(
-        autoescape=False, keep_trailing_newline=True, finalize=shown, cache_size=0, auto_reload=False
+        autoescape=False, keep_trailing_newline=True, finalize=measured(shown), cache_size=0, auto_reload=False
     )
     environment.globals.clear()
     environment.tests.clear()
-    environment.filters = {**FILTERS, **{f"_{name}": function for name, function in INNER.items()}}
+    named = {**FILTERS, **{f"_{name}": function for name, function in INNER.items()}}
+    environment.filters = {name: measured(function) for name, function in named.items()}
     return environment
 
 

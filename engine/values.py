@@ -6,9 +6,11 @@ the message all the same.
 
 import operator
 import re
+import threading
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from functools import wraps
 from math import isfinite
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +18,7 @@ from urllib.parse import quote
 from engine.errors import Invalid, _
 
 MAX_VALUE = 100_000  # characters of one value, and of one finished text
+MAX_WORK = 400_000  # characters that one rendering of a text may go through: about a fifth of a second at the slowest
 
 # Marks of our rich text, lone surrogates and control characters; a line's end and a tab are text.
 _UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ue000-\ue0ff]")
@@ -299,6 +302,39 @@ def _bound(size: int) -> None:
     if size > MAX_VALUE:
         words = _("With this client's values the text gets longer than {limit} characters.")
         raise TemplateFailed(words, reason="too_long", limit=MAX_VALUE)
+
+
+class _Work(threading.local):
+    """What the rendering that goes on in this thread may still go through."""
+
+    left = MAX_WORK
+
+
+_work = _Work()
+
+
+def begin_work() -> None:
+    """A text is rendered from here on. Without a bound, thousands of filters on one long value stop every channel."""
+    _work.left = MAX_WORK
+
+
+def measured(function: Callable[..., object]) -> Callable[..., object]:
+    """The same, taken off what the rendering may go through. Raises TemplateFailed once that is used up."""
+
+    @wraps(function)
+    def measure(*values: object, **named: object) -> object:
+        for value in values:
+            if type(value) is str:
+                _work.left -= len(value)
+            elif isinstance(value, list | tuple | set | frozenset):
+                _work.left -= sum(len(member) if isinstance(member, str) else 1 for member in value)
+        if _work.left < 0:
+            raise TemplateFailed(
+                _("With this client's values the expressions of the text take too long."), reason="too_long"
+            )
+        return function(*values, **named)
+
+    return measure
 
 
 FILTERS: Mapping[str, Callable[..., object]] = {
