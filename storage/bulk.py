@@ -15,15 +15,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 Row = Sequence[Any]
 
 
+Convert = Callable[[Any], Any]
+
+
 class Rows:
-    """An INSERT of rows, each a sequence in the order of `columns`.
+    """An INSERT of rows, each a sequence in the order of `columns`: on PostgreSQL one statement over an array for each
+    column.
 
     `build` makes the statement for a dialect's name; `columns` must be all that it takes."""
 
     def __init__(self, columns: Sequence[Column[Any]], build: Callable[[str], Insert]) -> None:
         self._columns = columns
         self._build = build
-        self._made: dict[str, tuple[str, list[tuple[int, Callable[[Any], Any]]]]] = {}
+        self._made: dict[str, tuple[str, list[tuple[int, Convert]]]] = {}
 
     async def insert(self, connection: AsyncConnection, rows: Sequence[Row]) -> None:
         if not rows:
@@ -32,23 +36,40 @@ class Rows:
         if dialect.name not in self._made:
             self._made[dialect.name] = self._make(dialect)
         statement, conversions = self._made[dialect.name]
-        converted = [list(row) for row in rows]
+        columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
         for place, convert in conversions:
-            for row in converted:
-                row[place] = convert(row[place])
-        await connection.exec_driver_sql(statement, [tuple(row) for row in converted])
+            columns[place] = _converted(columns[place], convert)
+        if dialect.name == "sqlite":
+            await connection.exec_driver_sql(statement, list(zip(*columns, strict=True)))
+        else:
+            await connection.exec_driver_sql(statement, tuple(columns))
 
-    def _make(self, dialect: Dialect) -> tuple[str, list[tuple[int, Callable[[Any], Any]]]]:
+    def _make(self, dialect: Dialect) -> tuple[str, list[tuple[int, Convert]]]:
         names = [column.name for column in self._columns]
-        compiled = self._build(dialect.name).compile(dialect=dialect, column_keys=names)
+        statement = self._build(dialect.name)
+        if dialect.name != "sqlite":
+            arrays = [bindparam(one.name, type_=ARRAY(one.type)) for one in self._columns]
+            values = func.unnest(*arrays).table_valued(*names).render_derived()
+            statement = statement.from_select(names, select(*values.c))
+        compiled = statement.compile(dialect=dialect, column_keys=names)
         if list(compiled.positiontup or ()) != names:
             raise ValueError(f"the statement takes {compiled.positiontup}, not {names}")
-        conversions: list[tuple[int, Callable[[Any], Any]]] = []
+        conversions: list[tuple[int, Convert]] = []
         for place, column in enumerate(self._columns):
             convert = column.type.dialect_impl(dialect).bind_processor(dialect)
             if convert is not None:
                 conversions.append((place, convert))
         return str(compiled), conversions
+
+
+def _converted(values: Sequence[Any], convert: Convert) -> Sequence[Any]:
+    """One after the other; many rows share a moment, and it is converted once."""
+    last, made, out = object(), None, []
+    for value in values:
+        if value is not last:
+            last, made = value, convert(value)
+        out.append(made)
+    return out
 
 
 def is_among(dialect: str, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
@@ -72,7 +93,7 @@ class Changes:
     def __init__(self, names: Sequence[str], build: Callable[[], Update]) -> None:
         self._names = names
         self._build = build
-        self._made: dict[str, tuple[str, list[tuple[int, Callable[[Any], Any] | None]]]] = {}
+        self._made: dict[str, tuple[str, list[tuple[int, Convert | None]]]] = {}
 
     async def execute(self, connection: AsyncConnection, rows: Sequence[Row]) -> None:
         if not rows:
@@ -86,9 +107,9 @@ class Changes:
         ]
         await connection.exec_driver_sql(statement, converted)
 
-    def _make(self, dialect: Dialect) -> tuple[str, list[tuple[int, Callable[[Any], Any] | None]]]:
+    def _make(self, dialect: Dialect) -> tuple[str, list[tuple[int, Convert | None]]]:
         compiled = self._build().compile(dialect=dialect)
-        places: list[tuple[int, Callable[[Any], Any] | None]] = []
+        places: list[tuple[int, Convert | None]] = []
         for name in compiled.positiontup or ():
             kind = compiled.binds[name].type.dialect_impl(dialect)
             places.append((self._names.index(name), kind.bind_processor(dialect)))
