@@ -14,7 +14,7 @@ from engine.starting import Starts
 from storage.records import Actor, Role, Status
 from tests.bot.chat import PEOPLE, Chat
 from tests.bot.conftest import Desk
-from tests.bot.test_conversation import composed
+from tests.bot.composed import composed
 from tests.bot.test_progress import Wall
 
 
