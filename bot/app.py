@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -362,7 +363,8 @@ async def _watch_webhooks(webhooks: Webhooks) -> None:
     from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
     scheduler = AsyncIOScheduler(timezone="UTC")
-    scheduler.add_job(webhooks.watch, "interval", seconds=WATCH_WEBHOOKS_S)
+    # Its first look comes at once: what the lanes kept of the accounts is from before the webhooks were set.
+    scheduler.add_job(webhooks.watch, "interval", seconds=WATCH_WEBHOOKS_S, next_run_time=datetime.now(UTC))
     scheduler.start()
     try:
         await asyncio.Event().wait()

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 STATIC: Final = Path(__file__).parent / "static"
 MAX_UPLOAD_MB: Final = 50  # what Telegram takes by upload; core.telegram.org/bots/api#sending-files
 UPLOAD_WITHIN_S: Final = 300.0
+FORM_WITHIN_S: Final = 10.0
 MAX_UPLOADS_AT_ONCE: Final = 4
 HEARTBEAT_S: Final = 25.0
 
@@ -138,7 +139,12 @@ class _Pages:
     async def join(self, request: web.Request) -> web.Response:
         """The button was pressed: the code is used up, and the page opens."""
         self._require_origin(request)
-        code, t = str((await request.post()).get("code", "")), self._surface.texts(None, spoken_by(request))
+        try:
+            async with asyncio.timeout(FORM_WITHIN_S):
+                form = await request.post()
+        except TimeoutError as error:
+            raise web.HTTPRequestTimeout from error
+        code, t = str(form.get("code", "")), self._surface.texts(None, spoken_by(request))
         try:
             person = await self._invitations.join(code, "console", None, self._surface.clock.now())
         except Invalid as error:

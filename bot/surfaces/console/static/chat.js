@@ -96,10 +96,10 @@ export class Chat {
       "div",
       { class: `card${entry.live ? " live" : ""}` },
       entry.picture && h("img", { class: "chart", src: entry.picture, alt: w("picture") }),
+      h("span", { class: "stamp" }, timeOf(entry.at)),
       h("div", { class: "text" }, rich(entry.text, { signs: true })),
       entry.files && h("div", { class: "kept" }, album(entry.files)),
       entry.rows.length ? h("div", { class: "rows" }, entry.rows.map((row) => h("div", { class: "buttons" }, row.map((button) => this.#button(entry, button))))) : null,
-      h("span", { class: "stamp" }, timeOf(entry.at)),
     );
   }
 

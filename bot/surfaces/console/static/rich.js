@@ -9,7 +9,9 @@ const FULL = /[█▓■▰]/gu;
 
 // `signs` draws the signs and bars of the bot's own cards; in clients' messages every sign stays as it was written.
 export function rich(nodes, { signs = false } = {}) {
-  return nodes.flatMap((node) => (typeof node === "string" ? words(node, signs) : [marked(node, signs)]));
+  // A block ends its line itself.
+  const after = (place) => (BLOCKS.has(nodes[place - 1]?.tag?.toUpperCase()) ? nodes[place].replace(/^\n/, "") : nodes[place]);
+  return nodes.flatMap((node, place) => (typeof node === "string" ? words(after(place), signs) : [marked(node, signs)]));
 }
 
 function marked(node, signs) {
