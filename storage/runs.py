@@ -151,33 +151,30 @@ class _AdvisoryLock:
         return bool(taken)
 
     async def is_held(self) -> bool:
-        if self._connection is None:
+        return await self._ask("SELECT 1")
+
+    async def give_back(self) -> None:
+        if await self._ask(f"SELECT pg_advisory_unlock({_LOCK_KEY})") and self._connection is not None:
+            await self._connection.close()
+            self._connection = None
+
+    async def _ask(self, words: str) -> bool:
+        """False where the connection does not answer, which takes the lock with it."""
+        connection = self._connection
+        if connection is None:
             return False
         try:
             async with asyncio.timeout(_ANSWER_S):
-                await self._connection.execute(text("SELECT 1"))
-                await self._connection.commit()
+                await connection.execute(text(words))
+                await connection.commit()
         except Exception as error:
+            self._connection = None
+            await connection.invalidate()
+            await connection.close()
             if not may_pass(error):
                 raise
             return False
         return True
-
-    async def give_back(self) -> None:
-        """Whatever state its connection is in."""
-        connection, self._connection = self._connection, None
-        if connection is None:
-            return
-        try:
-            async with asyncio.timeout(_ANSWER_S):
-                await connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK_KEY})
-                await connection.commit()
-        except Exception as error:
-            await connection.invalidate()
-            if not may_pass(error):
-                raise
-        finally:
-            await connection.close()
 
 
 class _FileLock:
