@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bot.test_cli import CHANNEL, carillon, refusal
+from tests.bot.commands import CHANNEL, carillon, refusal
 
 GOOD = 'name = "Sale"\n[message]\ntext = "Hello"\n'
 PAST = (datetime.now() - timedelta(days=1)).isoformat(timespec="minutes")  # noqa: DTZ005  # a local date, as in a file
