@@ -79,6 +79,8 @@ class Texts:
                 return describe_start(value.instant, value.timezone, self.locale)
             case int() if name in _AMOUNTS:
                 return self.number(value)
+            case Mapping():
+                return self.reasons(value)
             case str() if name in _WORDS_OF_OURS:
                 named = STATUSES.get(value) or REASONS.get(value)
                 return self._catalogue.gettext(named) if named else retold(value, self.locale)

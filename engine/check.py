@@ -334,13 +334,18 @@ class Checker:
         return channel_of(self._settings, channel)
 
 
+class _Amounts(dict[str, int]):
+    """How many for each reason: a chat says them in its person's language, all else as they are."""
+
+    def __str__(self) -> str:
+        return ", ".join(f"{reason} {amount}" for reason, amount in sorted(self.items()))
+
+
 def _nobody(count: AudienceCount) -> Invalid:
     if not count.audience:
         return Invalid(_("Nobody matches this audience."))
-    reasons = ", ".join(f"{reason} {amount}" for reason, amount in sorted(count.left_out.items()))
-    return Invalid(
-        _("{audience} match and none of them can be reached: {reasons}."), audience=count.audience, reasons=reasons
-    )
+    words = _("{audience} match and none of them can be reached: {reasons}.")
+    return Invalid(words, audience=count.audience, reasons=_Amounts(count.left_out))
 
 
 def _problems_of(fits: Mapping[str, Fit]) -> list[Invalid]:

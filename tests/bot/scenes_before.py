@@ -1,4 +1,4 @@
-"""What a tour does before a launch: message, audience, segments, templates, tests. `touring.Tour` says how to read it."""
+"""What a tour does before a launch: message, audience, segments, templates, tests. `touring.Tour` tells how to read."""
 
 MESSAGE = """
     @Olha

@@ -2,227 +2,28 @@
 
 import os
 import random
-import re
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import pytest
-from sqlalchemy import func, select
 
-from bot.conversation import _route_of
-from bot.dialogs.routes import PRESSES
-from bot.people import Everybody
-from bot.screens import Attachment, Said, Screen
-from bot.texts import Texts
-from gateways.base import PartKind
-from gateways.markup import read_html
-from gateways.message import Point
-from storage.records import Actor, Role, Status
-from storage.schema import audit
-from tests.bot.chat import PEOPLE, Chat
+from bot.languages import LANGUAGES
+from engine.settings import EngineSettings
+from tests.bot.bazaar import furnish, with_messengers
 from tests.bot.conftest import Desk
-from tests.bot.test_after import finish
+from tests.bot.walking import Walk
 
-STEPS = int(os.environ.get("WALK_STEPS", "110"))
+STEPS = int(os.environ.get("WALK_STEPS", "110"))  # thousands by hand: with --timeout 0
 SEEDS = [int(seed) for seed in os.environ.get("WALK_SEEDS", "1").split()]
-BROKEN = "Sorry, something broke on my side. Nothing was sent by it; try again, or start from the menu."
-LAUNCHING = ("l:go:", "m:again:", "ap:yes:")
-LEFT_ALONE = ("lang", "p:out:", "p:role:")  # the four stay who they are
-TEXTS = (
-    "Hello {{ client.first_name }}",
-    "{{ client.nothing }}",
-    "Open - https://acme.test",
-    "vip",
-    "city is Kyiv",
-    "ltv >= 10",
-    "tomorrow 10:00",
-    "in 2 hours",
-    "10",
-    "Ann",
-    "1",
-    "#2",
-    "tg-shop 1001",
-    "<b>&",
-    "week",
-    "",
-    "ще щось",
-    "50.45, 30.52",
-    "https://acme.test/a.png",
-    "19.90 EUR",
-    "8:30",
-    "/new",
-    "/now",
-    "/mailings",
-    "/mailings 1",
-    "/after 1",
-    "/stats week",
-    "/check",
-    "/audience",
-    "/send",
-    "/copy 1",
-    "/why 1 Ann",
-    "/clients Iryna",
-    "/approval",
-    "/saved",
-    "/segments",
-    "/digest",
-    "/people",
-    "/channels",
-    "/stop",
-    "/go",
-    "/delete 1",
-    "/edit 1",
-    "/start",
-)
-ODD = (
-    Said(unusable="sticker"),
-    Said(problem="It can't be fetched."),
-    Said(location=Point(1.0, 2.0)),
-    Said(text="caption", attachments=(Attachment(PartKind.PICTURE, "media:" + "a" * 64 + ".jpg"),)),
-)
-GOOD = {
-    "c.name": ("Autumn",),
-    "b.lines": ("Open - https://acme.test",),
-    "b.label": ("Look",),
-    "b.target": ("https://acme.test", "SKU-1"),
-    "b.price": ("19.90 EUR",),
-    "f.word": ("friend",),
-    "f.instead": ("Hello",),
-    "l.typed": ("tomorrow 10:00", "10"),
-    "l.few": ("2", "10 %"),
-    "a.save": ("Regulars",),
-    "g.new": ("Fresh",),
-    "v.keep": ("Kept",),
-    "v.name": ("Kept too",),
-    "k.find": ("Ann", "Client"),
-    "k.in": ("She asked on the phone",),
-    "k.merge": ("Iryna",),
-    "d.hour": ("8:30",),
-    "d.zone": ("Warsaw",),
-    "p.name": ("Petro",),
-    "ch.top": ("500",),
-    "ap.why": ("Not today",),
-    "s.which": ("1",),
-    "k.why": ("1",),
-}
 
 
-def no_more(_screen: Screen) -> None:
-    """Nothing else is asked of a screen."""
+@pytest.fixture
+def settings(settings: EngineSettings) -> EngineSettings:
+    return with_messengers(settings)
 
 
-@dataclass(slots=True)
-class Walk:
-    """Several people on one desk, each at their own cards and at each other's."""
-
-    desk: Desk
-    dice: random.Random
-    language: str
-    look: Callable[[Screen], None] = no_more
-    chats: dict[str, Chat] = field(default_factory=dict)
-    visits: Counter[str] = field(default_factory=Counter)
-    finished: bool = False
-
-    async def begin(self) -> None:
-        people = Everybody(PEOPLE, self.desk.store)
-        actor = Actor("Ostap", Role.OWNER, "telegram", "1002")
-        _invitation, code = await people.invite("Petro", Role.APPROVER, actor, self.desk.clock.now())
-        for account in ("1001", "1002", "1003", "1004"):
-            self.chats[account] = chat = self.desk.chat(account)
-            await chat.say(f"/start {code}" if account == "1004" else "/start")
-            await chat.press_token(f"lang:is:{self.language}")
-
-    async def step(self) -> None:
-        account = self.dice.choices(list(self.chats), (4, 4, 1, 1))[0]
-        chat = self.chats[account]
-        did = self.dice.random()
-        before = await self._launches()
-        pressed = ""
-        if did < 0.55:
-            pressed = await self._press(chat)
-        elif did < 0.6:
-            pressed = await self._press(chat, self.dice.choice(list(self.chats.values())))
-        elif did < 0.63:
-            await chat.press_token(self._forged(chat))
-        elif did < 0.9:
-            await self._say(chat)
-        elif did < 0.95:
-            await chat.send(self.dice.choice(ODD))
-        else:
-            await self._happen(account)
-            return
-        self._judge(chat)
-        if await self._launches() > before:
-            assert pressed.startswith(LAUNCHING), f"launched by “{pressed}”"
-
-    async def _press(self, chat: Chat, of: Chat | None = None) -> str:
-        buttons = [(message, one) for message in (of or chat).messages[-4:] for one in message.buttons]
-        buttons = [(message, one) for message, one in buttons if one.token and not one.token.startswith(LEFT_ALONE)]
-        if not buttons:
-            await chat.say("/start")
-            return ""
-        weights = [1 / (1 + self.visits[_route_of(one.token)[0]]) for _message, one in buttons]
-        [(message, button)] = self.dice.choices(buttons, weights)
-        self.visits[_route_of(button.token)[0]] += 1
-        chat.transcript.append(f"> [{button.label}] {button.token}")
-        await chat.press_token(button.token, message.id if of is None else "")
-        return button.token
-
-    def _forged(self, chat: Chat) -> str:
-        """A token of another version, or of somebody who plays with us."""
-        tokens = [one.token for message in chat.messages[-4:] for one in message.buttons if one.token]
-        token = self.dice.choice([*tokens, *PRESSES])
-        name, args = _route_of(token)
-        takes = re.findall(r"[nw]", PRESSES[name].takes) if name in PRESSES else []
-        made = {"n": ("0", "1", "7", "999999999999999"), "w": ("all", "x", "tg", "saved", "week", "r0", "is")}
-        forged = [self.dice.choice((*made[kind], *args)) for kind in takes]
-        token = ":".join([name, *forged])
-        if token.startswith((*LEFT_ALONE, *LAUNCHING)):
-            token = "zz:1"
-        chat.transcript.append(f"> forged {token}")
-        return token
-
-    async def _say(self, chat: Chat) -> None:
-        asked = (await chat.conversation.asked("telegram", chat.account, chat.account)).partition(" ")[0]
-        good = GOOD.get(asked, ())
-        await chat.say(self.dice.choice(good if good and self.dice.random() < 0.6 else TEXTS))
-
-    async def _happen(self, account: str) -> None:
-        """A restart, an hour that passes, or a mailing that ends."""
-        if self.dice.random() < 0.5:
-            await self.desk.clock.advance(3600)
-            [first] = [
-                one for one in await self.desk.operations.list_mailings(limit=1000, archived=None) if one.id == 1
-            ] or [None]
-            if first is not None and first.status is Status.SENDING and not self.finished:
-                self.finished = True
-                await finish(self.desk)
-            return
-        old = self.chats[account]
-        self.chats[account] = self.desk.chat(account, messages=old.messages[-8:])
-
-    def _judge(self, chat: Chat) -> None:
-        told = "\n".join(chat.transcript[-5:])
-        assert chat.answer, f"no answer: {told}"
-        assert chat.labels(), f"no way on: {told}"
-        broke = Texts(self.language).plain(BROKEN)
-        for screen in chat.answer:
-            assert broke not in read_html(screen.text).text, told
-            try:
-                self.look(screen)
-            except AssertionError as error:
-                raise AssertionError(f"{error}\n{told}") from error
-
-    async def _launches(self) -> int:
-        async with self.desk.store.database.read() as connection:
-            wanted = select(func.count()).where(audit.c.verb.in_(("launch", "launch_again")))
-            return int(await connection.scalar(wanted) or 0)
-
-
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_a_random_walk_meets_no_exception_and_no_dead_end(shop: Desk, seed: int) -> None:
-    walk = Walk(shop, random.Random(seed), "en")
+async def test_a_random_walk_meets_no_exception_and_no_dead_end(shop: Desk, seed: int, language: str) -> None:
+    walk = Walk(await furnish(shop), random.Random(seed), language)
     await walk.begin()
     for _step in range(STEPS):
         await walk.step()
