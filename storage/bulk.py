@@ -5,7 +5,7 @@ conversion) costs more here than the database does.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, ColumnElement, Dialect, Insert, Text, Update, bindparam, func, select
@@ -27,7 +27,7 @@ class Rows:
     def __init__(self, columns: Sequence[Column[Any]], build: Callable[[str], Insert]) -> None:
         self._columns = columns
         self._build = build
-        self._made: dict[str, tuple[str, list[tuple[int, Convert]]]] = {}
+        self._made: dict[str, tuple[str, list[tuple[int, Convert | None]]]] = {}
 
     async def insert(self, connection: AsyncConnection, rows: Sequence[Row]) -> None:
         if not rows:
@@ -35,16 +35,15 @@ class Rows:
         dialect = connection.dialect
         if dialect.name not in self._made:
             self._made[dialect.name] = self._make(dialect)
-        statement, conversions = self._made[dialect.name]
-        columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
-        for place, convert in conversions:
-            columns[place] = _converted(columns[place], convert)
+        statement, places = self._made[dialect.name]
+        given = list(zip(*rows, strict=True))
+        columns = [given[place] if convert is None else _converted(given[place], convert) for place, convert in places]
         if dialect.name == "sqlite":
             await connection.exec_driver_sql(statement, list(zip(*columns, strict=True)))
         else:
             await connection.exec_driver_sql(statement, tuple(columns))
 
-    def _make(self, dialect: Dialect) -> tuple[str, list[tuple[int, Convert]]]:
+    def _make(self, dialect: Dialect) -> tuple[str, list[tuple[int, Convert | None]]]:
         names = [column.name for column in self._columns]
         statement = self._build(dialect.name)
         if dialect.name != "sqlite":
@@ -52,14 +51,13 @@ class Rows:
             values = func.unnest(*arrays).table_valued(*names).render_derived()
             statement = statement.from_select(names, select(*values.c))
         compiled = statement.compile(dialect=dialect, column_keys=names)
-        if list(compiled.positiontup or ()) != names:
-            raise ValueError(f"the statement takes {compiled.positiontup}, not {names}")
-        conversions: list[tuple[int, Convert]] = []
-        for place, column in enumerate(self._columns):
-            convert = column.type.dialect_impl(dialect).bind_processor(dialect)
-            if convert is not None:
-                conversions.append((place, convert))
-        return str(compiled), conversions
+        taken = list(compiled.positiontup or ())
+        if sorted(taken) != sorted(names):
+            raise ValueError(f"the statement takes {taken}, not {names}")
+        places = [names.index(name) for name in taken]
+        kinds = [self._columns[place].type.dialect_impl(dialect) for place in places]
+        conversions = [kind.bind_processor(dialect) for kind in kinds]
+        return str(compiled), list(zip(places, conversions, strict=True))
 
 
 def _converted(values: Sequence[Any], convert: Convert) -> Sequence[Any]:
@@ -73,16 +71,17 @@ def _converted(values: Sequence[Any], convert: Convert) -> Sequence[Any]:
 
 
 def is_among(dialect: str, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
-    """Whether the column is one of the integers in the parameter `name`: one text for any number of them."""
+    """Whether the column is one of the integers, or texts, in the parameter `name`: one statement for any number."""
     if dialect == "sqlite":
-        numbers = func.json_each(bindparam(name, type_=Text)).table_valued("value")
-        return column.in_(select(numbers.c.value))
-    return column == func.any(bindparam(name, type_=ARRAY(BigInteger)))
+        values = func.json_each(bindparam(name, type_=Text)).table_valued("value")
+        return column.in_(select(values.c.value))
+    kind = Text() if isinstance(column.type, Text) else BigInteger()
+    return column == func.any(bindparam(name, type_=ARRAY(kind)))
 
 
-def among(dialect: str, numbers: Sequence[int]) -> Any:
-    """Integers as the parameter of `is_among`."""
-    return json.dumps(numbers) if dialect == "sqlite" else list(numbers)
+def among(dialect: str, values: Collection[int] | Collection[str]) -> Any:
+    """Integers or texts as the parameter of `is_among`."""
+    return json.dumps(list(values)) if dialect == "sqlite" else list(values)
 
 
 class Changes:

@@ -74,6 +74,10 @@ async def erased_among(connection: AsyncConnection, hashes: Collection[bytes]) -
     return set(await connection.scalars(select(erased_addresses.c.hash).where(erased_addresses.c.hash.in_(hashes))))
 
 
+async def is_anybody_erased(connection: AsyncConnection) -> bool:
+    return await connection.scalar(select(erased_addresses.c.erased_at).limit(1)) is not None
+
+
 async def erase(connection: AsyncConnection, values: Sequence[Erasure]) -> Sequence[Sequence[Revoked]]:
     return [await _erase(connection, value) for value in values]
 

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.erasing import ID_SCOPE, erased_among, hash_address
+from storage.bulk import among, is_among
+from storage.erasing import ID_SCOPE, erased_among, hash_address, is_anybody_erased
 from storage.errors import _
 from storage.schema import addresses, clients
 
@@ -39,7 +41,7 @@ class ClientRow(NamedTuple):
     """What is known of a client; what is absent stays as it is on the card."""
 
     external_id: str | None = None
-    card: Mapping[str, str] = MappingProxyType({})  # of CARD_COLUMNS
+    card: Mapping[str, str] = MappingProxyType({})  # name, first_name, last_name, phone, email, language, main_channel
     timezone: str | None = None
     timezone_of_phone: str | None = None
     places: tuple[Place, ...] = ()
@@ -77,8 +79,7 @@ class Matching:
 
     def __init__(self, rows: Sequence[ClientRow]) -> None:
         self.rows = rows
-        self.hashes: list[list[bytes]] = []
-        self.erased: set[bytes] = set()
+        self.erased: set[int] = set()  # the rows, by their place
         self.by_id: dict[str, int] = {}
         self.names: dict[int, str | None] = {}
         self.by_place: dict[tuple[str, str], int] = {}
@@ -88,27 +89,19 @@ class Matching:
     @classmethod
     async def look(cls, connection: AsyncConnection, rows: Sequence[ClientRow], secret: bytes) -> "Matching":
         matching = cls(rows)
-        matching.hashes = [[hash_address(secret, scope, name) for scope, name in _names(row)] for row in rows]
-        matching.erased = await erased_among(connection, {one for hashes in matching.hashes for one in hashes})
+        if await is_anybody_erased(connection):
+            hashes = [[hash_address(secret, scope, name) for scope, name in _names(row)] for row in rows]
+            erased = await erased_among(connection, {one for its in hashes for one in its})
+            matching.erased = {number for number, its in enumerate(hashes) if not erased.isdisjoint(its)}
+        dialect = connection.dialect.name
+        look = _looks(dialect)
         ids = {row.external_id for row in rows if row.external_id}
         if ids:
-            # The id of a card that was merged into another one leads to that one.
-            stands = func.coalesce(clients.c.merged_into, clients.c.id)
-            wanted = select(clients.c.external_id, stands.label("id")).where(clients.c.external_id.in_(ids))
-            matching.by_id = {row.external_id: row.id for row in await connection.execute(wanted)}
+            found = await connection.execute(look.by_id, {"ids": among(dialect, ids)})
+            matching.by_id = {row.external_id: row.id for row in found}
         places = {place.external_id for row in rows for place in row.places}
         if places:
-            found = await connection.execute(
-                select(
-                    addresses.c.scope,
-                    addresses.c.external_id,
-                    addresses.c.client_id,
-                    clients.c.external_id.label("its_id"),
-                )
-                .join(clients, clients.c.id == addresses.c.client_id)
-                .where(addresses.c.external_id.in_(places))
-            )
-            for row in found:
+            for row in await connection.execute(look.by_place, {"places": among(dialect, places)}):
                 matching.by_place[row.scope, row.external_id] = row.client_id
                 matching.found.add((row.scope, row.external_id))
                 matching.names[row.client_id] = row.its_id
@@ -119,13 +112,12 @@ class Matching:
         return [self._outcome(number, row) for number, row in enumerate(self.rows)]
 
     def _outcome(self, number: int, row: ClientRow) -> RowOutcome:
-        if self.erased.intersection(self.hashes[number]):
+        if number in self.erased:
             return Rejection(ERASED)
-        owners = {
-            self.by_place[place.scope, place.external_id]: place.external_id
-            for place in row.places
-            if (place.scope, place.external_id) in self.by_place
-        }
+        owners: dict[int, str] = {}
+        for scope, name, _channel in row.places:
+            if (owner := self.by_place.get((scope, name))) is not None:
+                owners[owner] = name
         client = self.by_id.get(row.external_id) if row.external_id else None
         if client is None and len(owners) > 1:
             return Rejection(SEVERAL)
@@ -133,9 +125,9 @@ class Matching:
             client = next(iter(owners))
             if row.external_id and self.names.get(client) not in (None, row.external_id):
                 return Rejection(TAKEN, {"address": owners[client]})
-        strange = [address for owner, address in owners.items() if owner != client]
-        if strange:
-            return Rejection(TAKEN, {"address": strange[0]})
+        for owner, address in owners.items():
+            if owner != client:
+                return Rejection(TAKEN, {"address": address})
         outcome: RowOutcome = Updated(client) if client is not None else Added(self.next_id)
         if client is None:
             client, self.next_id = self.next_id, self.next_id - 1
@@ -146,8 +138,23 @@ class Matching:
         if row.external_id:
             self.by_id[row.external_id] = client
             self.names[client] = row.external_id
-        for place in row.places:
-            self.by_place[place.scope, place.external_id] = client
+        for scope, name, _channel in row.places:
+            self.by_place[scope, name] = client
+
+
+class _Looks(NamedTuple):
+    by_id: Any
+    by_place: Any
+
+
+@lru_cache(maxsize=2)
+def _looks(dialect: str) -> _Looks:
+    # The id of a card that was merged into another one leads to that one.
+    stands = func.coalesce(clients.c.merged_into, clients.c.id)
+    by_id = select(clients.c.external_id, stands.label("id")).where(is_among(dialect, clients.c.external_id, "ids"))
+    its = (addresses.c.scope, addresses.c.external_id, addresses.c.client_id)
+    by_place = select(*its, clients.c.external_id.label("its_id")).join(clients, clients.c.id == addresses.c.client_id)
+    return _Looks(by_id, by_place.where(is_among(dialect, addresses.c.external_id, "places")))
 
 
 def _names(row: ClientRow) -> list[tuple[str, str]]:

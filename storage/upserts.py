@@ -1,26 +1,44 @@
 """Clients from outside: whole cards added and updated set-wise, a bad one refused without harm to its neighbours."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Float, Table, Text, and_, bindparam, case, func, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Float,
+    Table,
+    Text,
+    Update,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateways.base import AddressStatus
 from storage.addresses import keep_in_step
-from storage.database import Database, insert
+from storage.bulk import Changes, Rows, among, is_among
+from storage.database import Database, insert_in
 from storage.matching import Added, ClientRow, Matching, Place, RowOutcome, Updated
 from storage.opting import EVERYWHERE
 from storage.schema import Instant, addresses, client_tags, clients, opt_outs, subscriptions
 from storage.tagging import tag_ids
 from storage.writer import Writer, long
 
-CARD_COLUMNS = ("name", "first_name", "last_name", "phone", "email", "language", "main_channel")
+_TEXTS = ("name", "first_name", "last_name", "phone", "email", "language")  # of a card, as rows bring them
+_ENABLED = AddressStatus.ENABLED.value
+_NO_DETAILS: Mapping[str, Any] = {}
+_NO_VALUE = (None, None)
 _LOOKS = 3  # at who is there already, when somebody else writes the same clients just then
 
 
@@ -93,19 +111,17 @@ async def _write_piece(connection: AsyncConnection, piece: Piece) -> Sequence[Ro
     changed = [(row, outcome.client_id) for row, outcome in paired if isinstance(outcome, Updated)]
     places = await _new_places(connection, piece, [*new, *changed])
     tags = await tag_ids(connection, {tag for row in piece.rows for tag in row.tags})
-    if new:
-        await connection.execute(
-            insert(connection, clients),
-            [_new_card(row, client, places.get(client, ()), tags, piece) for row, client in new],
-        )
-    if changed:
-        await connection.execute(
-            _card_statement(tuple(sorted(piece.slots.values()))),
-            [_changed_card(row, client, piece) for row, client in changed],
-        )
+    cards = _cards(tuple(piece.slots.values()))
+    await cards.added.insert(
+        connection, [_new_card(row, client, places.get(client, ()), tags, piece) for row, client in new]
+    )
+    await cards.changed.execute(connection, [_changed_card(row, client, piece) for row, client in changed])
     await _write_owned(connection, piece, [*new, *changed], places, tags)
-    if changed:
-        await keep_in_step(connection, {client for _row, client in changed})
+    repeated = {
+        client for row, client in changed if client in places or row.tags or row.sources or "main_channel" in row.card
+    }
+    if repeated:
+        await keep_in_step(connection, repeated)
     return outcomes
 
 
@@ -135,60 +151,104 @@ async def _next_ids(connection: AsyncConnection, table: Table, count: int) -> Se
 
 # --- cards -----------------------------------------------------------------------------------------------------------
 
-NewPlaces = Mapping[int, Sequence[Mapping[str, Any]]]
+
+class _Address(NamedTuple):
+    """A row of addresses."""
+
+    id: int
+    client_id: int
+    scope: str
+    external_id: str
+    channel: str | None
+    status: str
+    status_at: datetime
+    created_at: datetime
+    details: Mapping[str, Any]
 
 
-def _new_card(
-    row: ClientRow, client: int, places: Sequence[Mapping[str, Any]], tags: Mapping[str, int], piece: Piece
-) -> dict[str, Any]:
-    """The whole card at once, with what `storage.addresses.keep_in_step` would write on it."""
-    reached = [place for place in places if place["channel"] is not None]
-    channel = row.card.get("main_channel") or (reached[0]["channel"] if reached else None)
-    mains = [place for place in reached if place["channel"] == channel]
-    main = next((place for place in reversed(mains) if place["status"] == AddressStatus.ENABLED.value), None)
-    main = main or (mains[-1] if mains else None)
-    card: dict[str, Any] = {name: row.card.get(name) for name in CARD_COLUMNS}
-    card |= {
-        "id": client,
-        "external_id": row.external_id,
-        "timezone": row.timezone or row.timezone_of_phone,
-        "timezone_source": "card" if row.timezone else "phone" if row.timezone_of_phone else None,
-        "main_channel": channel,
-        "main_address_id": main["id"] if main else None,
-        "main_status": main["status"] if main else "none",
-        "reach": _marked("|", (f"{place['channel']}={place['status']}" for place in reached)),
-        "tags": _marked(",", (str(tags[tag]) for tag in row.tags)),
-        "sources": _marked("|", row.sources),
-        "created_at": piece.at,
-        "updated_at": piece.at,
-    }
-    for name, slot in piece.slots.items():
-        value = row.attributes.get(name)
-        card[f"text_{slot}"] = value.text if value else None
-        card[f"number_{slot}"] = value.number if value else None
-    return card
+NewPlaces = Mapping[int, Sequence[_Address]]
 
 
-def _marked(mark: str, words: Iterable[str]) -> str:
-    return mark + "".join(f"{word}{mark}" for word in words)
+class _Cards(NamedTuple):
+    """How cards with certain slots are written."""
+
+    added: Rows
+    changed: Changes
+
+
+_OWN_COLUMNS = (
+    *("id", "external_id", "timezone", "timezone_source", "main_channel", "main_address_id", "main_status"),
+    *("reach", "tags", "sources", "created_at", "updated_at"),
+)
 
 
 @lru_cache(maxsize=8)
-def _card_statement(slots: tuple[int, ...]) -> Any:
+def _cards(slots: tuple[int, ...]) -> _Cards:
+    own = [column for slot in slots for column in (f"text_{slot}", f"number_{slot}")]
+    added = Rows(
+        [clients.c[name] for name in (*_OWN_COLUMNS, *_TEXTS, *own)], lambda dialect: insert_in(dialect, clients)
+    )
+    changed = ("client", "at", "new_timezone", "new_timezone_of_phone")
+    texts = (*changed, "new_main_channel", "new_external_id", *(f"new_{name}" for name in (*_TEXTS, *own)))
+    return _Cards(added, Changes(texts, lambda: _change(slots)))
+
+
+def _new_card(
+    row: ClientRow, client: int, places: Sequence[_Address], tags: Mapping[str, int], piece: Piece
+) -> Sequence[Any]:
+    """The whole card at once, with what `storage.addresses.keep_in_step` would write on it."""
+    reached = [place for place in places if place.channel is not None]
+    channel = row.card.get("main_channel") or (reached[0].channel if reached else None)
+    main = None
+    for place in reached:
+        if place.channel == channel and (main is None or main.status != _ENABLED or place.status == _ENABLED):
+            main = place
+    return (
+        client,
+        row.external_id,
+        row.timezone or row.timezone_of_phone,
+        "card" if row.timezone else "phone" if row.timezone_of_phone else None,
+        channel,
+        main.id if main else None,
+        main.status if main else "none",
+        _marked("|", [f"{place.channel}={place.status}" for place in reached]),
+        _marked(",", [str(tags[tag]) for tag in row.tags]),
+        _marked("|", row.sources),
+        piece.at,
+        piece.at,
+        *map(row.card.get, _TEXTS),
+        *_values(row, piece.slots),
+    )
+
+
+def _values(row: ClientRow, slots: Mapping[str, int]) -> Iterator[Any]:
+    """Of each slot, the text and the number."""
+    for name in slots:
+        yield from row.attributes.get(name, _NO_VALUE)
+
+
+def _marked(mark: str, words: Sequence[str]) -> str:
+    return f"{mark}{mark.join(words)}{mark}" if words else mark
+
+
+_APP, _CARD, _PHONE = (literal_column(f"'{source}'", Text) for source in ("app", "card", "phone"))
+
+
+def _change(slots: tuple[int, ...]) -> Update:
     """Fill in what is known; NULL leaves the card as it is."""
 
     def kept(name: str) -> ColumnElement[Any]:
         return func.coalesce(bindparam(f"new_{name}", type_=Text()), clients.c[name])
 
-    values: dict[str, Any] = {name: kept(name) for name in CARD_COLUMNS}
+    values: dict[str, Any] = {name: kept(name) for name in (*_TEXTS, "main_channel")}
     # A row may name the card by the id of another one that was merged into it: that id stays where it is.
     values["external_id"] = func.coalesce(clients.c.external_id, bindparam("new_external_id", type_=Text()))
     own = bindparam("new_timezone", type_=Text())
     of_phone = bindparam("new_timezone_of_phone", type_=Text())
     # A time zone that somebody gave stands above one that was read from a phone.
-    may_derive = and_(func.coalesce(clients.c.timezone_source, "app") != "card", of_phone.is_not(None))
+    may_derive = and_(func.coalesce(clients.c.timezone_source, _APP) != _CARD, of_phone.is_not(None))
     values["timezone"] = case((own.is_not(None), own), (may_derive, of_phone), else_=clients.c.timezone)
-    values["timezone_source"] = case((own.is_not(None), "card"), (may_derive, "phone"), else_=clients.c.timezone_source)
+    values["timezone_source"] = case((own.is_not(None), _CARD), (may_derive, _PHONE), else_=clients.c.timezone_source)
     values["updated_at"] = bindparam("at", type_=Instant())
     for slot in slots:
         written = bindparam(f"new_text_{slot}", type_=Text())
@@ -199,15 +259,17 @@ def _card_statement(slots: tuple[int, ...]) -> Any:
     return update(clients).where(clients.c.id == bindparam("client"), is_standing).values(values)
 
 
-def _changed_card(row: ClientRow, client_id: int, piece: Piece) -> dict[str, Any]:
-    values: dict[str, Any] = {f"new_{name}": row.card.get(name) for name in CARD_COLUMNS}
-    values |= {"client": client_id, "at": piece.at, "new_external_id": row.external_id}
-    values |= {"new_timezone": row.timezone, "new_timezone_of_phone": row.timezone_of_phone}
-    for name, slot in piece.slots.items():
-        value = row.attributes.get(name)
-        values[f"new_text_{slot}"] = value.text if value else None
-        values[f"new_number_{slot}"] = value.number if value else None
-    return values
+def _changed_card(row: ClientRow, client: int, piece: Piece) -> Sequence[Any]:
+    return (
+        client,
+        piece.at,
+        row.timezone,
+        row.timezone_of_phone,
+        row.card.get("main_channel"),
+        row.external_id,
+        *map(row.card.get, _TEXTS),
+        *_values(row, piece.slots),
+    )
 
 
 # --- what belongs to them --------------------------------------------------------------------------------------------
@@ -219,41 +281,35 @@ async def _new_places(connection: AsyncConnection, piece: Piece, written: Writte
     new: dict[tuple[str, str], tuple[Place, int]] = {}
     for row, client in written:
         for place in row.places:
-            if (place.scope, place.external_id) not in piece.existing:
-                new.setdefault((place.scope, place.external_id), (place, client))
+            name = (place.scope, place.external_id)
+            if name not in piece.existing:
+                new.setdefault(name, (place, client))
     known = {outcome.client_id for outcome in piece.planned if isinstance(outcome, Updated) and outcome.client_id > 0}
     out = await _standing_opt_outs(connection, known)
     ids = await _next_ids(connection, addresses, len(new))
-    rows: dict[int, list[Mapping[str, Any]]] = {}
+    rows: dict[int, list[_Address]] = {}
     for number, (place, client) in zip(ids, new.values(), strict=True):
-        address = {
-            "id": number,
-            "client_id": client,
-            "scope": place.scope,
-            "external_id": place.external_id,
-            "channel": place.channel,
-            "status": _status(place, out.get(client, ())).value,
-            "status_at": piece.at,
-            "created_at": piece.at,
-            "details": {},
-        }
+        status = _status(place, out[client]) if client in out else _ENABLED
+        scope, external_id, channel = place
+        address = _Address(number, client, scope, external_id, channel, status, piece.at, piece.at, _NO_DETAILS)
         rows.setdefault(client, []).append(address)
     return rows
 
 
-def _status(place: Place, scopes: Sequence[str]) -> AddressStatus:
+def _status(place: Place, scopes: Sequence[str]) -> str:
     is_out = EVERYWHERE in scopes or place.channel in scopes
-    return AddressStatus.UNSUBSCRIBED if is_out else AddressStatus.ENABLED
+    return AddressStatus.UNSUBSCRIBED.value if is_out else _ENABLED
 
 
 async def _standing_opt_outs(connection: AsyncConnection, client_ids: set[int]) -> Mapping[int, list[str]]:
     if not client_ids:
         return {}
     out: dict[int, list[str]] = {}
+    dialect = connection.dialect.name
     standing = select(opt_outs.c.client_id, opt_outs.c.scope).where(
-        opt_outs.c.client_id.in_(client_ids), opt_outs.c.ended_at.is_(None)
+        is_among(dialect, opt_outs.c.client_id, "clients"), opt_outs.c.ended_at.is_(None)
     )
-    for row in await connection.execute(standing):
+    for row in await connection.execute(standing, {"clients": among(dialect, client_ids)}):
         out.setdefault(row.client_id, []).append(row.scope)
     return out
 
@@ -261,20 +317,18 @@ async def _standing_opt_outs(connection: AsyncConnection, client_ids: set[int]) 
 async def _write_owned(
     connection: AsyncConnection, piece: Piece, written: Written, places: NewPlaces, tags: Mapping[str, int]
 ) -> None:
-    rows: list[tuple[Table, list[dict[str, Any]]]] = [
-        (addresses, [dict(place) for owned in places.values() for place in owned]),
-        (client_tags, [{"tag_id": tags[tag], "client_id": client} for row, client in written for tag in row.tags]),
-        (
-            subscriptions,
-            [
-                {"client_id": client, "source": source, "since": piece.at}
-                for row, client in written
-                for source in row.sources
-            ],
-        ),
-    ]
-    for table, its in rows:
-        if its:
-            statement = insert(connection, table)
-            # An address that somebody else took since we looked must not pass unnoticed.
-            await connection.execute(statement if table is addresses else statement.on_conflict_do_nothing(), its)
+    await _ADDRESSES.insert(connection, [place for owned in places.values() for place in owned])
+    await _TAGS.insert(connection, [(tags[tag], client) for row, client in written for tag in row.tags])
+    await _SOURCES.insert(connection, [(client, source, piece.at) for row, client in written for source in row.sources])
+
+
+# An address that somebody else took since we looked must not pass unnoticed.
+_ADDRESSES = Rows([addresses.c[name] for name in _Address._fields], lambda dialect: insert_in(dialect, addresses))
+_TAGS = Rows(
+    [client_tags.c.tag_id, client_tags.c.client_id],
+    lambda dialect: insert_in(dialect, client_tags).on_conflict_do_nothing(),
+)
+_SOURCES = Rows(
+    [subscriptions.c.client_id, subscriptions.c.source, subscriptions.c.since],
+    lambda dialect: insert_in(dialect, subscriptions).on_conflict_do_nothing(),
+)
