@@ -143,8 +143,8 @@ class Connection(asyncio.Protocol):
     # --- called by the parser
 
     def on_message_begin(self) -> None:
-        if self._answer is not None and self._answer.done():
-            self._sound = False  # a second answer came behind the first
+        if self._answer is None or self._answer.done():
+            self._sound = False  # a second answer came right behind the first
         self._headers = {}
         self._body = []
 
@@ -161,6 +161,8 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         if self._parser.get_status_code() < 200:
             return  # 100 Continue, 103 Early Hints: the answer follows
+        if self._answer is None or self._answer.done():
+            return
         self._sound = self._written and self._parser.should_keep_alive()
         self.good_until = self._loop.time() + _kept_s(self._headers)
         self._settle(self._whole_answer())

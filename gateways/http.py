@@ -70,11 +70,19 @@ class HttpClient:
     is ever made again by itself.
     """
 
-    def __init__(self, *, connect_s: float = CONNECT_S, max_answer_bytes: int = MAX_ANSWER_BYTES) -> None:
+    def __init__(
+        self,
+        *,
+        connect_s: float = CONNECT_S,
+        max_answer_bytes: int = MAX_ANSWER_BYTES,
+        max_calls: int = MAX_CALLS,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._connect_s = connect_s
         self._max_answer_bytes = max_answer_bytes
+        self._tls = tls
         self._is_open = False
-        self._room = asyncio.Semaphore(MAX_CALLS)
+        self._room = asyncio.Semaphore(max_calls)
         self._connections: set[Connection] = set()
         self._idle: dict[Origin, list[Connection]] = {}  # the last one that was used stands last, and is used first
         self._sweeping: asyncio.TimerHandle | None = None
@@ -173,7 +181,7 @@ class HttpClient:
             transport, connection = await loop.create_connection(
                 lambda: Connection(sock, self._max_answer_bytes, self._connections.discard),
                 sock=sock,
-                ssl=tls_context() if origin.secure else None,
+                ssl=(self._tls or tls_context()) if origin.secure else None,
                 server_hostname=origin.host if origin.secure else None,
             )
         except BaseException:

@@ -45,6 +45,25 @@ async def test_a_name_that_leads_home_is_not_followed(stub: Stub, monkeypatch: p
         await fetch(f"http://pictures.example:{stub.url.rpartition(':')[2]}/a.jpg", 1000)
 
 
+@pytest.mark.parametrize("to", ["http://127.0.0.2:{port}/a.jpg", "http://inside.example:{port}/a.jpg", "file:///a"])
+async def test_a_redirect_is_judged_as_the_first_address_is(
+    to: str, stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """127.0.0.1 stands for the open internet here: what it sends us to is not it."""
+    stub.pages["/go"] = Reply(302, b"", {"Location": to.format(port=stub.url.rpartition(":")[2])})
+    stub.pages["/a.jpg"] = Reply(200, b"secret")
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.2", 0))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    with pytest.raises(NotFetched, match=r"not a public one|no http or https URL"):
+        await fetch(f"{stub.url}/go", 1000, allowed=lambda address: str(address) == "127.0.0.1")
+
+
+async def test_redirects_have_an_end(stub: Stub) -> None:
+    stub.pages["/go"] = Reply(302, b"", {"Location": "/go"})
+    with pytest.raises(NotFetched, match="from place to place"):
+        await fetch(f"{stub.url}/go", 1000, allowed=lambda _: True)
+
+
 @pytest.mark.parametrize(
     "url", ["ftp://a.b/c", "file:///etc/passwd", "https://", "a.jpg", "", "http://[::1", "javascript:1"]
 )
