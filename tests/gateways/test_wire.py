@@ -42,11 +42,13 @@ def on_both_loops(case: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..
         with asyncio.Runner(loop_factory=loop) as runner:
             runner.run(main())
 
-    own = inspect.signature(test).parameters["loop"]
+    made: Any = test
+    own = inspect.signature(made).parameters["loop"]
     _, _, *others = inspect.signature(case).parameters.values()
-    test.__signature__ = inspect.Signature([own, *others])  # type: ignore[attr-defined]  # what pytest goes by
-    test.__name__, test.__doc__ = case.__name__, case.__doc__
-    return test
+    made.__signature__ = inspect.Signature([own, *others])  # what pytest goes by
+    made.__name__, made.__doc__ = case.__name__, case.__doc__
+    done: Callable[..., None] = made
+    return done
 
 
 class Peer:
@@ -219,6 +221,15 @@ async def test_a_large_body_goes_out_as_fast_as_a_slow_reader_takes_it(peer: Pee
     assert (await seat.request())[1] == b"small"
     seat.says(answer())
     await again
+
+
+@on_both_loops
+async def test_a_large_body_that_nobody_takes_is_given_up_in_time(peer: Peer, http: HttpClient) -> None:
+    call = calling(http, peer.target(), [b"x" * 20_000_000], total_s=0.1)
+    await peer.seat()
+    error = await outcome(call)
+    assert isinstance(error, OutcomeUnknown)
+    assert error.words == "no answer within 0.1 s"
 
 
 @on_both_loops
