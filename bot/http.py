@@ -24,6 +24,8 @@ MAX_BODY_BYTES = 4 * 1024 * 1024
 MAX_HOOKS = 200  # at work at once; the writer commits whatever waits together, so this is some thousands a second
 MAX_HOOK_BYTES = 64 * 1024 * 1024  # of bodies in memory at once
 BODY_WITHIN_S = 10.0
+# For a request to begin on an open connection, its headers whole; longer than proxies keep theirs (nginx: 60 s).
+IDLE_S = 75.0
 SHUTDOWN_WITHIN_S = 0.5  # after the lanes have had their 8 s: all must end within 10
 
 Mount = Callable[[web.Application], None]
@@ -92,9 +94,11 @@ def create_app(doors: Doors) -> web.Application:
 
 
 @asynccontextmanager
-async def serve(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
+async def serve(app: web.Application, host: str, port: int, *, idle_s: float = IDLE_S) -> AsyncIterator[int]:
     """Listen until the block ends; yields the port (another than asked for only where 0 was). Raises TakenPort."""
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_WITHIN_S)
+    runner = web.AppRunner(
+        app, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_WITHIN_S, keepalive_timeout=idle_s
+    )
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port)

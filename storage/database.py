@@ -2,8 +2,9 @@
 
 import json
 import logging
+import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -78,6 +79,7 @@ class Database:
             max_overflow=2,
             connect_args={"timeout": _BUSY_S},
         )
+        event.listen(engine.sync_engine, "do_connect", self._make_file)
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         event.listen(engine.sync_engine, "begin", lambda connection: _begin(connection, "BEGIN"))
         return engine
@@ -91,10 +93,18 @@ class Database:
             connect_args={"timeout": 0, "check_same_thread": False},
             poolclass=StaticPool,
         )
+        event.listen(engine, "do_connect", self._make_file)
         event.listen(engine, "connect", _prepare_sqlite_writer)
         # A transaction that writes takes the lock at once: one that read first could not upgrade it.
         event.listen(engine, "begin", lambda connection: _begin(connection, "BEGIN IMMEDIATE"))
         return engine
+
+    def _make_file(self, *_: object) -> None:
+        """A new file is for us alone, and so is what SQLite puts beside it: all that we know of clients."""
+        file = self.url.database
+        if file and file != ":memory:":
+            with suppress(OSError):  # it is there already; or SQLite itself says why it can't be
+                os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
 def insert(connection: AsyncConnection | Connection, table: Table) -> sqlite.Insert | postgresql.Insert:

@@ -1,9 +1,9 @@
 """`carillon clients …`: who receives."""
 
 import json
+import os
 import sys
 from collections.abc import AsyncIterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -231,9 +231,9 @@ async def _write_array(opened: Any, documents: AsyncIterator[Any]) -> int:
 
 
 def _target(file: str | None) -> Any:
-    """The file to write, or stdout, which is not ours to close."""
+    """The file to write, for us alone where it is new, or stdout, which is not ours to close."""
     if file is not None:
-        return Path(file).open("w", encoding="utf-8")
+        return os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8")
     from contextlib import nullcontext
 
     return nullcontext(sys.stdout)

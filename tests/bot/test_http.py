@@ -259,6 +259,32 @@ async def test_further_routes_are_served() -> None:
         assert await page.get("/") == (200, "hello")
 
 
+async def test_a_connection_that_never_ends_its_headers_is_closed() -> None:
+    async with serve(web.Application(), "127.0.0.1", 0, idle_s=0.2) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST /hooks/tg-shop HTTP/1.1\r\nHost: m.acme.test\r\nX-Slow: ")
+        async with asyncio.timeout(30):
+            assert await reader.read() == b""
+        writer.close()
+
+
+async def test_a_body_that_does_not_come_gets_408(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bot.http.BODY_WITHIN_S", 0.2)
+    async with open_web() as page:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(page.url.rpartition(":")[2]))
+        head = "POST /hooks/tg-shop HTTP/1.1\r\nHost: m.acme.test\r\nContent-Length: 9\r\n\r\n{"
+        writer.write(head.encode())
+        async with asyncio.timeout(30):
+            assert (await reader.readline()).startswith(b"HTTP/1.1 408 ")
+        writer.close()
+
+
+@pytest.mark.parametrize("depth", [10_000, 900_000])
+async def test_a_body_nested_without_end_gets_400(depth: int) -> None:
+    async with open_web() as page:
+        assert await page.post("/hooks/tg-shop", b"[" * depth, SECRET) == (400, "The body can't be read.")
+
+
 async def test_a_taken_port_is_told() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
