@@ -18,7 +18,7 @@ from storage.fields import Span, load_fields
 from storage.filters import AudienceFilter, AudienceQuery, compile_audience
 from storage.records import Routing
 from storage.routing import Way
-from storage.schema import addresses, clients
+from storage.schema import CLIENTS_IN_STEP, addresses, clients
 
 T = TypeVar("T")
 READERS = min(os.cpu_count() or 1, 4)
@@ -208,6 +208,37 @@ async def _count_spans(database: Database, audience: Audience, spans: Sequence[S
             for letter, way in letters.ways.items():
                 counted[way] += found.count(letter)
     return counted
+
+
+async def search(
+    database: Database,
+    look: Callable[[AsyncConnection, Span], Coroutine[Any, Any, Sequence[T]]],
+    limit: int,
+    *,
+    after: int = 0,
+    before: int | None = None,
+) -> Sequence[T]:
+    """The first of what `look` finds of the clients behind `after`, in the order of their ids; with `before`, the last
+    ones before that, from behind. For looks at a million cards: shared out among readers, on PostgreSQL as well, which
+    would walk over its index alone to find the first ones."""
+    end = CLIENTS_IN_STEP if before is None else before
+    async with database.read() as connection:
+        spans = [(max(low, after + 1), min(high, end - 1)) for low, high in await _spans(connection)]
+    spans = [(low, high) for low, high in spans if low <= high]
+    if before is not None:
+        spans.reverse()
+
+    async def look_at(span: Span) -> Sequence[T]:
+        async with database.read() as connection:
+            return await look(connection, span)
+
+    found: list[T] = []
+    while spans and len(found) < limit:
+        async with asyncio.TaskGroup() as tasks:
+            looks = [tasks.create_task(look_at(span)) for span in spans[:READERS]]
+        found += [one for done in looks for one in done.result()]
+        spans = spans[READERS:]
+    return found[:limit]
 
 
 async def _spans(connection: AsyncConnection) -> list[Span]:

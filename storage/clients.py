@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, Select, and_, bindparam, func, or_, select
@@ -18,11 +18,19 @@ from storage.addresses import (
     move_address,
     set_main_channels,
 )
-from storage.audiences import Audience, AudienceCount, count_audience, count_unknown, first_reachable, why_left_out
+from storage.audiences import (
+    Audience,
+    AudienceCount,
+    count_audience,
+    count_unknown,
+    first_reachable,
+    search,
+    why_left_out,
+)
 from storage.database import Database, now
 from storage.erasing import Erasure, erase, export_client
 from storage.errors import NotFound, _
-from storage.fields import Fields, load_fields
+from storage.fields import Fields, Span, load_fields
 from storage.merging import Joining, join_cards
 from storage.opting import OptIn, OptOut, Revoked, opt_in, opt_out
 from storage.records import Actor, AddressRecord, ClientCard
@@ -212,14 +220,8 @@ class Clients:
             return [exact]
         if not _clean(words):
             return []
-        async with self._database.read() as connection:
-            fields = await load_fields(connection, (), at=now(), zone=UTC)
-            named = called(fields, words)
-            if digits := _digits(words):
-                named = or_(named, fields.compare("phone", "contains", digits))
-            wanted = select(clients.c.id).where(_STANDING, named, clients.c.id > after)
-            ids = await connection.scalars(wanted.order_by(clients.c.id).limit(limit))
-            return await cards_for(connection, list(ids))
+        ids = await search(self._database, partial(_find_named, words, limit), limit, after=after)
+        return await self._cards(ids)
 
     async def find_by_any(self, text: str) -> ClientCard | None:
         """The client with exactly this id in the user's system, address, phone, e-mail, or id of ours."""
@@ -347,6 +349,15 @@ _STANDING = and_(clients.c.erased_at.is_(None), clients.c.merged_into.is_(None))
 _NAMES = ("name", "first_name", "last_name")
 _MOST_PIECES = 4  # of a name, each of which has to stand somewhere on the card
 _LEAST_DIGITS = 4  # of a phone, before they are looked for without what parts them
+
+
+async def _find_named(words: str, limit: int, connection: AsyncConnection, span: Span) -> Sequence[int]:
+    fields = await load_fields(connection, (), at=now(), zone=UTC)
+    named = called(fields, words)
+    if digits := _digits(words):
+        named = or_(named, fields.compare("phone", "contains", digits))
+    wanted = select(clients.c.id).where(_STANDING, named, clients.c.id.between(*span))
+    return list(await connection.scalars(wanted.order_by(clients.c.id).limit(limit)))
 
 
 async def _standing(connection: AsyncConnection, client_id: int) -> int:

@@ -3,16 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import Row, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.audiences import Audience
+from storage.audiences import Audience, search
 from storage.clients import called, cards_for
 from storage.database import Database, now
-from storage.fields import Fields, load_fields
-from storage.filters import AudienceQuery
+from storage.fields import Span, load_fields
 from storage.listed import Key, Listed, find_listed, scopes_of, tag_listed
 from storage.records import ClientCard
 from storage.schema import attributes, clients, steps, subscriptions
@@ -52,16 +52,16 @@ class Audiences:
 
     async def page(self, audience: Audience, page: Page) -> list[Member]:
         """Members in the order of their ids. Raises Invalid for a filter that can't be."""
+        look = partial(_on_page, audience, page)
         async with self._database.read() as connection:
-            query = await audience.compile(connection)
-            fields = await load_fields(connection, (), at=now(), zone=UTC)
-            chosen = (clients.c.id, query.channel.label("channel"), query.left_out.label("left_out"))
-            wanted = select(*chosen).select_from(query.source).where(*_on_page(query, fields, page))
-            order = clients.c.id if page.before is None else clients.c.id.desc()
-            rows = (await connection.execute(wanted.order_by(order).limit(page.size))).all()
-            by_id = {row.id: row for row in rows}
-            cards = await cards_for(connection, sorted(by_id))
-        return [Member(card, by_id[card.id].channel, by_id[card.id].left_out) for card in cards]
+            await audience.compile(connection)
+            rows = [] if page.words else await look(connection, None)
+        if page.words:
+            rows = await search(self._database, look, page.size, after=page.after, before=page.before)
+        ways = {row.id: row for row in rows}
+        async with self._database.read() as connection:
+            cards = await cards_for(connection, sorted(ways))
+        return [Member(card, ways[card.id].channel, ways[card.id].left_out) for card in cards]
 
     async def attribute_types(self) -> Mapping[str, str]:
         """The custom attributes by name: number, date, text, or unknown while no value came."""
@@ -106,14 +106,25 @@ class Audiences:
         await self._writer.write(tag_listed, (tag, tuple(client_ids)))
 
 
-def _on_page(query: AudienceQuery, fields: Fields, page: Page) -> Sequence[ColumnElement[bool]]:
-    wanted = [query.matching]
-    wanted.append(clients.c.id > page.after if page.before is None else clients.c.id < page.before)
+async def _on_page(
+    audience: Audience, page: Page, connection: AsyncConnection, span: Span | None
+) -> Sequence[Row[Any]]:
+    """Id, channel and reason for being left out of those to be shown, the nearest first."""
+    query = await audience.compile(connection, span)
+    wanted = [query.matching, clients.c.id > page.after if page.before is None else clients.c.id < page.before]
+    if span is not None:
+        wanted.append(clients.c.id.between(*span))
     if page.left_out:
         wanted.append(query.left_out.is_not(None))
     if page.words:
+        fields = await load_fields(connection, (), at=now(), zone=UTC)
         wanted.append(or_(called(fields, page.words), clients.c.external_id == page.words))
-    return wanted
+    chosen = (clients.c.id, query.channel.label("channel"), query.left_out.label("left_out"))
+    order = clients.c.id if page.before is None else clients.c.id.desc()
+    found = await connection.execute(
+        select(*chosen).select_from(query.source).where(*wanted).order_by(order).limit(page.size)
+    )
+    return found.all()
 
 
 async def _sources(connection: AsyncConnection, words: str, limit: int) -> list[str]:
