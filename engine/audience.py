@@ -168,6 +168,7 @@ _WORDS: Mapping[Comparison, str] = {
     Comparison.KNOWN: _("{field} is known"),
     Comparison.UNKNOWN: _("{field} is unknown"),
     Comparison.WITHIN_DAYS: _("{field} within the last {value} days"),
+    Comparison.NOT_WITHIN_DAYS: _("{field} not within the last {value} days"),
 }
 
 _WORDS_OF_TIMES: Mapping[Comparison, str] = {

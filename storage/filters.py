@@ -42,6 +42,7 @@ class Comparison(StrEnum):
     KNOWN = "known"
     UNKNOWN = "unknown"
     WITHIN_DAYS = "within_days"
+    NOT_WITHIN_DAYS = "not_within_days"  # longer ago, or never
 
 
 class MailingResult(StrEnum):

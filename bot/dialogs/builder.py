@@ -58,6 +58,7 @@ _ASKED: dict[str, str] = {
     "lte": _("Type a number, such as 1000."),
     "between": _("Type two numbers, the lower one first, such as: 100 500."),
     "within_days": _("Press it, or type a number of days, such as 14."),
+    "not_within_days": _("Who never was is in it too. Press it, or type a number of days, such as 14."),
 }
 _ASKED_OF_TIMES: dict[str, str] = {
     "is": _("Type the day, such as 2026-11-21."),
@@ -275,7 +276,7 @@ async def hear_value(
 def _read(field: Field, comparison: str, words: str) -> Any:
     """What was typed for that comparison. Raises Invalid."""
     match comparison:
-        case "within_days":
+        case "within_days" | "not_within_days":
             return read_days(words)
         case "between":
             return read_between(words, is_day=field.is_time)

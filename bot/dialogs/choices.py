@@ -22,7 +22,7 @@ _LATER = ("main_channel", "timezone", "name", "first_name", "last_name", "phone"
 _CLOSED: Final = ("tag", "channel", "main_channel", "connection", "subscribed_to")  # nothing else can be asked for
 
 _SET = ("is", "is_not", "contains", "known", "unknown")
-_TIME = ("within_days", "lt", "gte", "between", "is", "known", "unknown")
+_TIME = ("within_days", "not_within_days", "lt", "gte", "between", "is", "known", "unknown")
 _NUMBER = ("gte", "lte", "between", "is", "is_not", "known", "unknown")
 _COMPARISONS: Mapping[str, Sequence[str]] = {
     "channel": ("is", "is_not", "known", "unknown"),
@@ -46,9 +46,11 @@ WORDS: Mapping[str, str] = {
     "known": _("is known"),
     "unknown": _("is not known"),
     "within_days": _("within days"),
+    "not_within_days": _("not within days"),
 }
 _WORDS_OF_TIMES: Mapping[str, str] = {
     "within_days": _("in the last days"),
+    "not_within_days": _("not in the last days"),
     "lt": _("before"),
     "gte": _("since"),
     "is": _("on a day"),
@@ -125,7 +127,7 @@ async def values_of(talk: Talk, field: Field, comparison: str, words: str = "") 
         found = await _held(talk, field, words)
         piece = words.casefold()
         return [one for one in found if piece in one.label.casefold()] if words else found
-    if comparison == "within_days":
+    if comparison in ("within_days", "not_within_days"):
         return [Value(days, talk.t.plain_plural("{count} day", "{count} days", days)) for days in _SPANS]
     if comparison in ("lt", "gte") and field.is_time:
         today = talk.clock.now().astimezone(ZoneInfo(talk.settings.timezone)).date()

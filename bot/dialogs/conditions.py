@@ -65,7 +65,7 @@ _SIGNS = {  # what a person types, in each of our languages; one that another be
 _SIGN = "|".join(r"\b" + sign + r"\b" if sign[0].isalpha() else re.escape(sign) for sign in _SIGNS)
 _TYPED = re.compile(rf"^(?P<field>[^<>=≠≥≤!:]+?)\s*(?P<sign>{_SIGN})\s*(?P<value>.+)$", re.IGNORECASE | re.DOTALL)
 _WITHIN = re.compile(
-    r"^(?P<field>.+?)\s+(?:within(?:\s+the\s+last)?|за(?:\s+последние|\s+останні)?)\s+"
+    r"^(?P<field>.+?)\s+(?P<not>(?:not|не)\s+)?(?:within(?:\s+the\s+last)?|за(?:\s+последние|\s+останні)?)\s+"
     r"(?P<days>\d{1,5})(?:\s+(?:days?|дн\w*|день))?$",
     re.IGNORECASE,
 )
@@ -121,7 +121,8 @@ def read_typed(words: str, attributes: Collection[str], tags: Collection[str]) -
     if by_tag is not None:
         return {"field": "tag", "is": by_tag}
     if within := _WITHIN.match(words):
-        return {"field": _field(within["field"], attributes), "within_days": int(within["days"])}
+        comparison = "not_within_days" if within["not"] else "within_days"
+        return {"field": _field(within["field"], attributes), comparison: int(within["days"])}
     if span := _FROM_TO.match(words):
         return {"field": _field(span["field"], attributes), "between": read_between(f"{span['low']} {span['high']}")}
     typed = _TYPED.match(words)

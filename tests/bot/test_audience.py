@@ -59,6 +59,7 @@ async def test_every_comparison_has_its_question_and_its_refusal(shop: Desk) -> 
     chat = await at_audience(shop)
     for pressed, wrong, why, right, said in (
         ("in the last days", "soon", "Type a number of days, such as 14.", "14 days", "within the last 14 days"),
+        ("not in the last days", "soon", "Type a number of days", "30", "not within the last 30 days"),
         ("before", "soon", "“soon” is no date", "21.11.2026", "before 2026-11-21"),
         ("since", "2026-13-40", "is no date", "2026-01-31", "on 2026-01-31 or later"),
         ("from … to …", "2026-01-01", "Type two of them", "from 31.03.2026 to 1.1.2026", "is from 2026-01-01 to"),
