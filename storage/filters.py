@@ -145,25 +145,38 @@ async def compile_audience(
     terms = await _with_segments(connection, audience)
     fields = await load_fields(connection, _field_names(terms), at=at, zone=zone, span=span)
     step_ids = await _steps_of(connection, _mailings(terms))
-    own = {step_id: deliveries.alias(f"of_step_{step_id}") for ids in step_ids.values() for step_id in ids}
+    states = _states_by_step(terms, step_ids)
+    own = {step_id: deliveries.alias(f"of_step_{step_id}") for step_id in states}
     matching = and_(
         fields.within(clients.c.id),
         clients.c.merged_into.is_(None),
         clients.c.erased_at.is_(None),
         *(_term(term, fields, step_ids, own) for term in terms),
     )
-    source = _source(own, is_sqlite=fields.is_sqlite)
+    source = _source(own, {} if fields.is_sqlite else states)
     return AudienceQuery(source, matching, route(fields, Routing(routing), channels, known_channels))
 
 
-def _source(own: Mapping[int, FromClause], *, is_sqlite: bool) -> FromClause:
+def _source(own: Mapping[int, FromClause], states: Mapping[int, Collection[str]]) -> FromClause:
     """The cards, each beside its deliveries of the steps that the filter asks for."""
     source: FromClause = clients
     for step_id, its in own.items():
         same = its.c.id == delivery_id(step_id, clients.c.id)
-        # PostgreSQL hashes the deliveries: only those of the step. SQLite finds each by its id.
-        source = source.outerjoin(its, same if is_sqlite else and_(its.c.step_id == step_id, same))
+        # PostgreSQL hashes the deliveries: only those that count. SQLite finds each by its id.
+        if step_id in states:
+            same = and_(its.c.step_id == step_id, its.c.state.in_(states[step_id]), same)
+        source = source.outerjoin(its, same)
     return source
+
+
+def _states_by_step(terms: Sequence[Term], step_ids: Mapping[int, Sequence[int]]) -> Mapping[int, Collection[str]]:
+    """In which states a delivery of each step matters at all."""
+    states: dict[int, dict[str, None]] = {}
+    for term in walk(terms):
+        if isinstance(term, MailingOutcome) and term.outcome in _REACHED:
+            for step_id in step_ids[term.mailing]:
+                states.setdefault(step_id, {}).update(dict.fromkeys(map(str, _REACHED[term.outcome])))
+    return states
 
 
 async def _with_segments(
