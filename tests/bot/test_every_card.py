@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
 
 from engine.clock import FakeClock, SystemClock
 from engine.imports import upsert_clients
@@ -15,9 +14,8 @@ from engine.settings import ChannelSettings, EngineSettings
 from gateways.base import Account
 from gateways.telegram.capabilities import TELEGRAM
 from storage.counters import add_counters
-from storage.schema import steps
 from storage.store import open_store
-from tests.bot.bazaar import furnish, with_messengers
+from tests.bot.bazaar import begin_the_rest, furnish, with_messengers
 from tests.bot.conftest import ZONE, Desk
 from tests.bot.scenes_after import AFTER, APPROVAL, CHANNELS, CLIENTS, LAUNCH, LISTS, NUMBERS, PEOPLE, STEERING
 from tests.bot.scenes_before import AUDIENCE, MESSAGE, OUTCOMES, SEGMENTS, TEMPLATES, TRIAL, TRIAL_OF_MANY
@@ -102,10 +100,3 @@ async def test_a_tour_visits_every_route(
             async with at_work(sqlite_template, folders[name], *channels) as desk:
                 await Tour(desk, language).go(scene)
     assert not_visited(visited) == set()
-
-
-async def begin_the_rest(desk: Desk) -> None:
-    """Every mailing that was launched has begun, so that several can be compared."""
-    launched = steps.c.launched_at.is_not(None) & steps.c.started_at.is_(None)
-    async with desk.store.database.writing() as connection:
-        await connection.execute(update(steps).where(launched).values(started_at=desk.clock.now()))
