@@ -251,6 +251,7 @@ REASONS: Final = {
     "expired": _("waited for too long at the provider"),
     "incomplete": _("only a part of it arrived"),
     "no_answer": _("the messenger did not answer"),
+    "fault": _("something broke inside Carillon"),
     "interrupted_run": _("it may have gone out when Carillon stopped"),
     "failed_later": _("the messenger says that it failed"),
     "cancelled": _("cancelled"),

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -25,7 +25,7 @@ from gateways.base import (
 from storage import settling
 from storage.outcomes import finish
 from storage.records import DeliveryState, Outcome
-from storage.writer import Writer
+from storage.writer import Writer, WriterStopped
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +37,10 @@ FULL_USAGE = 0.95
 FULL_REST_S = 60.0
 
 Spawn = Callable[[Coroutine[Any, Any, None], str], None]
+
+
+class FaultOfOurs(OutcomeUnknown):
+    """A send that fell over in our own code: the request may have gone out, and nobody says what became of it."""
 
 
 @dataclass(slots=True)
@@ -95,6 +99,9 @@ class Ending:
                 await self._finish(step, job, DeliveryState.SENT, None, None)
             case OutcomeUnknown() if job.accepted:
                 await self._finish(step, job, DeliveryState.UNKNOWN, error, "incomplete")
+            case FaultOfOurs():
+                await self._finish(step, job, DeliveryState.UNKNOWN, error, "fault")
+                await self._count_rejection(step, job, error)
             case _ if job.accepted:
                 await self._finish(step, job, DeliveryState.FAILED, error, "incomplete")
             case Throttled(only_this=True):
@@ -182,7 +189,7 @@ class Ending:
             next_channels=step.next_channels,
             hand_on_after_s=_hand_on_after_s(step, state, reason, error),
         )
-        await self._writer.write(finish, outcome)
+        await self._keep(outcome)
         match state:
             case DeliveryState.SENT:
                 self._state.figures.sent += 1
@@ -194,6 +201,16 @@ class Ending:
                 self._state.figures.failed += 1
         if self._state.in_flight <= 1 and not step.waiting():
             self._report.progressed(step.step_id)
+
+    async def _keep(self, outcome: Outcome) -> None:
+        """A value of it that the database refuses takes neither the outcome nor the lane with it."""
+        try:
+            await self._writer.write(finish, outcome)
+        except WriterStopped:
+            raise
+        except Exception:
+            log.exception("an outcome is kept without what came with it", extra={"channel": outcome.channel})
+            await self._writer.write(finish, replace(outcome, code=None, words=None, parts=()))
 
     async def _back(self, job: Job, error: GatewayError, tries: int, pause_s: float) -> None:
         """Back to planned, with the attempt's words kept."""
@@ -210,7 +227,7 @@ class Ending:
             due_at=now + timedelta(seconds=pause_s) if pause_s else None,
             doubted_at=job.delivery.doubted_at or (job.started_at if isinstance(error, OutcomeUnknown) else None),
         )
-        await self._writer.write(finish, outcome)
+        await self._keep(outcome)
 
     # --- the platform is away ---
 
@@ -283,8 +300,8 @@ class Ending:
 
     # --- the message or the token is at fault ---
 
-    async def _count_rejection(self, step: LaneStep, job: Job, error: Rejected) -> None:
-        if not isinstance(error, MessageRejected):
+    async def _count_rejection(self, step: LaneStep, job: Job, error: "Rejected | FaultOfOurs") -> None:
+        if not isinstance(error, MessageRejected | FaultOfOurs):
             self._streaks.rejected.pop(step.step_id, None)
             return
         rejected = self._streaks.rejected.setdefault(step.step_id, {})

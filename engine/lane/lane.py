@@ -6,6 +6,7 @@ commits what became of each.
 """
 
 import asyncio
+import logging
 import math
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
@@ -15,7 +16,7 @@ from itertools import islice, takewhile
 from typing import Any
 
 from engine.clock import Clock
-from engine.lane.ending import Ending
+from engine.lane.ending import Ending, FaultOfOurs
 from engine.lane.feeder import Feeder, render
 from engine.lane.noting import NotingPause
 from engine.lane.state import Job, LaneReport, LaneState, LaneStep
@@ -39,6 +40,8 @@ from gateways.base import (
 from storage.quotas import DayQuota, PackageQuota
 from storage.records import AcceptedPart
 from storage.writer import Writer
+
+log = logging.getLogger(__name__)
 
 LONGEST_WAIT_S = 60.0  # of a client who has the first part of a message and may get no more just now
 LONGEST_NAP_S = 0.2  # before the lane looks round again, so that a change takes hold
@@ -396,7 +399,13 @@ class Lane:
         slots = self._slots_of(call)
         if step is not None:
             step.pacer.record(self._clock.monotonic(), slots)
-        outcomes = await NotingPause(self.gateway.send(call), partial(self._record_start, slots))
+        outcomes: Sequence[Accepted | GatewayError]
+        try:
+            outcomes = await NotingPause(self.gateway.send(call), partial(self._record_start, slots))
+        except Exception as error:
+            # A lane that fell over here would take everything with it that is on its way for others.
+            log.exception("a send fell over", extra={"channel": self.channel.id})
+            outcomes = [FaultOfOurs(f"a fault of ours: {type(error).__name__}")] * len(call)
         usage = max((outcome.usage for outcome in outcomes if isinstance(outcome, Accepted)), default=0.0)
         if usage:
             self._ending.heed(usage)

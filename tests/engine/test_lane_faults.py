@@ -1,0 +1,85 @@
+"""One client, value or fault of ours that is poison ends alone: the rest of the lane goes on."""
+
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+from sqlalchemy import select, update
+
+from gateways.base import Outgoing, Part, PartKind, Rejected
+from storage.schema import attempts, clients, deliveries
+from tests.engine.lanes import Answer, FakeGateway, World, world
+
+HI_NAME = [Part(PartKind.TEXT, "Hi {{ client.first_name }}")]
+
+
+class Falling(FakeGateway):
+    """Falls over for some addresses, as only a fault in a gateway's code can make it."""
+
+    falls_for: frozenset[str] = frozenset()
+
+    async def send(self, parts: Sequence[Outgoing]) -> Sequence[Answer]:
+        if self.falls_for & {outgoing.address for outgoing in parts}:
+            raise KeyError("result")
+        return await super().send(parts)
+
+
+@pytest.fixture
+async def poisoned(made_storage_url: str) -> AsyncIterator[World]:
+    async with world(made_storage_url, Falling) as made:
+        yield made
+
+
+async def test_a_send_that_falls_over_is_unknown_and_takes_nobody_with_it(poisoned: World) -> None:
+    poisoned.gateway.latency_s = 2.0
+    falls_for(poisoned, "a3", "a9")
+    step = await poisoned.step(12)
+    await poisoned.advance(6)
+    assert await poisoned.states(step) == {"sent": 10, "unknown": 2}
+    assert await why(poisoned, 3) == ("unknown", "fault", "a fault of ours: KeyError")
+    assert poisoned.reports.refused == []
+
+
+async def test_a_send_that_falls_over_for_all_interrupts_at_once(poisoned: World) -> None:
+    falls_for(poisoned, *(f"a{number}" for number in range(1, 31)))
+    step = await poisoned.step(30)
+    await poisoned.advance(0.15)
+    assert poisoned.reports.refused[0] == (step, "a fault of ours: KeyError")
+
+
+async def test_a_nul_in_a_platforms_words_fails_nobody_elses_commit(poisoned: World) -> None:
+    poisoned.gateway.latency_s = 1.0
+    poisoned.gateway.script = {"a4": [Rejected("no\0such\ud800", code="4\0")]}
+    step = await poisoned.step(10)
+    await poisoned.advance(4)
+    assert await poisoned.states(step) == {"sent": 9, "failed": 1}
+    state, reason, _words = await why(poisoned, 4)
+    assert (state, reason) == ("failed", "rejected")
+    assert (await poisoned.counted(step))["sent"] == 9
+
+
+async def test_a_name_of_ten_megabytes_and_one_of_markup_keep_nobody_else(poisoned: World) -> None:
+    step = await poisoned.step(8, HI_NAME)
+    async with poisoned.database.writing() as connection:
+        for number, name in ((2, "x" * 10_000_000), (5, "<b>&{{ 7*7 }}</b>" * 3), (6, "\u202e")):
+            await connection.execute(update(clients).where(clients.c.id == number).values(first_name=name))
+    await poisoned.advance(4)
+    assert await poisoned.states(step) == {"sent": 7, "failed": 1}
+    assert (await why(poisoned, 2))[1] == "too_long"
+    texts = {outgoing.address: outgoing.text.text for outgoing in poisoned.gateway.sent}
+    assert texts["a5"] == "Hi " + "<b>&{{ 7*7 }}</b>" * 3
+
+
+def falls_for(made: World, *addresses: str) -> None:
+    assert isinstance(made.gateway, Falling)
+    made.gateway.falls_for = frozenset(addresses)
+
+
+async def why(made: World, client: int) -> tuple[str, str | None, str | None]:
+    query = (
+        select(deliveries.c.state, deliveries.c.reason, attempts.c.words)
+        .join(attempts, attempts.c.delivery_id == deliveries.c.id)
+        .where(deliveries.c.client_id == client)
+    )
+    async with made.database.read() as connection:
+        state, reason, words = (await connection.execute(query)).one()
+        return state, reason, words
