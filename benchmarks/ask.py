@@ -12,14 +12,14 @@ import argparse
 import os
 import statistics
 import tempfile
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from time import perf_counter, process_time
 from typing import Any
 
-from benchmarks._base import AT, CHANNELS, build, own_postgres, server_cpu_s
+from benchmarks._asking import options, own_postgres, times
+from benchmarks._base import AT, CHANNELS, build
 from benchmarks._world import run
 from engine.clock import SystemClock
 from engine.operations import Operations
@@ -119,26 +119,13 @@ async def measure(url: str, arguments: argparse.Namespace, folder: Path, server:
         print(f"{'question':<36}{'median':>9}{'best':>9}{'cpu':>9}{'target':>9}")
         for question in questions(store, operations, writing, arguments.clients):
             if arguments.only in question.name:
-                walls, cpu_s = await _times(question.ask, arguments.runs, server)
+                walls, cpu_s = await times(question.ask, arguments.runs, server)
                 median_s = statistics.median(walls)
                 over += median_s > question.target_s
                 told = "".join(f"{value * 1000:>9,.1f}" for value in (median_s, min(walls), cpu_s))
                 mark = "  over" if median_s > question.target_s else ""
                 print(f"{question.name:<36}{told}{question.target_s * 1000:>9,.0f}{mark}", flush=True)
     return over
-
-
-async def _times(ask: Callable[[], Awaitable[Any]], runs: int, server: Path | None) -> tuple[Sequence[float], float]:
-    """Once to warm up, as a base is that people work with; then each by the clock, and the least work."""
-    await ask()
-    walls, works = [], []
-    for _run in range(runs):
-        worked = server_cpu_s(server) + process_time()
-        began = perf_counter()
-        await ask()
-        walls.append(perf_counter() - began)
-        works.append(process_time() + server_cpu_s(server) - worked)
-    return walls, min(works)
 
 
 def _channels() -> dict[str, ChannelSettings]:
@@ -154,17 +141,7 @@ async def _no_channel(channel: str) -> Account:
 
 
 async def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--full", action="store_true", help="a million clients")
-    parser.add_argument("--clients", type=int, default=100_000)
-    parser.add_argument("--url", help="a PostgreSQL to measure, whose tables are made anew; or sqlite for none")
-    parser.add_argument("--folder", help="where the bases stay for the next run")
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--only", default="", help="questions with this in their name")
-    parser.add_argument("--check", action="store_true", help="exit 1 where a median is over its target")
-    arguments = parser.parse_args()
-    if arguments.full:
-        arguments.clients = 1_000_000
+    arguments = options(__doc__)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(arguments.folder or scratch)
         over = await measure(f"sqlite:///{folder / 'base.db'}", arguments, folder)
