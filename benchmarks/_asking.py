@@ -1,4 +1,4 @@
-"""What the benchmarks of questions share: their options, a PostgreSQL of our own, and the time that a question takes."""
+"""What benchmarks of questions share: options, a PostgreSQL of our own, and the time that a question takes."""
 
 import argparse
 import os
