@@ -67,6 +67,12 @@ class _Verbs:
         self._platform.faults.add(**terms)
         return {}
 
+    def limits(self, account: str, **most: int) -> Json:
+        """{requests: 100000}: how many of what an account may make, where it is not to be the platform's own number."""
+        for what, number in most.items():
+            self._account(account).limits[what].most = number
+        return {}
+
     def latency(self, latency_s: float | list[float]) -> Json:
         self._platform.faults.latency_s = (
             (float(latency_s[0]), float(latency_s[1])) if isinstance(latency_s, list) else float(latency_s)

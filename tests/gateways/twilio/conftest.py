@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
+import aiohttp
 import pytest
 
 from gateways.public_media import media_url
+from gateways.simulator.twilio.server import TwilioSimulator
 from gateways.twilio.gateway import TwilioGateway
 from tests.gateways.cases import fixture, logs
 from tests.gateways.stub import AnyStub, running_any_stub
@@ -77,3 +79,38 @@ async def sms(make: Make) -> TwilioGateway:
 def posted(name: str) -> bytes:
     """A fixture's parameters as the form that Twilio posts."""
     return urlencode(json.loads(fixture(f"twilio/{name}"))).encode()
+
+
+CONTENT = {
+    "twilio/quick-reply": {
+        "body": "Hi {{1}}, {{2}} off?",
+        "actions": [{"type": "QUICK_REPLY", "title": "Yes", "id": "m7:yes"}],
+    },
+    "twilio/text": {"body": "Hi {{1}}, {{2}} off?"},
+}
+SIGNED = {"Authorization": PROOF}
+
+
+SAMPLES = {"1": "Sample", "2": "5%"}
+
+
+@pytest.fixture
+async def twilio() -> AsyncIterator[TwilioSimulator]:
+    simulator = TwilioSimulator()
+    for key in (SENDER, f"whatsapp:{SENDER}", SERVICE):
+        simulator.add_account(
+            key,
+            details={"account_sid": ACCOUNT, "auth_token": TOKEN},
+            everyone="active",
+            receipts={"delivered": 0.01, "read": 0.02},
+        )
+    await simulator.start()
+    yield simulator
+    await simulator.stop()
+
+
+async def post(twilio: TwilioSimulator, **fields: str) -> Any:
+    """A bare request to Messages.json; its document."""
+    url = f"{twilio.url}/2010-04-01/Accounts/{ACCOUNT}/Messages.json"
+    async with aiohttp.ClientSession(headers=SIGNED) as session, session.post(url, data=fields) as response:
+        return await response.json()

@@ -1,19 +1,14 @@
-"""The simulated Twilio: what twilio's own library says to it, what the gateway does with it, what it posts to us."""
+"""What the gateway does with the simulated Twilio, and what that posts to us."""
 
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from types import SimpleNamespace
 from typing import Any
 
-import aiohttp
 import pytest
 from aiohttp import web
-from twilio.base.exceptions import TwilioRestException
-from twilio.http.async_http_client import AsyncTwilioHttpClient
 from twilio.request_validator import RequestValidator
-from twilio.rest import Client
 
 from gateways.base import (
     Accepted,
@@ -38,21 +33,19 @@ from gateways.simulator.platform import SimAccount
 from gateways.simulator.twilio.server import STARTED, STOPPED, TwilioSimulator
 from gateways.twilio.gateway import TwilioGateway
 from tests.gateways.outgoing import out, text
-from tests.gateways.twilio.conftest import ACCOUNT, PHONE, PROOF, SENDER, SERVICE, TOKEN, Make
+from tests.gateways.twilio.conftest import (
+    CONTENT,
+    PHONE,
+    SAMPLES,
+    SENDER,
+    SERVICE,
+    TOKEN,
+    Make,
+    post,
+)
 from tests.gateways.twilio.test_out import template, to
 
 SENT, DELIVERED, READ, FAILED = (ReceiptState[name] for name in ("SENT", "DELIVERED", "READ", "FAILED"))
-CONTENT = {
-    "twilio/quick-reply": {
-        "body": "Hi {{1}}, {{2}} off?",
-        "actions": [{"type": "QUICK_REPLY", "title": "Yes", "id": "m7:yes"}],
-    },
-    "twilio/text": {"body": "Hi {{1}}, {{2}} off?"},
-}
-SIGNED = {"Authorization": PROOF}
-# The library itself calls what aiohttp is about to drop.
-ITS_OWN = pytest.mark.filterwarnings("ignore:.*is deprecated and will be removed:DeprecationWarning")
-SAMPLES = {"1": "Sample", "2": "5%"}
 
 
 class Receiver:
@@ -116,21 +109,6 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 
 @pytest.fixture
-async def twilio() -> AsyncIterator[TwilioSimulator]:
-    simulator = TwilioSimulator()
-    for key in (SENDER, f"whatsapp:{SENDER}", SERVICE):
-        simulator.add_account(
-            key,
-            details={"account_sid": ACCOUNT, "auth_token": TOKEN},
-            everyone="active",
-            receipts={"delivered": 0.01, "read": 0.02},
-        )
-    await simulator.start()
-    yield simulator
-    await simulator.stop()
-
-
-@pytest.fixture
 def texts(twilio: TwilioSimulator) -> SimAccount:
     return twilio.accounts[SENDER]
 
@@ -151,23 +129,6 @@ async def gateway_for(make: Make, twilio: TwilioSimulator, receiver: Receiver) -
         return gateway
 
     return opened
-
-
-@pytest.fixture
-async def library(twilio: TwilioSimulator) -> AsyncIterator[Client]:
-    http = AsyncTwilioHttpClient(timeout=5)
-    client = Client(ACCOUNT, TOKEN, http_client=http)
-    for product in (client.api, client.content, client.messaging):
-        product.base_url = twilio.url
-    yield client
-    await http.close()
-
-
-async def post(twilio: TwilioSimulator, **fields: str) -> Any:
-    """A bare request to Messages.json; its document."""
-    url = f"{twilio.url}/2010-04-01/Accounts/{ACCOUNT}/Messages.json"
-    async with aiohttp.ClientSession(headers=SIGNED) as session, session.post(url, data=fields) as response:
-        return await response.json()
 
 
 # --- the gateway and the simulator
@@ -498,128 +459,3 @@ async def test_only_counting_keeps_nothing(gateway_for: Opened, twilio: TwilioSi
     for _ in range(3):
         await sms.send([to(text("Hello"))])
     assert (len(texts.accepted.at), len(twilio.sent), texts.clients) == (3, 0, {})
-
-
-# --- twilio's own library
-
-
-@ITS_OWN
-async def test_the_library_sends_lists_and_finds(library: Client, twilio: TwilioSimulator) -> None:
-    sent = [
-        await library.messages.create_async(to=f"+{PHONE}", from_=SENDER, body="The sale is on €" * count)
-        for count in (1, 20)
-    ]
-    assert [(each.status, each.num_segments, each.direction) for each in sent] == [
-        ("queued", "1", "outbound-api"), ("queued", "3", "outbound-api"),
-    ]  # fmt: skip
-    await twilio.hooks.settled()
-    found = await library.messages.list_async(to=f"+{PHONE}", date_sent=sent[0].date_created.date(), page_size=1)
-    assert [each.sid for each in found] == [each.sid for each in reversed(sent)]
-    assert await library.messages.list_async(to="+447700900999") == []
-    fetched = await library.messages(sent[0].sid).fetch_async()
-    assert (fetched.status, fetched.date_created) == ("delivered", sent[0].date_created)
-
-
-@ITS_OWN
-async def test_the_library_schedules_and_cancels(library: Client, twilio: TwilioSimulator) -> None:
-    later = await library.messages.create_async(
-        to=f"+{PHONE}", messaging_service_sid=SERVICE, body="Later", schedule_type="fixed",
-        send_at="2099-01-01T00:00:00Z",
-    )  # fmt: skip
-    assert later.status == "scheduled"
-    canceled = await library.messages(later.sid).update_async(status="canceled")
-    assert canceled.status == "canceled"
-    now = await library.messages.create_async(to=f"+{PHONE}", from_=SENDER, body="Now")
-    with pytest.raises(TwilioRestException):
-        await library.messages(now.sid).update_async(status="canceled")
-
-
-@ITS_OWN
-async def test_the_library_reads_accounts_numbers_services_senders_and_contents(
-    library: Client, twilio: TwilioSimulator
-) -> None:
-    sid = twilio.contents.add("spring_sale", CONTENT, variables=SAMPLES)
-    account = await library.api.v2010.accounts(ACCOUNT).fetch_async()
-    (number,) = await library.incoming_phone_numbers.list_async(phone_number=SENDER)
-    service = await library.messaging.v1.services(SERVICE).fetch_async()
-    (sender,) = await library.messaging.v2.channels_senders.list_async(channel="whatsapp")
-    (content,) = await library.content.v1.content_and_approvals.list_async()
-    fetched = await library.content.v1.contents(sid).fetch_async()
-    approval = await library.content.v1.contents(sid).approval_fetch().fetch_async()
-    assert (account.status, number.phone_number, service.sid) == ("active", SENDER, SERVICE)
-    assert (sender.sender_id, sender.status) == (f"whatsapp:{SENDER}", "ONLINE")
-    assert (content.sid, content.approval_requests["status"], fetched.types) == (sid, "approved", CONTENT)
-    assert approval.whatsapp["name"] == "spring_sale"
-
-
-@ITS_OWN
-async def test_the_library_is_refused_with_the_code(library: Client, twilio: TwilioSimulator) -> None:
-    wrong = Client(ACCOUNT, "another", http_client=library.http_client)
-    wrong.api.base_url = twilio.url
-    with pytest.raises(TwilioRestException) as raised:
-        await wrong.messages.create_async(to=f"+{PHONE}", from_=SENDER, body="Hello")
-    assert (raised.value.status, raised.value.code) == (401, 20003)
-
-
-GOOD = {"To": f"+{PHONE}", "From": SENDER, "Body": "Hello"}
-
-
-@pytest.mark.parametrize(
-    ("changes", "code"),
-    [
-        ({"To": ""}, 21604), ({"To": "Ann"}, 21211), ({"To": PHONE}, 21211), ({"From": ""}, 21603),
-        ({"From": "+15550009999"}, 21606), ({"From": "", "MessagingServiceSid": "MG9"}, 21705), ({"Body": ""}, 21602),
-        ({"To": f"whatsapp:+{PHONE}"}, 21910), ({"From": f"whatsapp:{SENDER}"}, 21910), ({"Body": "a" * 1601}, 21617),
-        ({"ContentSid": "HX9"}, 21655), ({"MediaUrl": "sale.jpg"}, 21620), ({"StatusCallback": "/hooks"}, 21609),
-        ({"StatusCallback": "https://my_shop.test/hooks"}, 21609), ({"ValidityPeriod": "0"}, 21624),
-        ({"ValidityPeriod": "36001"}, 21624), ({"ScheduleType": "fixed", "SendAt": "soon"}, 35111),
-    ],
-    ids=str,
-)  # fmt: skip
-async def test_a_wrong_request_is_refused_in_twilios_words(
-    changes: dict[str, str], code: int, twilio: TwilioSimulator
-) -> None:
-    answer = await post(twilio, **{name: value for name, value in (GOOD | changes).items() if value})
-    assert (answer["code"], answer["status"]) == (code, 400)
-    assert answer["more_info"].endswith(str(code))
-
-
-@pytest.mark.parametrize(
-    ("variables", "shown"),
-    [
-        ('{"1":"Ann","2":"30%"}', "Hi Ann, 30% off?"), ('{"1":"Ann"}', "Hi Ann, 5% off?"), (None, "Hi Sample, 5% off?"),
-        ("{", 21656), ("[]", 21656), ('{"1":""}', 21656), ('{"1":null}', 21656), ('{"1":"a\\nb"}', 21656),
-        ('{"1":"a     b"}', 21656),
-    ],
-)  # fmt: skip
-async def test_a_content_is_filled_and_a_value_left_out_is_the_samples(
-    variables: str | None, shown: str | int, twilio: TwilioSimulator
-) -> None:
-    sid = twilio.contents.add("spring_sale", CONTENT, variables=SAMPLES)
-    fields = {"To": f"whatsapp:+{PHONE}", "From": f"whatsapp:{SENDER}", "ContentSid": sid}
-    answer = await post(twilio, **fields, **({} if variables is None else {"ContentVariables": variables}))
-    assert answer.get("code", answer.get("body")) == shown
-
-
-async def test_what_is_not_there_is_not_found(twilio: TwilioSimulator) -> None:
-    async with aiohttp.ClientSession(headers=SIGNED) as session:
-        for path in (
-            "/", "/2010-04-01/Accounts/AC9.json", f"/2010-04-01/Accounts/{ACCOUNT}/Calls.json", "/v1/Services/MG9",
-            f"/2010-04-01/Accounts/{ACCOUNT}/Messages/SM9.json", "/v1/Content/HX9", "/v2/Channels/Senders/XE9",
-        ):  # fmt: skip
-            async with session.get(twilio.url + path) as response:
-                assert (response.status, (await response.json())["code"]) == (404, 20404)
-
-
-async def test_a_content_may_be_made_and_asked_for(twilio: TwilioSimulator) -> None:
-    async with aiohttp.ClientSession(twilio.url, headers=SIGNED) as session:
-        made = {"friendly_name": "autumn", "language": "uk", "variables": SAMPLES, "types": CONTENT}
-        async with session.post("/v1/Content", json=made) as response:
-            content = await response.json()
-        asked = SimpleNamespace(path=f"/v1/Content/{content['sid']}/ApprovalRequests")
-        async with session.post(f"{asked.path}/whatsapp", json={"name": "autumn", "category": "UTILITY"}) as response:
-            assert (await response.json())["status"] == "received"
-        async with session.get(asked.path) as response:
-            assert (await response.json())["whatsapp"]["category"] == "UTILITY"
-        async with session.post("/v1/Content", json={"types": "?"}) as response:
-            assert response.status == 400

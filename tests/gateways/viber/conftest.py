@@ -5,8 +5,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from aiohttp import web
 
-from gateways.base import Outgoing
+from gateways.base import (
+    Heard,
+    Hook,
+    Outgoing,
+)
+from gateways.message import Reply
+from gateways.simulator.platform import SimAccount
+from gateways.simulator.viber.server import ViberSimulator
 from gateways.viber.gateway import ViberGateway
 from tests.gateways.cases import MemoryMedia
 from tests.gateways.outgoing import text
@@ -105,3 +113,96 @@ def hello(address: str = ANNA, **rest: Any) -> Outgoing:
 
 def hellos(addresses: Sequence[str], **rest: Any) -> list[Outgoing]:
     return [hello(address, **rest) for address in addresses]
+
+
+OLHA = "Q2xpZW50/DAwMDMt+mVtbw=="
+
+
+class OurHook:
+    """Our webhook as the web side has it: verify, parse, keep, answer."""
+
+    def __init__(self, gateway: ViberGateway) -> None:
+        self._gateway = gateway
+        self.heard: list[Heard] = []
+        self.bodies: list[tuple[bytes, str]] = []
+        self.status = 200
+        self.url = ""
+
+    async def take(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        hook = Hook("POST", {name.lower(): value for name, value in request.headers.items()}, {}, body)
+        self.bodies.append((body, hook.headers["x-viber-content-signature"]))
+        if self.status != 200:
+            return web.Response(status=self.status)
+        self._gateway.verify(hook)
+        heard = self._gateway.parse(hook)
+        self.heard.append(heard)
+        return web.Response(text=heard.answer.body, content_type=heard.answer.content_type)
+
+    @property
+    def inbound(self) -> list[Any]:
+        return [each for heard in self.heard for each in heard.inbound]
+
+    @property
+    def receipts(self) -> list[Any]:
+        return [each for heard in self.heard for each in heard.receipts]
+
+
+@pytest.fixture
+async def simulator() -> AsyncIterator[ViberSimulator]:
+    made = ViberSimulator(seed=7)
+    bot = made.add_account(TOKEN, name="Shop North")
+    for client_id, name in ((ANNA, "Anna"), (BORYS, "Borys"), (OLHA, "Olha")):
+        made.add_client(bot.key, client_id, name)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+def bot(simulator: ViberSimulator) -> SimAccount:
+    return simulator.accounts[TOKEN]
+
+
+@pytest.fixture
+async def channel(simulator: ViberSimulator, media: MemoryMedia) -> AsyncIterator[ViberGateway]:
+    opened = ViberGateway(
+        channel="viber-shop",
+        token=TOKEN,
+        sender_name="Shop North",
+        media=media,
+        secret=SECRET,
+        public_url=PUBLIC,
+        api_base=f"{simulator.url}/pa",
+        call_s=0.3,
+    )
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def hook(channel: ViberGateway) -> AsyncIterator[OurHook]:
+    """Our hook, not set yet."""
+    ours = OurHook(channel)
+    app = web.Application()
+    app.router.add_post("/hooks/viber-shop", ours.take)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    ours.url = f"http://127.0.0.1:{site.port}/hooks/viber-shop"
+    yield ours
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def set_hook(channel: ViberGateway, hook: OurHook) -> OurHook:
+    await channel.set_webhook(hook.url)
+    hook.heard.clear()
+    hook.bodies.clear()
+    return hook
+
+
+async def send(channel: ViberGateway, *parts: Any) -> Sequence[Any]:
+    return await channel.send(list(parts))

@@ -55,6 +55,14 @@ async def test_twenty_requests_a_second_and_no_more(ask: Ask) -> None:
     }  # fmt: skip
 
 
+async def test_the_number_of_requests_can_be_another(
+    vk: VkSimulator, shop: SimAccount, ask: Ask, http: aiohttp.ClientSession
+) -> None:
+    async with http.post(f"{vk.url}/_sim/limits", json={"account": shop.key, "requests": 1}) as answer:
+        assert answer.status == 200
+    assert ["response" in await ask("groups.getById") for _ in range(2)] == [True, False]
+
+
 @pytest.mark.parametrize("code", [5, 6, 9, 10, 14, 29, 984])
 async def test_any_refusal_can_be_had_on_demand(code: int, vk: VkSimulator, ask: Ask) -> None:
     vk.faults.add("refuse", code=code, method="messages.send")
