@@ -12,7 +12,6 @@ from gateways.base import (
     Hook,
     Outgoing,
 )
-from gateways.message import Reply
 from gateways.simulator.platform import SimAccount
 from gateways.simulator.viber.server import ViberSimulator
 from gateways.viber.gateway import ViberGateway
