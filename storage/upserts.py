@@ -1,6 +1,6 @@
 """Clients from outside: whole cards added and updated set-wise, a bad one refused without harm to its neighbours."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -31,7 +31,8 @@ from storage.bulk import Changes, Rows, among, is_among
 from storage.database import Database, insert_in
 from storage.matching import Added, ClientRow, Matching, Place, RowOutcome, Updated
 from storage.opting import EVERYWHERE
-from storage.schema import Instant, addresses, client_tags, clients, opt_outs, subscriptions
+from storage.records import Status
+from storage.schema import Instant, addresses, client_tags, clients, opt_outs, steps, subscriptions
 from storage.tagging import tag_ids
 from storage.writer import Writer, long
 
@@ -48,17 +49,20 @@ class Piece:
 
     rows: Sequence[ClientRow]
     planned: Sequence[RowOutcome]  # clients below 0 are new
-    existing: frozenset[tuple[str, str]]  # scope and external id of addresses
+    existing: Set[tuple[str, str]]  # scope and external id of addresses
     slots: Mapping[str, int]
     at: datetime
+    is_sending: bool
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenPiece:
-    """One outcome for each row, and how long the write lock was held before the commit."""
+    """One outcome for each row, how long the write lock was held before the commit, and whether a lane may have waited
+    for it."""
 
     outcomes: Sequence[RowOutcome]
     held_s: float
+    is_sending: bool
 
 
 class Upserts:
@@ -71,8 +75,10 @@ class Upserts:
         """Add and update, in one transaction. The rows' attributes must have slots."""
         for look in range(1, _LOOKS + 1):
             # Looking is done before the write lock is taken; what changes in between shows as a broken constraint.
-            matching = await self._look(rows)
-            piece = Piece(rows, matching.outcomes(), frozenset(matching.found), slots, at)
+            async with self._database.read() as connection:
+                matching = await Matching.look(connection, rows, self._secret)
+                is_sending = await connection.scalar(_SENDING) is not None
+            piece = Piece(rows, matching.outcomes(), matching.found, slots, at, is_sending)
             try:
                 return await self._writer.write(_write_pieces, piece)
             except IntegrityError:
@@ -82,11 +88,11 @@ class Upserts:
 
     async def try_out(self, rows: Sequence[ClientRow]) -> Sequence[RowOutcome]:
         """What `write` would answer, without writing; new clients have no number."""
-        return (await self._look(rows)).outcomes()
-
-    async def _look(self, rows: Sequence[ClientRow]) -> Matching:
         async with self._database.read() as connection:
-            return await Matching.look(connection, rows, self._secret)
+            return (await Matching.look(connection, rows, self._secret)).outcomes()
+
+
+_SENDING = select(steps.c.id).where(steps.c.status == Status.SENDING.value).limit(1)
 
 
 @long
@@ -95,7 +101,7 @@ async def _write_pieces(connection: AsyncConnection, pieces: Sequence[Piece]) ->
     for piece in pieces:
         began = perf_counter()
         outcomes = await _write_piece(connection, piece)
-        written.append(WrittenPiece(outcomes, perf_counter() - began))
+        written.append(WrittenPiece(outcomes, perf_counter() - began, piece.is_sending))
     return written
 
 

@@ -1,0 +1,245 @@
+# ruff: noqa: N999  # it is run by its name
+"""A file of clients, by `carillon clients import` as people run it, against a bare csv.reader with executemany.
+
+    python -m benchmarks.import [--full] [--rows 50000] [--rounds 3] [--sending] [--only sqlite] [--check]
+
+Each row has an id, two names, a phone, an e-mail, a language, tags, an address and three attributes; one in a thousand
+is wrong. The bare loop checks nothing and writes what the rows come to, with the same indexes and the same fsync. Each
+import is a process of its own into an empty storage; its start is not counted as time, and is as memory. --sending: as
+beside a mailing that is being sent, in pieces of 10 ms. Memory is told for a tenth of the rows, too: it is not to grow
+with them. Quick: 50,000 rows; --full: a million."""
+
+import argparse
+import asyncio
+import csv
+import json
+import os
+import random
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from time import perf_counter, process_time
+from typing import Any
+
+from sqlalchemy import insert
+
+from benchmarks._base import own_postgres
+from storage.database import Database, now
+from storage.migrate import upgrade
+from storage.schema import mailings, metadata, steps
+
+ROWS_PER_S = 50_000
+MORE_MEMORY_MIB = 16  # that ten times the rows may take
+HEADER = ("id", "first_name", "last_name", "phone", "email", "language", "tags", "tg-shop", "city", "ltv", "last_order")
+PIECE = 5_000
+SECRET = "benchmark-benchmark-benchmark-benchmark"
+
+
+@dataclass(frozen=True, slots=True)
+class Took:
+    rows_per_s: float
+    cpu_us: float  # of a row, in the importing process
+    most_mib: float
+
+
+def write_file(path: Path, rows: int) -> None:
+    rng = random.Random(1)  # nothing is secret here
+    with path.open("w", newline="") as file:
+        out = csv.writer(file)
+        out.writerow(HEADER)
+        for number in range(rows):
+            phone = "+12" if number % 1000 == 999 else f"+380{50 + number % 3}{number * 7919 % 10**7:07d}"
+            out.writerow(
+                (
+                    *(f"c-{number}", rng.choice(("Ann", "Olha", "Jean", "Юрій")), f"Last{number % 5000}"),
+                    *(phone, f"user{number}@acme.test", rng.choice(("en", "uk", "ru"))),
+                    *(rng.choice(("", "vip", "vip;new", "north", "old;north")), 10**9 + number * 2654435761 % 10**10),
+                    *(rng.choice(("Kyiv", "Lviv", "Odesa")), rng.randrange(10**6) / 100),
+                    f"2026-{rng.randrange(1, 13):02d}-{rng.randrange(1, 29):02d}",
+                )
+            )
+
+
+# --- the bare loop ---------------------------------------------------------------------------------------------------
+
+CARD = (
+    *("id", "external_id", "first_name", "last_name", "phone", "email", "language", "main_channel", "main_address_id"),
+    *("main_status", "reach", "tags", "created_at", "updated_at", "text_0", "text_1", "number_1", "text_2"),
+)
+ADDRESS = ("id", "client_id", "scope", "external_id", "channel", "status", "status_at", "created_at", "details")
+TAGS = {"vip": 1, "new": 2, "north": 3, "old": 4}
+
+
+def bare(file: Path, storage: Path) -> Took:
+    """The same rows into the same tables of SQLite, without a look at what they hold."""
+    database = sqlite3.connect(storage, isolation_level=None)
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-65536"):
+        database.execute(f"PRAGMA {pragma}")
+    database.executemany("INSERT INTO tags (id, name) VALUES (?, ?)", [(number, name) for name, number in TAGS.items()])
+    count, began, cpu = 0, perf_counter(), process_time()
+    with file.open(newline="") as lines:
+        rows = csv.reader(lines)
+        next(rows)
+        while piece := list(islice(rows, PIECE)):
+            _write(database, piece, count + 1)
+            count += len(piece)
+    took_s, cpu_s = perf_counter() - began, process_time() - cpu
+    database.close()
+    return Took(count / took_s, cpu_s / count * 1e6, 0)
+
+
+def _write(database: sqlite3.Connection, piece: Sequence[Sequence[str]], first: int) -> None:
+    cards: list[tuple[object, ...]] = []
+    places: list[tuple[object, ...]] = []
+    tagged: list[tuple[object, ...]] = []
+    for client, (key, one, two, phone, email, language, tags, chat, city, ltv, day) in enumerate(piece, first):
+        card = (client, key, one, two, phone, email, language, "tg-shop", 3 * client, "enabled", "|tg-shop=enabled|")
+        cards.append((*card, ",", 1, 1, city, ltv, float(ltv), day))
+        places.append((3 * client, client, "tg-shop", chat, "tg-shop", "enabled", 1, 1, "{}"))
+        number = phone if phone != "+12" else key
+        places.append((3 * client + 1, client, "phone", number, None, "enabled", 1, 1, "{}"))
+        places.append((3 * client + 2, client, "email", email, None, "enabled", 1, 1, "{}"))
+        tagged += [(TAGS[tag], client) for tag in tags.split(";") if tag]
+    database.execute("BEGIN IMMEDIATE")
+    database.executemany(_insert("clients", CARD), cards)
+    database.executemany(_insert("addresses", ADDRESS), places)
+    database.executemany(_insert("client_tags", ("tag_id", "client_id")), tagged)
+    database.execute("COMMIT")
+
+
+def _insert(table: str, columns: Sequence[str]) -> str:
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' for _ in columns)})"  # noqa: S608
+
+
+# --- the command -----------------------------------------------------------------------------------------------------
+
+
+def command(file: Path, folder: Path, url: str, rows: int) -> Took:
+    """`carillon clients import`, in a process of its own; its time without what an empty file takes."""
+    config = folder / "config.toml"
+    config.write_text(
+        f'[app]\nname = "Benchmark"\ndata_dir = "{folder}"\nsecret = "{SECRET}"\n[storage]\nurl = "{url}"\n'
+        '[[channels]]\nid = "tg-shop"\nkind = "telegram"\ntoken = "1:simulated"\n'
+    )
+    empty = folder / "empty.csv"
+    empty.write_text(",".join(HEADER) + "\n")
+    idle_s, idle_cpu_s, _, _ = _carillon(config, empty)
+    took_s, cpu_s, most_mib, told = _carillon(config, file)
+    wrong = rows // 1000
+    assert (told["added"], told["updated"], len(told["rejected"])) == (rows - wrong, 0, wrong), told
+    return Took(rows / (took_s - idle_s), (cpu_s - idle_cpu_s) / rows * 1e6, most_mib)
+
+
+def _carillon(config: Path, file: Path) -> tuple[float, float, float, dict[str, Any]]:
+    began = perf_counter()
+    carillon = ("-c", "from bot.cli.main import main; main()")
+    arguments = (*carillon, "clients", "import", str(file), "--json", "--config", str(config))
+    with subprocess.Popen([sys.executable, *arguments], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        told = process.stdout.read()
+        _pid, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, told
+    return perf_counter() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, json.loads(told)
+
+
+async def prepare(url: str, *, sending: bool) -> None:
+    """An empty storage, or one with a mailing under way."""
+    database = Database(url)
+    async with database.writing() as connection:
+        await connection.run_sync(metadata.drop_all)
+        await connection.exec_driver_sql("DROP TABLE IF EXISTS alembic_version")
+    await upgrade(database)
+    if sending:
+        about = {"routing": "main", "channels": [], "on_unknown": "skip", "created_by": "Bench", "created_at": now()}
+        step = {"number": 1, "status": "sending", "start": "now", "audience": {}, "message": {}}
+        async with database.writing() as connection:
+            await connection.execute(insert(mailings).values(id=1, name="Bench", **about))
+            await connection.execute(insert(steps).values(mailing_id=1, **step))
+    await database.close()
+
+
+@contextmanager
+def _sqlite(folder: Path, name: str) -> Iterator[Path]:
+    """A file for a base, which is gone afterwards."""
+    path = folder / f"{name}.db"
+    try:
+        yield path
+    finally:
+        for end in ("", "-wal", "-shm"):
+            Path(f"{path}{end}").unlink(missing_ok=True)
+
+
+async def on_sqlite(files: Sequence[Path], folder: Path, arguments: argparse.Namespace) -> list[bool]:
+    ratios, runs, bares = [], [], []
+    for _ in range(arguments.rounds):
+        with _sqlite(folder, "bare") as path:
+            await prepare(f"sqlite:///{path}", sending=False)
+            bares.append(bare(files[1], path))
+        with _sqlite(folder, "import") as path:
+            await prepare(f"sqlite:///{path}", sending=arguments.sending)
+            runs.append(command(files[1], folder, f"sqlite:///{path}", arguments.rows))
+        ratios.append(runs[-1].rows_per_s / bares[-1].rows_per_s)
+    with _sqlite(folder, "small") as path:
+        await prepare(f"sqlite:///{path}", sending=arguments.sending)
+        small = command(files[0], folder, f"sqlite:///{path}", arguments.rows // 10)
+    tell("bare loop, SQLite", bares)
+    good = tell("carillon, SQLite", runs, small)
+    print(f"  {statistics.median(ratios):.2f} of the bare loop (median of {len(ratios)} pairs)", flush=True)
+    return good
+
+
+async def on_postgresql(files: Sequence[Path], folder: Path, arguments: argparse.Namespace) -> list[bool]:
+    with own_postgres(folder / "server") as url:
+        runs = []
+        for _ in range(arguments.rounds):
+            await prepare(url, sending=arguments.sending)
+            runs.append(command(files[1], folder, url, arguments.rows))
+        await prepare(url, sending=arguments.sending)
+        return tell("carillon, PostgreSQL", runs, command(files[0], folder, url, arguments.rows // 10))
+
+
+def tell(what: str, runs: Sequence[Took], small: Took | None = None) -> list[bool]:
+    speed = statistics.median(run.rows_per_s for run in runs)
+    line = f"{what:<22}{speed:>9,.0f} rows/s  {statistics.median(run.cpu_us for run in runs):>6.1f} us of CPU a row"
+    if small is None:
+        print(line, flush=True)
+        return []
+    most = max(run.most_mib for run in runs)
+    grown = most - small.most_mib
+    print(f"{line}  (target {ROWS_PER_S:,})  at most {most:.0f} MiB, {grown:+.0f} for ten times the rows", flush=True)
+    return [speed >= ROWS_PER_S, grown <= MORE_MEMORY_MIB]
+
+
+async def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--full", action="store_true", help="a million rows")
+    parser.add_argument("--rows", type=int, default=None)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--sending", action="store_true", help="as beside a mailing that is being sent")
+    parser.add_argument("--only", choices=("sqlite", "postgresql"))
+    parser.add_argument("--check", action="store_true", help="exit 1 where a target is missed")
+    arguments = parser.parse_args()
+    arguments.rows = arguments.rows or (1_000_000 if arguments.full else 50_000)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        files = [folder / "small.csv", folder / "clients.csv"]
+        for file, rows in zip(files, (arguments.rows // 10, arguments.rows), strict=True):
+            write_file(file, rows)
+        good = []
+        if arguments.only != "postgresql":
+            good += await on_sqlite(files, folder, arguments)
+        if arguments.only != "sqlite":
+            good += await on_postgresql(files, folder, arguments)
+    return 0 if all(good) or not arguments.check else 1
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))
