@@ -317,7 +317,7 @@ def _told(talk: Talk, error: Invalid) -> Screen:
         of = [one for one in asked[1:2] if one.isdecimal()]
         rows.append((button(t("◀ Back"), BACK_TO[asked[0]], *of), button(t("Menu"), "h")))
     elif back and len(asked) >= 3:
-        out = button(t("Menu"), "h") if back == "g" else button(t("Cancel"), "c:leave", asked[-2])
+        out = button(t("Menu"), "h") if back in ("g", "q") else button(t("Cancel"), "c:leave", asked[-2])
         rows.append((button(t("◀ Back"), back, *asked[-2:]), out))
     else:
         ways = [button(t("Menu"), "h")] if talk.may("compose") else [button(t("Statistics"), "s")]

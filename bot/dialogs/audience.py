@@ -43,7 +43,11 @@ async def open_audience(talk: Talk, mailing_id: str, revision: str) -> Screens:
 
 
 async def open_by_command(talk: Talk, words: str = "") -> Screens:
-    """/audience 7"""
+    """/audience 7; where no draft is there, whoever a filter finds"""
+    if not words.strip() and await compose.newest_draft(talk) is None:
+        from bot.dialogs import counting
+
+        return await counting.open_count(talk)
     return [await audience_card(talk, await compose.draft_of(talk, words))]
 
 

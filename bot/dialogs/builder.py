@@ -76,8 +76,10 @@ async def back_to(talk: Talk, target: Target, path: str = ROOT, note: str = "") 
         from bot.dialogs import audience
 
         return [await audience.audience_card(talk, target.mailing, note)]
-    from bot.dialogs import segments
+    from bot.dialogs import counting, segments
 
+    if target.segment is None:
+        return [await counting.count_card(talk, target, note)]
     return [await segments.segment_card(talk, target, note)]
 
 

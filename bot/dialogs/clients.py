@@ -64,7 +64,8 @@ async def open_clients(talk: Talk, *_args: str) -> Screens:
 def ask_whom(talk: Talk, action: str) -> Screens:
     t = talk.t
     talk.ask("k.find", action)
-    return [card(t(ACTIONS[action][1]), [footer(talk)], ask=t.plain("A name, a phone or an id"))]
+    rows: Rows = [(button(t("By a filter"), "q"),)] if action == "card" else []
+    return [card(t(ACTIONS[action][1]), [*rows, footer(talk)], ask=t.plain("A name, a phone or an id"))]
 
 
 def by_command(action: str) -> Opens:

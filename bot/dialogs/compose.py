@@ -131,8 +131,7 @@ async def draft_of(talk: Talk, words: str) -> Mailing:
     if words.strip():
         mailing = await find_mailing(talk, words)
     else:
-        recent = await talk.operations.list_mailings(limit=50)
-        newest = next((one.id for one in recent if one.status == Status.DRAFT), None)
+        newest = await newest_draft(talk)
         if newest is None:
             raise Invalid(_("There is no draft now: /new makes one."))
         mailing = await talk.operations.get(newest)
@@ -143,6 +142,11 @@ async def draft_of(talk: Talk, words: str) -> Mailing:
             id=mailing.id,
         )
     return mailing
+
+
+async def newest_draft(talk: Talk) -> int | None:
+    recent = await talk.operations.list_mailings(limit=50)
+    return next((one.id for one in recent if one.status == Status.DRAFT), None)
 
 
 def message_card(talk: Talk, mailing: Mailing, note: str = "", seen: str = "", mending: Rows | None = None) -> Screen:

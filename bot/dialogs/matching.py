@@ -3,7 +3,7 @@
 from typing import Any
 
 from bot.dialogs.talk import PAGE, Rows, Screens, Talk, button, card, in_rows, lines, paragraphs, plain_words, short
-from bot.dialogs.targets import find_segment, said_audience
+from bot.dialogs.targets import ASIDE, SEGMENT, find_segment, of_talk, said_audience
 from bot.screens import Button, Said, Screen
 from bot.texts import Html
 from engine.audience import read_audience
@@ -11,8 +11,8 @@ from storage.audiences import Audience
 from storage.members import Member, Page
 from storage.records import ClientCard, Status
 
-# Where the list was opened: on the card of the audience, on the check card, on a segment's.
-AUDIENCE, CHECK, SEGMENT = "a", "l", "g"
+# Where the list was opened: on the card of the audience, on the check card; or a segment's, or of a mere filter.
+AUDIENCE, CHECK = "a", "l"
 
 
 async def open_list(talk: Talk, whence: str, owner_id: str, way: str = "after", at: str = "0") -> Screens:
@@ -52,7 +52,9 @@ async def _card(talk: Talk, whence: str, owner_id: int, kept: dict[str, Any], pa
     earlier = more if page.before is not None else page.after > 0
     later = page.before is not None or more
     text = paragraphs(
-        t("<b>Who gets “{name}”</b>", name=name) if whence != SEGMENT else t("<b>Who is in “{name}”</b>", name=name),
+        t("<b>Who gets “{name}”</b>", name=name)
+        if whence not in (SEGMENT, ASIDE)
+        else t("<b>Who is in “{name}”</b>", name=name),
         said_audience(talk, data),
         t("Only those with “{words}” in the name, the phone, the e-mail or the id.", words=kept["words"])
         if kept["words"]
@@ -88,6 +90,10 @@ async def _owner(talk: Talk, whence: str, owner_id: int) -> tuple[str, Audience,
         segment = await find_segment(talk, str(owner_id))
         audience = checker.audience_by(read_audience(segment.audience))
         return segment.name, audience, segment.audience, button(t("◀ Back"), "g:of", owner_id)
+    if whence == ASIDE:
+        target = of_talk(talk)
+        found = checker.audience_by(read_audience(target.audience))
+        return target.name, found, target.audience, button(t("◀ Back"), "q")
     mailing = await talk.operations.get(owner_id)
     back = button(t("◀ Back"), "m:open", owner_id)
     if mailing.status == Status.DRAFT and talk.may("compose"):

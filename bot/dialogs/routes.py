@@ -17,6 +17,7 @@ from bot.dialogs import (
     compose,
     constructor,
     correcting,
+    counting,
     digests,
     explain,
     home,
@@ -46,7 +47,7 @@ from bot.dialogs import (
 )
 from bot.dialogs.filtering import filter_answers, filter_presses
 from bot.dialogs.talk import Answer, Route, Screens, Talk
-from bot.dialogs.targets import DRAFT, SEGMENT
+from bot.dialogs.targets import ASIDE, DRAFT, SEGMENT
 
 
 async def _fresh(talk: Talk, *args: str) -> Screens:
@@ -125,6 +126,14 @@ PRESSES: Mapping[str, Route] = {
     **filter_presses(DRAFT, "compose", _fresh, _fresh_audience),
     "who": Route("look", matching.open_list, "wnw?n?"),
     # segments
+    "q": Route("segments", counting.open_count, "n?n?"),
+    "q:all": Route("segments", counting.everybody),
+    "q:segs": Route("segments", counting.open_segments, "nnn", counting.open_count),
+    "q:use": Route("segments", counting.use_segment, "wnn", counting.open_count),
+    "q:free": Route("segments", counting.drop_segment, "nn", counting.open_count),
+    "q:save": Route("segments", counting.ask_save, "nn", counting.open_count),
+    "q:mail": Route("compose", counting.ask_mailing, "nn", counting.open_count),
+    **filter_presses(ASIDE, "segments", counting.open_count, counting.open_count),
     "g": Route("segments", segments.open_segment, "nn"),
     "g:of": Route("segments", segments.open_segment, "n"),
     "g:list": Route("segments", segments.open_list, "n?"),
@@ -325,6 +334,9 @@ ANSWERS: Mapping[str, Answer] = {
     "a.file": Answer("compose", upload.hear_file, _fresh),
     **filter_answers(DRAFT, "compose", _fresh),
     "who.find": Answer("look", matching.hear_find),
+    "q.save": Answer("segments", counting.hear_save, counting.open_count),
+    "q.message": Answer("compose", counting.hear_message, counting.open_count),
+    **filter_answers(ASIDE, "segments", counting.open_count),
     "g.search": Answer("segments", segments.hear_search),
     "g.new": Answer("segments", segments.hear_new),
     "g.message": Answer("compose", segments.hear_message),
@@ -354,7 +366,7 @@ ANSWERS: Mapping[str, Answer] = {
 }
 
 # The card to go back to from a question, by the first letter of the question's name.
-BACK: Mapping[str, str] = {"c": "c:m", "b": "b", "a": "a", "l": "l", "t": "t", "g": "g", "o": "o:mine"}
+BACK: Mapping[str, str] = {"c": "c:m", "b": "b", "a": "a", "l": "l", "t": "t", "g": "g", "q": "q", "o": "o:mine"}
 
 # The same for questions that are about no draft: each names its card, which may take the number that was asked about.
 BACK_TO: Mapping[str, str] = {

@@ -1,5 +1,7 @@
 """Segments: filters that were saved, each with how many were in it and when; made, changed, counted, deleted."""
 
+from collections.abc import Mapping
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from bot.dialogs import compose
@@ -149,9 +151,14 @@ async def ask_mailing(talk: Talk, segment_id: str) -> Screens:
 async def hear_message(talk: Talk, said: Said, segment_id: str) -> Screens:
     """The draft, saved from here on, as any other's first message makes one."""
     segment = await find_segment(talk, segment_id)
+    return await begin_mailing(talk, said, {"segment": segment.name})
+
+
+async def begin_mailing(talk: Talk, said: Said, audience: Mapping[str, Any]) -> Screens:
+    """A draft of this message to that audience."""
     message = message_from(said)
     local = talk.clock.now().astimezone(ZoneInfo(talk.t.timezone))
-    draft = Draft(name=name_for(message, local), message=message, audience={"segment": segment.name})
+    draft = Draft(name=name_for(message, local), message=message, audience=dict(audience))
     mailing = await talk.operations.get(await talk.operations.create(draft, talk.actor))
     return await compose.show(talk, mailing, talk.t("Saved as a draft: it stays in /mailings whatever happens."))
 
@@ -167,13 +174,13 @@ async def ask_new(talk: Talk) -> Screens:
 
 
 async def hear_new(talk: Talk, said: Said) -> Screens:
-    name = await _free_name(talk, said)
+    name = await free_name(talk, said)
     await talk.store.segments.save(name, read_audience({}), talk.clock.now())
     note = talk.t("Saved. Everybody is in it until you set conditions.")
     return [await segment_card(talk, of_segment(await talk.store.segments.get(name)), note)]
 
 
-async def _free_name(talk: Talk, said: Said) -> str:
+async def free_name(talk: Talk, said: Said) -> str:
     """Raises Invalid for no name, and for one that is taken."""
     name = _name(said)
     if any(one.name == name for one in await talk.store.segments.list()):

@@ -1,4 +1,5 @@
-"""What a filter is built for: the audience of a draft, or a segment. Both are told and changed by the same cards."""
+"""What a filter is built for: the audience of a draft, a segment, or only somebody's question. All are told and changed
+by the same cards."""
 
 import hashlib
 import json
@@ -15,7 +16,7 @@ from storage.clients import AudienceCount
 from storage.records import Mailing
 from storage.segments import Segment
 
-DRAFT, SEGMENT = "a", "g"  # with which the names of a target's buttons begin
+DRAFT, SEGMENT, ASIDE = "a", "g", "q"  # with which the names of a target's buttons begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +56,26 @@ def of_draft(mailing: Mailing) -> Target:
 
 
 def of_segment(segment: Segment) -> Target:
-    written = json.dumps([segment.name, segment.audience], sort_keys=True)
-    revision = int.from_bytes(hashlib.blake2b(written.encode(), digest_size=3).digest(), "big")
+    revision = _revision([segment.name, segment.audience])
     return Target(SEGMENT, segment.id, revision, segment.name, segment.audience, segment=segment)
+
+
+def of_talk(talk: Talk) -> Target:
+    """The filter that the person asks by, which belongs to nothing else."""
+    audience = dict(talk.state.get("aside") or {})
+    return Target(ASIDE, 0, _revision(audience), talk.t.plain("Clients by a filter"), audience)
+
+
+def _revision(data: object) -> int:
+    written = json.dumps(data, sort_keys=True)
+    return int.from_bytes(hashlib.blake2b(written.encode(), digest_size=3).digest(), "big")
 
 
 async def target_at(talk: Talk, letter: str, target_id: str, revision: str) -> Target:
     """Raises Stale where it was changed since the card was made, NotFound and Refused where it is no more."""
     if letter == DRAFT:
         return of_draft(await compose.draft_at(talk, target_id, revision))
-    target = of_segment(await find_segment(talk, target_id))
+    target = of_talk(talk) if letter == ASIDE else of_segment(await find_segment(talk, target_id))
     if target.revision != int(revision):
         raise Stale(_("That card was old: “{name}” has changed since. Here it is as it is now."), name=target.name)
     return target
@@ -84,6 +95,9 @@ async def changed(talk: Talk, target: Target, audience: Mapping[str, Any]) -> Ta
     if target.mailing is not None:
         return of_draft(await compose.change(talk, target.mailing, audience=dict(audience)))
     await talk.operations.checker.count_audience(audience)  # what can't be counted is not saved
+    if target.segment is None:
+        talk.state["aside"] = dict(audience)
+        return of_talk(talk)
     await talk.store.segments.save(target.name, read, talk.clock.now())
     return of_segment(await talk.store.segments.get(target.name))
 

@@ -251,6 +251,43 @@ SEGMENTS = """
     g:delete
     """
 
+COUNTING = """
+    @Olha
+    /clients
+    q
+    q:f
+    q:v
+    q:grp
+    q:if
+    > city
+    > Lviv
+    q:grp
+    q:mode any
+    q:cut
+    q:if
+    q:ml
+    q:mo
+    q:mo+
+    q:if
+    q:ml
+    > 1
+    q:mo+ * not_read
+    ? ltv of nothing
+    q
+    who q
+    q
+    q:segs
+    q:use
+    q:free
+    q:save
+    > By a question
+    /clients
+    q
+    q:all
+    q:mail
+    > Hello to everybody
+    """
+
 TEMPLATES = """
     @Olha
     /new

@@ -18,7 +18,7 @@ from storage.store import open_store
 from tests.bot.bazaar import begin_the_rest, furnish, with_messengers
 from tests.bot.conftest import ZONE, Desk
 from tests.bot.scenes_after import AFTER, APPROVAL, CHANNELS, CLIENTS, LAUNCH, LISTS, NUMBERS, PEOPLE, STEERING
-from tests.bot.scenes_before import AUDIENCE, MESSAGE, OUTCOMES, SEGMENTS, TEMPLATES, TRIAL, TRIAL_OF_MANY
+from tests.bot.scenes_before import AUDIENCE, COUNTING, MESSAGE, OUTCOMES, SEGMENTS, TEMPLATES, TRIAL, TRIAL_OF_MANY
 from tests.bot.test_after import finish
 from tests.bot.test_messengers import WA
 from tests.bot.test_previews import Told
@@ -67,7 +67,7 @@ async def at_work(template: Path, folder: Path, *channels: ChannelSettings) -> A
 
 def test_every_press_and_command_is_on_the_tour() -> None:
     """Whoever adds a route is told so at once; the tour itself takes long."""
-    before = (MESSAGE, AUDIENCE, OUTCOMES, SEGMENTS, TEMPLATES, TRIAL, TRIAL_OF_MANY)
+    before = (MESSAGE, AUDIENCE, OUTCOMES, SEGMENTS, COUNTING, TEMPLATES, TRIAL, TRIAL_OF_MANY)
     after = (LAUNCH, APPROVAL, STEERING, LISTS, AFTER, NUMBERS, CLIENTS, PEOPLE, CHANNELS)
     left = not_visited(named_in("\n".join((*before, *after))))
     assert {one for one in left if not one.startswith("answer ")} == {"press lang:is"}  # by each person
