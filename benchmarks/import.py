@@ -30,7 +30,7 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from benchmarks._base import own_postgres
+from benchmarks._asking import own_postgres
 from storage.database import Database, now
 from storage.migrate import upgrade
 from storage.schema import mailings, metadata, steps
