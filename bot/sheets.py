@@ -6,6 +6,9 @@ from datetime import datetime
 from io import BytesIO, StringIO
 from typing import Any
 
+from engine.values import shown
+
+_BEGIN_FORMULAS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # the wide ones where a spreadsheet speaks Japanese
 _LEFT_OUT = (
     *("steps", "by_channel", "stopped", "stopped_by", "stuck"),
     *("progress", "rate", "eta_seconds", "eta_at"),
@@ -62,9 +65,11 @@ def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _harmless(cell: Any) -> Any:
-    """A text that a spreadsheet would run as a formula is kept a text; its times have no zones."""
+    """A text that a spreadsheet would run as a formula is kept a text, and holds nothing that a sheet can't; its times
+    have no zones."""
     if isinstance(cell, datetime):
         return cell.isoformat()
-    if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return f"'{cell}"
+    if isinstance(cell, str):
+        text = shown(cell)
+        return f"'{text}" if text.lstrip()[:1] in _BEGIN_FORMULAS else text
     return cell
