@@ -68,11 +68,9 @@ class Pauses:
 
 def _entries(headers: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
     for name in _FLAT_HEADERS:
-        found = read_json(headers.get(name, ""))
-        if isinstance(found, dict):
+        if name in headers and isinstance(found := read_json(headers[name]), dict):
             yield found
-    by_account = read_json(headers.get(_BY_ACCOUNT_HEADER, ""))
-    if isinstance(by_account, dict):
+    if _BY_ACCOUNT_HEADER in headers and isinstance(by_account := read_json(headers[_BY_ACCOUNT_HEADER]), dict):
         for entries in by_account.values():
             yield from (entry for entry in entries if isinstance(entry, dict)) if isinstance(entries, list) else ()
 
