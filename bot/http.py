@@ -256,19 +256,23 @@ def _is_signed_for(gateway: Gateway, hook: Hook) -> bool:
 
 
 async def _read(request: web.Request) -> Hook:
-    try:
-        async with asyncio.timeout(BODY_WITHIN_S):
-            body = await request.read()
-    except TimeoutError as error:
-        raise web.HTTPRequestTimeout(text="The body did not come in time.") from error
+    raw_query = request.raw_path.partition("?")[2]
     return Hook(
         method=request.method,
         headers={name.lower(): value for name, value in request.headers.items()},
-        query=dict(request.query),
-        body=body,
-        raw_query=request.raw_path.partition("?")[2],
+        query=dict(request.query) if raw_query else {},
+        body=await (request.read() if request.content.is_eof() else _read_in_time(request)),
+        raw_query=raw_query,
         channel=request.match_info.get("channel", ""),
     )
+
+
+async def _read_in_time(request: web.Request) -> bytes:
+    try:
+        async with asyncio.timeout(BODY_WITHIN_S):
+            return await request.read()
+    except TimeoutError as error:
+        raise web.HTTPRequestTimeout(text="The body did not come in time.") from error
 
 
 def _answered(answer: Answer) -> web.Response:

@@ -330,6 +330,7 @@ class Hook:
     body: bytes
     raw_query: str = ""  # as it stood in the request line, for signatures over the URL
     channel: str = ""  # whose hook was called: of one that several share, maybe a sibling's
+    content: Any = None  # what the body holds, where whoever cut it has read it already
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,18 @@
 """Parts and deliveries as a group of receipts reaches them: looked up together, and locked until the commit."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import Row, Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateways.base import Receipt
+from storage.bulk import among, is_among
 from storage.records import DeliveryState
 from storage.schema import addresses, attempts, deliveries, parts
-
-_AT_ONCE = 5000  # names in one statement
-T = TypeVar("T")
 
 PartKey = tuple[int, int, int]  # delivery, attempt, position
 
@@ -87,6 +86,7 @@ class Reached:
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
+        self._dialect = connection.dialect.name
         self.deliveries: dict[int, ReachedDelivery] = {}
         self.parts: dict[PartKey, ReachedPart] = {}
         self.attempts: dict[tuple[int, int], ReachedAttempt] = {}
@@ -107,14 +107,17 @@ class Reached:
 
     async def look_for_deliveries(self, ids: Collection[int]) -> None:
         """Look up deliveries with all their parts and attempts."""
-        for some in _pieces(sorted(set(ids) - self._whole)):
-            for row in await self._connection.execute(_DELIVERIES, {"ids": some}):
-                self._keep_delivery(row)
-            for row in await self._connection.execute(_PARTS, {"ids": some}):
-                self._keep_part(row)
-            for row in await self._connection.execute(_ATTEMPTS, {"ids": some}):
-                self.attempts[row.delivery_id, row.number] = ReachedAttempt(*row[2:])
-            self._whole.update(some)
+        looked_for = sorted(set(ids) - self._whole)
+        if not looked_for:
+            return
+        looks, named = _looks(self._dialect), {"ids": among(self._dialect, looked_for)}
+        for row in await self._connection.execute(looks.deliveries, named):
+            self._keep_delivery(row)
+        for row in await self._connection.execute(looks.parts, named):
+            self._keep_part(row)
+        for row in await self._connection.execute(looks.attempts, named):
+            self.attempts[row.delivery_id, row.number] = ReachedAttempt(*row[2:])
+        self._whole.update(looked_for)
 
     def find(self, channel: str, receipt: Receipt) -> PartKey | None:
         """The part that a receipt speaks of; None where it is not known, or not this channel's."""
@@ -134,22 +137,26 @@ class Reached:
 
     async def _look_for_names(self, names: Collection[tuple[str, str]]) -> None:
         whole: set[int] = set()
-        for channel in sorted({channel for channel, _name in names}):
-            for some in _pieces(sorted(name for its, name in names if its == channel)):
-                for row in await self._connection.execute(_NAMED, {"channel": channel, "names": some}):
-                    part, delivery = row[:_PART_COLUMNS], row[_PART_COLUMNS:]
-                    if delivery[_STATE] in _PLAIN and delivery[_ATTEMPT] == part[1]:
-                        self._keep_delivery(delivery)
-                        self._keep_part(part)
-                    else:
-                        whole.add(part[0])
+        for row in await self._by_channel(_looks(self._dialect).named, names):
+            part, delivery = row[:_PART_COLUMNS], row[_PART_COLUMNS:]
+            if delivery[_STATE] in _PLAIN and delivery[_ATTEMPT] == part[1]:
+                self._keep_delivery(delivery)
+                self._keep_part(part)
+            else:
+                whole.add(part[0])
         await self.look_for_deliveries(whole)
 
     async def _look_for_addresses(self, names: Collection[tuple[str, str]]) -> None:
+        for row in await self._by_channel(_looks(self._dialect).addresses, names):
+            self._whose[row.scope, row.external_id] = _Whose(row.id, row.client_id)
+
+    async def _by_channel(self, look: Select[Any], names: Collection[tuple[str, str]]) -> Sequence[Row[Any]]:
+        """What is found of these names, each with its channel; one look for each channel."""
+        found: list[Row[Any]] = []
         for channel in sorted({channel for channel, _name in names}):
-            for some in _pieces(sorted(name for its, name in names if its == channel)):
-                for row in await self._connection.execute(_ADDRESSES, {"channel": channel, "names": some}):
-                    self._whose[channel, row.external_id] = _Whose(row.id, row.client_id)
+            of_channel = among(self._dialect, sorted(name for its, name in names if its == channel))
+            found += await self._connection.execute(look, {"channel": channel, "names": of_channel})
+        return found
 
     def _keep_delivery(self, row: Sequence[Any]) -> None:
         if row[0] not in self.deliveries:
@@ -199,11 +206,6 @@ def read_reference(reference: str | None) -> PartKey | None:
     return (delivery, attempt, position) if attempt < 2**15 and position < 2**15 else None
 
 
-def _pieces(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    for begin in range(0, len(values), _AT_ONCE):
-        yield values[begin : begin + _AT_ONCE]
-
-
 # In the order of the fields of ReachedDelivery and, after the delivery's id, of ReachedPart.
 _OF_DELIVERY = tuple(
     deliveries.c[name]
@@ -218,6 +220,9 @@ _OF_PART = tuple(
         *("delivery_id", "attempt", "position", "channel", "external_id"),
         *("delivered_at", "read_at", "failed_at", "reason", "code", "accepted_at"),
     )
+)
+_OF_ATTEMPT = tuple(
+    attempts.c[name] for name in ("delivery_id", "number", "channel", "address_id", "outcome", "started_at")
 )
 _PART_COLUMNS, _STATE, _ATTEMPT = 10, 7, 9
 # A delivery that stands so is moved by what is told of its last attempt, and nothing else of it matters.
@@ -238,23 +243,28 @@ def _locked(statement: Select[Any]) -> Select[Any]:
     return statement.order_by(deliveries.c.id).with_for_update(of=deliveries)
 
 
-_NAMES: Any = bindparam("names", expanding=True)
-_IDS: Any = bindparam("ids", expanding=True)
-_NAMED = _locked(
-    select(*_OF_PART[:_PART_COLUMNS], *_OF_DELIVERY[:10])
-    .join(deliveries, deliveries.c.id == parts.c.delivery_id)
-    .where(parts.c.channel == bindparam("channel"), parts.c.external_id.in_(_NAMES))
-)
-_DELIVERIES = _locked(select(*_OF_DELIVERY).where(deliveries.c.id.in_(_IDS)))
-_PARTS = select(*_OF_PART).where(parts.c.delivery_id.in_(_IDS))
-_ATTEMPTS = select(
-    attempts.c.delivery_id,
-    attempts.c.number,
-    attempts.c.channel,
-    attempts.c.address_id,
-    attempts.c.outcome,
-    attempts.c.started_at,
-).where(attempts.c.delivery_id.in_(_IDS))
-_ADDRESSES = select(addresses.c.id, addresses.c.client_id, addresses.c.external_id).where(
-    addresses.c.scope == bindparam("channel"), addresses.c.external_id.in_(_NAMES)
-)
+@dataclass(frozen=True, slots=True)
+class _Looks:
+    named: Select[Any]
+    addresses: Select[Any]
+    deliveries: Select[Any]
+    parts: Select[Any]
+    attempts: Select[Any]
+
+
+@cache
+def _looks(dialect: str) -> _Looks:
+    channel: Any = bindparam("channel")
+    return _Looks(
+        named=_locked(
+            select(*_OF_PART[:_PART_COLUMNS], *_OF_DELIVERY[:10])
+            .join(deliveries, deliveries.c.id == parts.c.delivery_id)
+            .where(parts.c.channel == channel, is_among(dialect, parts.c.external_id, "names"))
+        ),
+        addresses=select(addresses.c.id, addresses.c.client_id, addresses.c.external_id, addresses.c.scope).where(
+            addresses.c.scope == channel, is_among(dialect, addresses.c.external_id, "names")
+        ),
+        deliveries=_locked(select(*_OF_DELIVERY).where(is_among(dialect, deliveries.c.id, "ids"))),
+        parts=select(*_OF_PART).where(is_among(dialect, parts.c.delivery_id, "ids")),
+        attempts=select(*_OF_ATTEMPT).where(is_among(dialect, attempts.c.delivery_id, "ids")),
+    )

@@ -7,14 +7,15 @@ update of parts and one of deliveries, the events and the counters.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, or_, select, update
+from sqlalchemy import Row, Select, and_, bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateways.base import AddressStatus, Receipt, ReceiptState
 from storage.applying import FAILED_BY_RECEIPT, Applying, Deltas, Told, cost_counters, count_state
-from storage.bulk import Rows
+from storage.bulk import Rows, among, is_among
 from storage.database import insert_in
 from storage.opting import Revoked
 from storage.reached import PartKey, Reached, read_reference
@@ -125,19 +126,23 @@ async def _keep(
 
     Their deliveries are locked by now: whoever keeps the same receipt in another process comes before or after."""
     known: set[str] = set()
+    dialect = connection.dialect.name
     for channel in sorted({one.channel for one in once.values()}):
         keys = [one.receipt.key for one in once.values() if one.channel == channel]
-        for begin in range(0, len(keys), _AT_ONCE):
-            found = await connection.scalars(_KEPT, {"channel": channel, "keys": keys[begin : begin + _AT_ONCE]})
-            known.update(f"{channel}|{key}" for key in found)
+        found = await connection.scalars(_kept(dialect), {"channel": channel, "keys": among(dialect, keys)})
+        known.update(f"{channel}|{key}" for key in found)
     fresh = [key for key in once if key not in known]
     await _RECEIPTS.insert(connection, [_row(once[key], key in places) for key in fresh])
     return fresh
 
 
-_AT_ONCE = 5000  # keys in one statement
-_KEYS: Any = bindparam("keys", expanding=True)
-_KEPT = select(receipts.c.key).where(receipts.c.channel == bindparam("channel"), receipts.c.key.in_(_KEYS))
+@cache
+def _kept(dialect: str) -> Select[Any]:
+    return select(receipts.c.key).where(
+        receipts.c.channel == bindparam("channel"), is_among(dialect, receipts.c.key, "keys")
+    )
+
+
 _RECEIPTS = Rows(
     [
         receipts.c[name]

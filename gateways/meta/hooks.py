@@ -66,8 +66,8 @@ def _content_of(body: bytes) -> Any:
 
 
 def split_by_account(request: Hook) -> Mapping[str, Hook]:
-    """The request cut by whose events they are: page:ID, phone:ID, waba:ID; each with its content, read but once. Raises
-    Unreadable."""
+    """The request cut by whose events they are: page:ID, phone:ID, waba:ID; each with its content, which is read but
+    once. Raises Unreadable."""
     if request.method == "GET":
         return {}
     what, entries = entries_of(request)

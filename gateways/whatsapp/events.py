@@ -6,7 +6,7 @@ it, and a refused body comes again for a week.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -94,10 +94,10 @@ def _take_change(ears: _Ears, change: Json) -> None:
     if "statuses" in value or "messages" in value:
         ears.receipts += filter(None, (_receipt(ears, status) for status in _objects(value.get("statuses"))))
         _take_breaks(ears, value)
-        contacts = list(_objects(value.get("contacts")))
+        contacts = _objects(value.get("contacts"))
         ears.inbound += filter(None, (_said(ears, each, contacts) for each in _objects(value.get("messages"))))
     elif "user_preferences" in value:
-        contacts = list(_objects(value.get("contacts")))
+        contacts = _objects(value.get("contacts"))
         wishes = _objects(value.get("user_preferences"))
         ears.inbound += filter(None, (_preference(ears, wish, contacts) for wish in wishes))
     elif "message_template_name" in value:
@@ -244,9 +244,9 @@ def _preference(ears: _Ears, wish: Json, contacts: list[Json]) -> Inbound | None
 def _address_of(phone: Any, user_id: Any) -> tuple[str, str]:
     """The address and the client's other id: the phone where it is known, else the business-scoped id, which may also
     stand where the phone should."""
-    ids = (id_of(phone).removeprefix("+"), id_of(user_id))
-    digits = next((each for each in ids if _PHONE.fullmatch(each)), "")
-    scoped = next((each for each in reversed(ids) if _USER_ID.fullmatch(each)), "")
+    first, second = id_of(phone).removeprefix("+"), id_of(user_id)
+    digits = first if _PHONE.fullmatch(first) else second if _PHONE.fullmatch(second) else ""
+    scoped = second if _USER_ID.fullmatch(second) else first if _USER_ID.fullmatch(first) else ""
     return (digits, scoped) if digits else (scoped, "")
 
 
@@ -304,5 +304,5 @@ def _take_account(ears: _Ears, value: Json) -> None:
         _break(ears, "this WhatsApp account was taken off the Cloud API", event)
 
 
-def _objects(values: Any) -> Iterator[Json]:
-    return (each for each in values if isinstance(each, dict)) if isinstance(values, list) else iter(())
+def _objects(values: Any) -> list[Json]:
+    return [each for each in values if isinstance(each, dict)] if isinstance(values, list) else []
