@@ -1,7 +1,5 @@
-"""One Telegram bot as a channel.
-
-Sending goes over our own connections, because every message of a mailing passes here; aiogram reads the updates and is
-imported no sooner than one is to be read."""
+"""One Telegram bot as a channel, over our own connections: every message of a mailing passes here, and aiogram, which
+the admin bot takes, would cost seconds to import and five times the work of each."""
 
 import asyncio
 import logging
@@ -9,7 +7,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -47,6 +44,7 @@ from gateways.telegram.changing import Changes
 from gateways.telegram.config import TelegramSettings
 from gateways.telegram.errors import MediaRefused, Migrated, QueryTooOld
 from gateways.telegram.media import Files, Item, items_of
+from gateways.telegram.updates import read_update
 
 log = logging.getLogger(__name__)
 
@@ -280,12 +278,9 @@ class TelegramGateway:
         require_same(request.headers.get(SECRET_HEADER), self._webhook_secret)
 
     def parse(self, request: Hook) -> Heard:
-        from gateways.telegram.updates import read_update
-
         return read_update(request.body, self._bot_id, self._now)
 
     async def set_webhook(self, url: str) -> None:
-        await self._prepare_reading()
         values = {"url": url, "secret_token": self._webhook_secret, "allowed_updates": USED_UPDATES}
         await self._api.ask("setWebhook", values)
 
@@ -294,13 +289,13 @@ class TelegramGateway:
         return self._polls
 
     async def updates(self) -> AsyncIterator[Heard]:
-        from_update = await self._prepare_polling()
+        await self._prepare_polling()
         while True:
             began = time.monotonic()
             batch = await self._next_updates()
             for update in batch:
                 try:
-                    heard = from_update(update, self._bot_id, self._now)
+                    heard = read_update(update, self._bot_id, self._now)
                 except Unreadable as error:
                     # It would come again and again, and everything behind it never.
                     log.warning("an update can't be read", extra={"channel": self._channel, "why": str(error)})
@@ -324,21 +319,13 @@ class TelegramGateway:
         if isinstance(update_id, int | str) and str(update_id).isdecimal():
             self._offset = int(update_id) + 1
 
-    async def _prepare_polling(self) -> Callable[[Any, str, Callable[[], datetime]], Heard]:
+    async def _prepare_polling(self) -> None:
         """Telegram gives updates either to a webhook or to who polls: a set webhook is removed."""
-        await self._prepare_reading()
         try:
             await self._api.ask("deleteWebhook", {"drop_pending_updates": False})
         except ChannelBroken as error:
             if error.code != "404":  # a server without webhooks polls well
                 raise
-        from gateways.telegram.updates import read_update
-
-        return read_update
-
-    async def _prepare_reading(self) -> None:
-        # Importing aiogram takes seconds, in which nothing would be sent.
-        await asyncio.to_thread(import_module, "gateways.telegram.updates")
 
     async def answer_press(self, pressed: Pressed, words: str = "") -> None:
         if not pressed.press_id:

@@ -1,7 +1,8 @@
-"""Updates in the words of `gateways.base`. aiogram, which checks them, is heavy: import this module late.
+"""Updates in the words of `gateways.base`.
 
-Only what is read here is handed to aiogram's types, so that an update with parts that are newer than them, or that
-another server of the same API left out, is understood as far as we use it."""
+The models hold only what is read here, and demand only what it can't be read without: an update with parts that are
+newer than they, or that another server of the same API left out, is understood as far as we use it. aiogram's own,
+which know every part, would cost each engine that listens 4 s and 130 MiB."""
 
 import json
 import re
@@ -9,8 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from aiogram.types import CallbackQuery, ChatMemberUpdated, Message, Update, User
-from pydantic import ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from gateways.base import (
     AddressStatus,
@@ -39,6 +39,61 @@ _LEFT = ("kicked", "left")
 Json = Mapping[str, Any]
 
 
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+
+class _User(_Model):
+    id: int
+    is_bot: bool | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+    username: str | None = None
+    language_code: str | None = None
+
+
+class _Chat(_Model):
+    id: int
+
+
+class _Contact(_Model):
+    phone_number: str = Field(coerce_numbers_to_str=True)
+    user_id: int | None = None
+
+
+class _Message(_Model):
+    chat: _Chat
+    sender: _User | None = Field(default=None, alias="from")
+    date: AwareDatetime | None = None
+    text: str | None = None
+    caption: str | None = None
+    contact: _Contact | None = None
+
+
+class _Query(_Model):
+    id: str = Field(coerce_numbers_to_str=True)
+    sender: _User = Field(alias="from")
+    data: str | None = None
+
+
+class _Membership(_Model):
+    status: str
+
+
+class _Change(_Model):
+    chat: _Chat
+    sender: _User | None = Field(default=None, alias="from")
+    date: AwareDatetime | None = None
+    new_chat_member: _Membership
+
+
+class _Update(_Model):
+    update_id: int
+    message: _Message | None = None
+    callback_query: _Query | None = None
+    my_chat_member: _Change | None = None
+
+
 def read_update(body: bytes | Json, bot_id: str, now: Callable[[], datetime]) -> Heard:
     """What an update says to us; Heard() for what we do not use. Raises Unreadable.
 
@@ -51,7 +106,7 @@ def read_update(body: bytes | Json, bot_id: str, now: Callable[[], datetime]) ->
     if not used or not _is_private(used):
         return Heard()
     try:
-        known = Update.model_validate({"update_id": update_id, **{name: _TRIM[name](used[name]) for name in used}})
+        known = _Update.model_validate({"update_id": update_id, **used})
         heard = _inbound(known, used, f"tg:{bot_id}:{known.update_id}", now)
     except (ValidationError, ValueError, TypeError, ArithmeticError, RecursionError) as error:
         raise Unreadable(f"no update as Telegram sends it: {type(error).__name__}") from None
@@ -68,22 +123,22 @@ def _object(body: bytes | bytearray) -> Json:
     return data
 
 
-def _inbound(update: Update, raw: Json, key: str, now: Callable[[], datetime]) -> Inbound | None:
+def _inbound(update: _Update, raw: Json, key: str, now: Callable[[], datetime]) -> Inbound | None:
     if update.message is not None:
         return _said(update.message, raw["message"], key, now)
     if update.callback_query is not None:
         return _pressed(update.callback_query, raw["callback_query"], key, now)
     if update.my_chat_member is not None:
-        return _member(update.my_chat_member, raw["my_chat_member"], key, now)
+        return _member(update.my_chat_member, key, now)
     return None
 
 
-def _said(message: Message, raw: Json, key: str, now: Callable[[], datetime]) -> Inbound | None:
-    sender = message.from_user
+def _said(message: _Message, raw: Json, key: str, now: Callable[[], datetime]) -> Inbound | None:
+    sender = message.sender
     if sender is not None and sender.is_bot:
         return None
     address = str(message.chat.id)
-    at = message.date if raw.get("date") else now()
+    at = _date(message.date, now)
     profile = _profile(sender)
     text = message.text or message.caption or ""
     if message.text and (start := _START.fullmatch(message.text)):
@@ -104,28 +159,32 @@ def _said(message: Message, raw: Json, key: str, now: Callable[[], datetime]) ->
     return Wrote(address, at, key, text, what, profile) if what is not None else None
 
 
-def _pressed(query: CallbackQuery, raw: Json, key: str, now: Callable[[], datetime]) -> Inbound | None:
+def _pressed(query: _Query, raw: Json, key: str, now: Callable[[], datetime]) -> Inbound | None:
     if query.data is None:
         return None
     held = raw.get("message")
     message_id = held.get("message_id") if isinstance(held, Mapping) else None
     # In a private chat the chat is the presser; a message that is too old comes as a stub.
-    external_id = f"{query.from_user.id}:{message_id}" if isinstance(message_id, int) and message_id else None
-    return Pressed(str(query.from_user.id), now(), key, query.data, query.id, external_id, _profile(query.from_user))
+    external_id = f"{query.sender.id}:{message_id}" if isinstance(message_id, int) and message_id else None
+    return Pressed(str(query.sender.id), now(), key, query.data, query.id, external_id, _profile(query.sender))
 
 
-def _member(change: ChatMemberUpdated, raw: Json, key: str, now: Callable[[], datetime]) -> Inbound:
+def _member(change: _Change, key: str, now: Callable[[], datetime]) -> Inbound:
     address = str(change.chat.id)
-    at = change.date if raw.get("date") else now()
+    at = _date(change.date, now)
     if change.new_chat_member.status in _LEFT:
         return Unsubscribed(address, at, key, AddressStatus.BLOCKED)
-    return Subscribed(address, at, key, "", _profile(change.from_user), explicit=False)
+    return Subscribed(address, at, key, "", _profile(change.sender), explicit=False)
 
 
-def _profile(user: User | None) -> Profile:
+def _profile(user: _User | None) -> Profile:
     if user is None:
         return Profile()
     return Profile(user.first_name or None, user.last_name, user.username, user.language_code)
+
+
+def _date(given: datetime | None, now: Callable[[], datetime]) -> datetime:
+    return given if given and given.timestamp() else now()
 
 
 def _is_private(used: Json) -> bool:
@@ -136,68 +195,3 @@ def _is_private(used: Json) -> bool:
         if isinstance(chat, Mapping) and chat.get("type", "private") != "private":
             return False
     return True
-
-
-# --- what aiogram is given: the fields that are read, with what its types require and we do not
-
-
-def _user(raw: Any) -> Any:
-    if not isinstance(raw, Mapping):
-        return raw
-    names = ("id", "last_name", "username", "language_code")
-    return {
-        **{name: raw[name] for name in names if raw.get(name) is not None},
-        "is_bot": raw.get("is_bot") or False,
-        "first_name": raw.get("first_name") or "",
-    }
-
-
-def _text(value: Any) -> Any:
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def _chat(raw: Any) -> Any:
-    return {"id": raw.get("id"), "type": "private"} if isinstance(raw, Mapping) else raw
-
-
-def _message(raw: Json) -> Json:
-    kept = {name: raw[name] for name in ("text", "caption") if raw.get(name) is not None}
-    if raw.get("from") is not None:
-        kept["from"] = _user(raw["from"])
-    if isinstance(contact := raw.get("contact"), Mapping):
-        phone = _text(contact.get("phone_number"))
-        kept["contact"] = {"first_name": "", "phone_number": phone, "user_id": contact.get("user_id")}
-    return {"message_id": raw.get("message_id", 0), "date": raw.get("date", 0), "chat": _chat(raw.get("chat")), **kept}
-
-
-def _query(raw: Json) -> Json:
-    return {
-        "id": _text(raw.get("id")),
-        "from": _user(raw.get("from")),
-        "chat_instance": "",
-        "data": raw.get("data"),
-    }
-
-
-def _membership(raw: Json) -> Json:
-    user = _user(raw.get("from")) if raw.get("from") is not None else {"id": 0, "is_bot": False, "first_name": ""}
-    new = raw.get("new_chat_member")
-    status = new.get("status") if isinstance(new, Mapping) else None
-    here: Json = {"status": "member", "user": user}
-    left: Json = {"status": "left", "user": user}
-    if not isinstance(status, str):
-        raise ValueError("no status")  # noqa: TRY004  # the caller makes Unreadable of it
-    return {
-        "chat": _chat(raw.get("chat")),
-        "from": user,
-        "date": raw.get("date", 0),
-        "old_chat_member": here,
-        "new_chat_member": left if status in _LEFT else here,
-    }
-
-
-_TRIM: Mapping[str, Callable[[Json], Json]] = {
-    "message": _message,
-    "callback_query": _query,
-    "my_chat_member": _membership,
-}

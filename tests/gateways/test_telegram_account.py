@@ -206,29 +206,34 @@ async def test_a_server_that_answers_empty_at_once_is_not_asked_without_pause(
     assert asyncio.get_running_loop().time() - began >= 0.5
 
 
-def test_sending_needs_no_aiogram() -> None:
-    """It costs seconds and a hundred megabytes: only who listens may load it."""
+def test_sending_and_listening_need_no_aiogram() -> None:
+    """It costs seconds and a hundred megabytes: only the admin bot may load it."""
     script = """
 import asyncio, sys
+from contextlib import aclosing
 from gateways import registry
 from gateways.config import Context
 from tests.gateways.stub import running_stub, taken, message
 from tests.gateways.outgoing import text
+UPDATE = {"update_id": 1, "message": {"message_id": 1, "date": 1798761590, "chat": {"id": 5}, "text": "hello"}}
 async def main():
     async with running_stub() as stub:
         model = registry.config_model("telegram")
-        settings = model(id="c", kind="telegram", token="1:abc", api_base=stub.url)
+        settings = model(id="c", kind="telegram", token="1:abc", api_base=stub.url, mode="polling")
         gateway = settings.open_gateway(Context(None, b"s"))
         await gateway.open()
         stub.replies = [taken(message(1))]
         print((await gateway.send([text()]))[0].external_id)
+        stub.replies = [taken(True), taken([UPDATE])]
+        async with aclosing(gateway.updates()) as updates:
+            print((await anext(updates)).inbound[0].text)
         await gateway.close()
 asyncio.run(main())
 assert "aiogram" not in sys.modules
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.stderr == ""
-    assert done.stdout == "100200300:1\n"
+    assert done.stdout == "100200300:1\nhello\n"
 
 
 async def test_a_captured_update_is_the_same_by_webhook_and_by_polling(poller: TelegramGateway, stub: Stub) -> None:
