@@ -58,10 +58,13 @@ async def test_a_nul_in_a_platforms_words_fails_nobody_elses_commit(poisoned: Wo
 
 
 async def test_a_name_of_ten_megabytes_and_one_of_markup_keep_nobody_else(poisoned: World) -> None:
+    poisoned.lane.state.halted = True  # so that nobody is claimed before the names are there
     step = await poisoned.step(8, HI_NAME)
     async with poisoned.database.writing() as connection:
         for number, name in ((2, "x" * 10_000_000), (5, "<b>&{{ 7*7 }}</b>" * 3), (6, "\u202e")):
             await connection.execute(update(clients).where(clients.c.id == number).values(first_name=name))
+    poisoned.lane.state.halted = False
+    poisoned.lane.state.wake()
     await poisoned.advance(4)
     assert await poisoned.states(step) == {"sent": 7, "failed": 1}
     assert (await why(poisoned, 2))[1] == "too_long"
