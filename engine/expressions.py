@@ -99,6 +99,7 @@ def compile_expression(source: str, fields: Fields, *, address: bool = False) ->
     checked = _Checker(fields).template(parse_expressions(source))
     if address:
         _escape_for_address(checked.body, at_start=True)
+    begin_work()  # Jinja works out what is the same for all here and now
     try:
         template = Template.from_code(environment, environment.compile(checked), {})
     except (TemplateError, SyntaxError, RecursionError, MemoryError) as error:

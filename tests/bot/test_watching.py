@@ -202,6 +202,16 @@ async def test_a_storage_that_does_not_answer_is_told(tmp_path: Path) -> None:
         assert ready["problems"][0].startswith("the storage does not answer")
 
 
+async def test_figures_and_readiness_hold_no_secret(tmp_path: Path) -> None:
+    async with watched(tmp_path, "engine", "web") as here:
+        for body in (event(), event(secret="wrong")):
+            await here.post("/hooks/vk-shop", body)
+        told = await here.metrics() + json.dumps([await here.get("/ready"), await here.get("/health")])
+
+    assert "vk-shop" in told
+    assert [secret for secret in (TOKEN, SECRET, "of the tests", "100500") if secret in told] == []
+
+
 async def test_every_query_of_the_dashboard_names_a_figure_that_there_is(tmp_path: Path) -> None:
     async with watched(tmp_path, "engine", "web") as here:
         kinds = re.findall(r"^# TYPE (\S+) (\S+)$", await here.metrics(), flags=re.MULTILINE)
