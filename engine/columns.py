@@ -74,6 +74,11 @@ def meaning_of(name: str, channels: Mapping[str, ChannelSettings], attributes: C
     return _of_kind(plain, channels)
 
 
+def meaning_named(name: str, channels: Mapping[str, ChannelSettings]) -> Meaning:
+    """What somebody says that a column is: a channel, a column of client files, or an attribute."""
+    return Meaning(name, (name,) if name in channels else ())
+
+
 def _of_kind(plain: str, channels: Mapping[str, ChannelSettings]) -> Meaning | None:
     first, _space, rest = plain.partition(" ")
     if rest not in _OF_KINDS:

@@ -13,7 +13,7 @@ from pathlib import Path
 from engine.addresses import read_address
 from engine.client_files import ClientFile
 from engine.clock import Clock
-from engine.columns import EMAIL, LOOKS_LIKE_KEY, PHONE, Meaning, meaning_of
+from engine.columns import EMAIL, LOOKS_LIKE_KEY, PHONE, Meaning, meaning_named, meaning_of
 from engine.errors import Invalid, _
 from engine.imports import ImportOutcome, import_clients
 from engine.phones import read_phone
@@ -29,6 +29,7 @@ _TAG_PIECE = 5_000  # clients that get the tag in one transaction
 _SAMPLE = 200  # values by which a column without a known name is told
 _SURE = 0.8  # of them look so
 _KNOWN = 0.5  # of them stand in storage
+Meant = Mapping[int, str]  # what somebody says that a column is, by its place; "" leaves it aside
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,11 @@ class FileAudience:
     new: int  # unknown rows that an import could take
     region: str | None  # whose phones those without a country were taken for
 
+    @property
+    def has_key(self) -> bool:
+        """Whether there is a column by which clients are known; without one nobody is looked up."""
+        return any(one.meaning is not None and one.meaning.is_key for one in self.columns)
+
 
 @dataclass(slots=True)
 class _Sheet:
@@ -71,18 +77,28 @@ class _Sheet:
     broken: list[Unknown] = field(default_factory=list)
 
 
-async def read_file_audience(store: Store, settings: EngineSettings, path: Path) -> FileAudience:
-    """Raises Invalid for a file that can't be read, has too many rows, or no column by which clients are known."""
-    found, _rows = await _read(store, settings, path)
+async def read_file_audience(
+    store: Store, settings: EngineSettings, path: Path, meant: Meant | None = None
+) -> FileAudience:
+    """What its columns are is found by itself, but for those that are `meant` otherwise. Raises Invalid for a file that
+    can't be read or has too many rows."""
+    found, _rows = await _read(store, settings, path, meant or {})
     return found
 
 
 async def take_file_audience(
-    store: Store, settings: EngineSettings, clock: Clock, path: Path, tag: str, *, import_new: bool
+    store: Store,
+    settings: EngineSettings,
+    clock: Clock,
+    path: Path,
+    tag: str,
+    *,
+    import_new: bool,
+    meant: Meant | None = None,
 ) -> ImportOutcome:
     """Put the tag on every client that the file means; with `import_new`, on those whom it brings as well, which become
     clients. Raises Invalid."""
-    found, new = await _read(store, settings, path)
+    found, new = await _read(store, settings, path, meant or {})
     outcome = ImportOutcome()
     if import_new and new.rows:
         with tempfile.TemporaryDirectory() as folder:
@@ -94,17 +110,10 @@ async def take_file_audience(
     return outcome
 
 
-async def _read(store: Store, settings: EngineSettings, path: Path) -> tuple[FileAudience, _Sheet]:
+async def _read(store: Store, settings: EngineSettings, path: Path, meant: Meant) -> tuple[FileAudience, _Sheet]:
     """What the file holds, and the rows of it that an import could take."""
     sheet = await asyncio.to_thread(_sheet, path)
-    columns = await _columns(store, settings, sheet)
-    if not any(one.meaning and one.meaning.is_key for one in columns):
-        raise Invalid(
-            _(
-                "I find no column by which clients are known: the file needs phones, e-mails, ids of clients or their "
-                "addresses in a messenger."
-            )
-        )
+    columns = await _columns(store, settings, sheet, meant)
     region = region_of(settings.timezone)
     reader = _Reader(settings, region, [one.meaning for one in columns])
     importable = [place for place, one in enumerate(columns) if one.meaning and one.meaning.is_importable_key]
@@ -176,16 +185,18 @@ def _sheet(path: Path) -> _Sheet:
 # --- columns ---
 
 
-async def _columns(store: Store, settings: EngineSettings, sheet: _Sheet) -> list[FileColumn]:
-    """By their names first; those that say nothing, by what stands in them. No two mean the same."""
+async def _columns(store: Store, settings: EngineSettings, sheet: _Sheet, meant: Meant) -> list[FileColumn]:
+    """As somebody said; then by their names; those that say nothing, by what stands in them. No two mean the same."""
     own = await store.clients.attribute_names()
-    taken: set[str] = set()
+    said = {place: meaning_named(name, settings.channels) if name else None for place, name in meant.items()}
+    taken = {one.name for one in said.values() if one is not None}
     found: list[FileColumn] = []
     for place, name in enumerate(sheet.names):
         filled = sum(1 for _number, cells in sheet.rows if cells[place].strip())
-        found.append(FileColumn(name, _once(meaning_of(name, settings.channels, own), taken), filled))
+        meaning = said[place] if place in said else _once(meaning_of(name, settings.channels, own), taken)
+        found.append(FileColumn(name, meaning, filled))
     for place, column in enumerate(found):
-        if column.meaning is None:
+        if column.meaning is None and place not in said:
             meaning = await _by_content(store, settings, sheet, place)
             found[place] = replace(column, meaning=_once(meaning, taken))
     return found

@@ -385,7 +385,6 @@ async def test_a_bare_list_and_a_sheet_are_understood(shop: Desk) -> None:
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (b"Nickname,Shoe size\nAnn,38\n", "I find no column by which clients are known"),
         ("имя\nАня\n".encode("cp1251"), "is not written in UTF-8"),
         (b"\xd0\xcf\x11\xe0....", "is an old Excel file (.xls)"),
     ],
@@ -398,6 +397,34 @@ async def test_a_file_that_can_not_be_read_says_why(shop: Desk, content: bytes, 
     assert chat.labels() == ["◀ Back", "Cancel"]
     await chat.press("Back")
     chat.sees("Who gets")
+
+
+async def test_a_column_that_was_taken_for_something_else_is_set_right(shop: Desk) -> None:
+    chat = await at_audience(shop)
+    await chat.send(file(shop, b"Nickname,Who\nAnn,c1\nBob,c2\n"))
+    chat.sees("✓ Who → id in your own system", "2 clients found.")
+    await chat.press("Columns are something else")
+    await chat.press("Who → id in your own system")
+    await chat.press("left aside")
+    chat.sees("– Who: left aside", "I find no column by which clients are known", "Say which column is which")
+    await chat.press("Columns are something else")
+    await chat.press("Nickname → left aside")
+    await chat.press("id in your own system")
+    chat.sees("✓ Nickname → id in your own system", "0 clients found.", "2 rows are nobody we know.")
+    await chat.press("Columns are something else")
+    await chat.press("Who → left aside")
+    await chat.press("id in your own system")
+    chat.sees("– Nickname: left aside", "✓ Who → id in your own system", "2 clients found.")
+    await chat.press("Use these 2 clients")
+    chat.sees("Now about 2 clients.")
+
+
+async def test_a_file_without_known_columns_asks_which_they_are(shop: Desk) -> None:
+    chat = await at_audience(shop)
+    await chat.press("From a file")
+    await chat.send(file(shop, b"Nickname,Shoe size\nAnn,38\n"))
+    chat.sees("– Nickname: left aside", "I find no column by which clients are known")
+    assert chat.labels() == ["Columns are something else", "◀ Back", "Cancel"]
 
 
 async def test_a_file_that_is_too_long_is_told_so(shop: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
