@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Text, and_, cast, delete, literal, select, update
+from sqlalchemy import Text, and_, cast, delete, literal, or_, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateways.base import AddressStatus
@@ -31,6 +31,7 @@ from storage.schema import (
     orders,
     own_links,
     parts,
+    receipts,
     steps,
     subscriptions,
 )
@@ -112,9 +113,18 @@ async def _erase(connection: AsyncConnection, value: Erasure) -> Sequence[Revoke
     await connection.execute(delete(subscriptions).where(subscriptions.c.client_id.in_(ids)))
     own = select(deliveries.c.id).where(deliveries.c.client_id.in_(ids))
     await connection.execute(delete(own_links).where(own_links.c.delivery_id.in_(own)))
-    # Some platforms name a message by its chat.
+    # Of messages that many share a name of, only what was said of this client goes.
+    named = select(parts.c.channel, parts.c.external_id).where(
+        parts.c.delivery_id.in_(own), parts.c.external_id.is_not(None)
+    )
+    said = or_(receipts.c.address.is_(None), receipts.c.address.in_([row.external_id for row in owned]))
+    await connection.execute(
+        delete(receipts).where(tuple_(receipts.c.channel, receipts.c.external_id).in_(named), said)
+    )
+    # Some platforms name a message by its chat or its phone number, and so do keys that are made of that.
     await connection.execute(update(parts).where(parts.c.delivery_id.in_(own)).values(external_id=None, details=None))
-    await connection.execute(update(events).where(events.c.client_id.in_(ids)).values(details=None))
+    nameless = literal("erased:") + cast(events.c.id, Text)
+    await connection.execute(update(events).where(events.c.client_id.in_(ids)).values(details=None, key=nameless))
     wrote = and_(notices.c.kind == "client_wrote", notices.c.details["client"].as_integer().in_(ids))
     await connection.execute(delete(notices).where(wrote))
     await connection.execute(

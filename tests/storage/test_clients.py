@@ -25,6 +25,7 @@ from storage.schema import (
     notices,
     opt_outs,
     parts,
+    receipts,
     steps,
 )
 from storage.store import Store
@@ -214,9 +215,13 @@ async def planned(store: Store, client: int, address_id: int) -> None:
             "external_id": "7001:55",
         }
         await connection.execute(insert(parts).values(**part, details={"message_ids": [55, 56]}))
+        said = {"channel": "tg-shop", "external_id": "7001:55", "occurred_at": NOW, "received_at": NOW}
+        receipt = {**said, "state": "read", "applied_at": NOW}
+        for number, whose in enumerate(("7001", None, "8")):
+            await connection.execute(insert(receipts).values(**receipt, address=whose, key=f"7001:55:{number}"))
         told = {"client": client, "name": "Ann", "channel": "tg-shop", "text": "I am Ann", "what": ""}
         await connection.execute(insert(notices).values(kind="client_wrote", details=told, created_at=NOW))
-        event = {"type": "wrote", "key": "k", "client_id": client, "occurred_at": NOW, "received_at": NOW}
+        event = {"type": "wrote", "key": "7001:55", "client_id": client, "occurred_at": NOW, "received_at": NOW}
         await connection.execute(insert(events).values(**event, details={"text": "I am Ann"}))
 
 
@@ -235,6 +240,7 @@ async def test_an_erased_client_leaves_sums_and_hashes_and_no_word(store: Store)
     )
     for word in ("Ann", "7001", "mail.example", "Kyiv", "c1"):
         assert word not in everything
+    assert await all_of(store, receipts.c.address) == [("8",)]  # of somebody who was sent the same message
     assert len(await all_of(store, erased_addresses.c.hash)) == 3
     assert await store.clients.tags() == [("vip", 0)]
     assert await store.clients.total() == 1
