@@ -8,6 +8,7 @@ from datetime import datetime
 from engine.clock import Clock
 from engine.errors import _
 from engine.lane.lane import Lane
+from engine.lane.preparing import Preparing
 from engine.lane.state import LaneReport
 from engine.quota import quota_at
 from engine.settings import ChannelSettings, EngineSettings
@@ -46,6 +47,7 @@ class Channels:
         self._kept_broken: set[str] = set()  # storage knows by now that these are
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = False
+        self._preparing = Preparing()
 
     async def open(self, run_id: int, report: LaneReport, tasks: asyncio.TaskGroup) -> None:
         """Build the lanes of this run and set them going; each asks its platform first who we are."""
@@ -136,6 +138,7 @@ class Channels:
             run_id=run_id,
             tries=self._settings.tries,
             quota=lambda: quota_at(channel, self._clock.now(), self._settings.timezone),
+            preparing=self._preparing,
         )
 
     async def _keep(self, channel: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import heapq
+import math
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -37,21 +38,10 @@ class SystemClock:
         await asyncio.sleep(max(delay_s, 0))
 
     async def sleep_until(self, monotonic_s: float) -> None:
-        """Wake at the instant, not before: call_at is exact to well under a millisecond."""
-        loop = asyncio.get_running_loop()
-        delay_s = monotonic_s - time.monotonic()
-        if delay_s <= 0:
-            await asyncio.sleep(0)
-            return
-        woken = loop.create_future()
-        handle = loop.call_at(loop.time() + delay_s, _wake, woken)
-        try:
-            await woken
-        finally:
-            handle.cancel()
+        await asyncio.sleep(_until(monotonic_s))
 
     async def wait(self, event: asyncio.Event, longest_s: float) -> None:
-        handle = asyncio.get_running_loop().call_later(longest_s, event.set)
+        handle = asyncio.get_running_loop().call_later(_until(time.monotonic() + longest_s), event.set)
         try:
             await event.wait()
         finally:
@@ -117,6 +107,9 @@ class FakeClock:
             await settle()
 
 
-def _wake(woken: "asyncio.Future[None]") -> None:
-    if not woken.done():
-        woken.set_result(None)
+def _until(monotonic_s: float) -> float:
+    """How long a timer has to run to wake then or within the next millisecond, and never before.
+
+    uvloop's timers count whole milliseconds of the clock, the present one too: asked for the exact time they fire up to
+    one early, and who wakes early sleeps again, seven times for each slot (docs/decisions/path.md)."""
+    return (math.ceil(monotonic_s * 1000) - math.floor(time.monotonic() * 1000)) / 1000

@@ -4,8 +4,11 @@ from collections import deque
 from math import ceil
 
 # The guard's window is this much wider than n / rate, so that the jitter between the clock's reading and the socket's
-# write never puts one start too many into a second. It costs a thousandth of the pace.
-MARGIN = 0.001
+# write never puts one start too many into a second. Slots lie a little further apart still: a start that came late has
+# the guard hold its successor of a second later off its slot, and what the two differ by wears that off again, before
+# it grows into a lost slot. It costs a thousandth and a half of the pace.
+MARGIN = 0.0005
+SPACING = 0.0015
 # Of a call that carries several: one that comes late there puts all of them into another second.
 MARGIN_TOGETHER_S = 0.008
 
@@ -16,13 +19,15 @@ TOGETHER_S = 0.25  # of the pace, that one call carries at most
 
 
 class Pacer:
-    """Says when the next start may be; told of each start as it happens. Times are monotonic seconds."""
+    """Says when the next start may be; told when its slots are taken, and when its call is written. Times are monotonic
+    seconds."""
 
     def __init__(self, rate: float) -> None:
         self._ceiling = rate
         self._share = 1.0  # of the ceiling, lowered by throttles
         self._next_slot = float("-inf")
         self._starts: deque[float] = deque()
+        self._unwritten = 0  # slots taken whose call is not written yet
         self._recovers_at = float("inf")
         self._reckon()
 
@@ -44,13 +49,21 @@ class Pacer:
             self._recover(now)
         return max(self._next_slot + (slots - 1) * self._interval_s, self._guard(slots), now)
 
-    def record(self, at: float, slots: int = 1) -> None:
-        """A start happened. Slots stay on their grid while starts keep up with it; missed ones are let go."""
+    def take(self, now: float, slots: int = 1) -> None:
+        """These slots are used from now on. They stay on their grid while starts keep up with it; missed ones are let
+        go."""
         on_grid = self._next_slot + slots * self._interval_s
-        self._next_slot = on_grid if on_grid > at else at + self._interval_s
+        self._next_slot = on_grid if on_grid > now else now + self._interval_s
+        self._unwritten += slots
+
+    def record(self, at: float, slots: int = 1) -> None:
+        """The call that took so many was written."""
+        self._unwritten -= slots
         starts = self._starts
-        for _ in range(slots):
+        if slots == 1:
             starts.append(at)
+        else:
+            starts.extend([at] * slots)
         while len(starts) > self._most_kept:
             starts.popleft()
 
@@ -81,19 +94,21 @@ class Pacer:
     def _reckon(self) -> None:
         """What follows from the rate, reckoned when it changes and not at each start."""
         self._rate = self._ceiling * self._share
-        self._interval_s = 1 / self._rate
+        self._interval_s = (1 + SPACING) / self._rate
         self._whole = max(int(self._rate), 1)
         self._most = max(ceil(self._rate), 1)
         self._most_kept = max(ceil(self._ceiling), 1)
 
     def _guard(self, slots: int) -> float:
         """No more than the rate in the time that so many take, nor more than it, rounded up, in a second."""
-        guard = self._after(self._whole - slots + 1, self._whole * self._interval_s)
+        guard = self._after(self._whole - slots + 1, self._whole / self._rate)
         if self._most != self._whole:
             guard = max(guard, self._after(self._most - slots + 1, 1.0))
         return guard if slots == 1 else guard + MARGIN_TOGETHER_S
 
     def _after(self, count: int, window_s: float) -> float:
         """When so many starts back is out of the window."""
-        count = max(count, 1)
+        count = max(count, 1) - self._unwritten
+        if count <= 0:
+            return float("inf")  # as many as may be are about to be written: it is known in a moment when
         return self._starts[-count] + window_s * (1 + MARGIN) if len(self._starts) >= count else float("-inf")

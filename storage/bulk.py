@@ -1,16 +1,33 @@
-"""Many rows at the driver's own cost, for what every message passes through.
+"""Statements at the driver's own cost, for what every message passes through.
 
 SQLAlchemy writes each statement, once; what it would do for every row and every execution (a dictionary, a check, a
-conversion) costs more here than the database does.
+conversion) costs more here than the database does (docs/decisions/path.md).
 """
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, ColumnElement, Dialect, Insert, Text, Update, bindparam, func, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    CompoundSelect,
+    Dialect,
+    Float,
+    Insert,
+    Select,
+    Text,
+    Update,
+    bindparam,
+    func,
+    select,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.sqlite import Direct
 
 Row = Sequence[Any]
 
@@ -39,7 +56,7 @@ class Rows:
         given = list(zip(*rows, strict=True))
         columns = [given[place] if convert is None else _converted(given[place], convert) for place, convert in places]
         if dialect.name == "sqlite":
-            await connection.exec_driver_sql(statement, list(zip(*columns, strict=True)))
+            await _change(connection, statement, list(zip(*columns, strict=True)))
         else:
             await connection.exec_driver_sql(statement, tuple(columns))
 
@@ -68,6 +85,74 @@ def _converted(values: Sequence[Any], convert: Convert) -> Sequence[Any]:
             last, made = value, convert(value)
         out.append(made)
     return out
+
+
+class Asked:
+    """A statement with parameters by name; the rows that it gives, if any, are sequences in the order of its columns.
+
+    `build` makes it for a dialect's name. Parameters that stand in it with a value keep that."""
+
+    def __init__(self, build: Callable[[str], Select[Any] | CompoundSelect[Any] | Update]) -> None:
+        self._build = build
+        self._made: dict[str, _Made] = {}
+
+    async def rows(self, connection: AsyncConnection, values: Mapping[str, Any]) -> Sequence[Row]:
+        dialect = connection.dialect
+        made = self._made.get(dialect.name)
+        if made is None:
+            made = self._made[dialect.name] = self._make(dialect)
+        given = [
+            fixed if name is None else values[name] if convert is None else convert(values[name])
+            for name, convert, fixed in made.parameters
+        ]
+        rows: Sequence[Row]
+        if isinstance(connection, Direct):
+            rows = connection.fetch(made.text, given)
+        else:
+            result = await connection.exec_driver_sql(made.text, tuple(given))
+            rows = result.all() if result.returns_rows else []
+        if not made.columns:
+            return rows
+        converted = [list(row) for row in rows]
+        for place, convert in made.columns:
+            for row in converted:
+                row[place] = convert(row[place])
+        return converted
+
+    def _make(self, dialect: Dialect) -> "_Made":
+        statement = self._build(dialect.name)
+        compiled = statement.compile(dialect=dialect)
+        parameters: list[tuple[str | None, Convert | None, Any]] = []
+        for name in compiled.positiontup or ():
+            parameter = compiled.binds[name]
+            convert = parameter.type.dialect_impl(dialect).bind_processor(dialect)
+            if parameter.required:
+                parameters.append((name, convert, None))
+            else:
+                fixed = parameter.effective_value
+                parameters.append((None, None, fixed if convert is None else convert(fixed)))
+        columns: list[tuple[int, Convert]] = []
+        for place, column in enumerate(statement.exported_columns):
+            if isinstance(column.type, Float):  # as the driver has it; SQLAlchemy would ask for the answer's own type
+                continue
+            read = column.type.dialect_impl(dialect).result_processor(dialect, None)
+            if read is not None:
+                columns.append((place, read))
+        return _Made(str(compiled), parameters, columns)
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    text: str
+    parameters: Sequence[tuple[str | None, Convert | None, Any]]  # name, how it is converted; or a fixed value
+    columns: Sequence[tuple[int, Convert]]  # those that have to be converted
+
+
+async def _change(connection: AsyncConnection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    if isinstance(connection, Direct):
+        connection.change(statement, rows)
+    else:
+        await connection.exec_driver_sql(statement, list(rows))
 
 
 def is_among(dialect: str, column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
@@ -104,7 +189,7 @@ class Changes:
         converted = [
             tuple([row[place] if convert is None else convert(row[place]) for place, convert in places]) for row in rows
         ]
-        await connection.exec_driver_sql(statement, converted)
+        await _change(connection, statement, converted)
 
     def _make(self, dialect: Dialect) -> tuple[str, list[tuple[int, Convert | None]]]:
         compiled = self._build().compile(dialect=dialect)

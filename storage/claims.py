@@ -9,12 +9,13 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Executable,
     Integer,
-    Row,
     Select,
+    Text,
+    Update,
     bindparam,
     case,
+    cast,
     func,
     literal,
     literal_column,
@@ -26,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateways.base import AddressStatus
-from storage.bulk import among, is_among
+from storage.bulk import Asked, Row, among, is_among
 from storage.clients import values_for
 from storage.quotas import DayQuota, PackageQuota, quota_left
 from storage.records import Canary, Claimed, DeliveryState, Status
@@ -79,16 +80,16 @@ async def claim(connection: AsyncConnection, requests: Sequence[ClaimRequest]) -
         if any(request.fields is None for request in requests)
         else set[str]().union(*(request.fields or () for request in requests))
     )
-    cards = await values_for(connection, [row.client_id for rows in taken.values() for row in rows], fields)
+    cards = await values_for(connection, [row[3] for rows in taken.values() for row in rows], fields)
     return [
         Claim([_claimed(row, cards, request.run_id) for row in taken[id(request)]], used_up.get(id(request), False))
         for request in requests
     ]
 
 
-async def _take(connection: AsyncConnection, requests: Sequence[ClaimRequest]) -> list[list[Row[Any]]]:
+async def _take(connection: AsyncConnection, requests: Sequence[ClaimRequest]) -> list[list[Row]]:
     """One look for many lanes, and one mark: a hundred of them cost two statements."""
-    taken: list[list[Row[Any]]] = [[] for _ in requests]
+    taken: list[list[Row]] = [[] for _ in requests]
     for begin in range(0, len(requests), _AT_ONCE):
         some = requests[begin : begin + _AT_ONCE]
         places = next(size for size in _SIZES if size >= len(some))
@@ -96,15 +97,15 @@ async def _take(connection: AsyncConnection, requests: Sequence[ClaimRequest]) -
         for place in range(places):
             terms = _terms(some[place]) if place < len(some) else _NOBODY
             values |= {f"{name}_{place}": value for name, value in terms.items()}
-        for row in await connection.execute(_due(places), values):
-            taken[begin + row.request].append(row)
+        for row in await _due(places).rows(connection, values):
+            taken[begin + row[0]].append(row)
     for run_id in {request.run_id for request in requests}:
         ids = [
-            row.id for request, rows in zip(requests, taken, strict=True) for row in rows if request.run_id == run_id
+            row[1] for request, rows in zip(requests, taken, strict=True) for row in rows if request.run_id == run_id
         ]
         if ids:
             dialect = connection.dialect.name
-            await connection.execute(_take_these(dialect), {"ids": among(dialect, ids), "run": run_id})
+            await _TAKE_THESE.rows(connection, {"ids": among(dialect, ids), "run": run_id})
     return taken
 
 
@@ -118,10 +119,10 @@ def _terms(request: ClaimRequest) -> Mapping[str, Any]:
 
 
 @cache
-def _due(count: int) -> Executable:
+def _due(count: int) -> Asked:
     """The due deliveries of so many requests, the oldest first, each with the number of its request."""
     looks = [select(_due_one(number).subquery()) for number in range(count)]
-    return looks[0] if count == 1 else union_all(*looks)
+    return Asked(lambda _dialect: looks[0] if count == 1 else union_all(*looks))
 
 
 def _due_one(number: int) -> Select[Any]:
@@ -151,13 +152,13 @@ def _due_one(number: int) -> Select[Any]:
     )
 
 
-@cache
-def _take_these(dialect: str) -> Executable:
-    return (
+_TAKE_THESE = Asked(
+    lambda dialect: (
         update(deliveries)
         .where(is_among(dialect, deliveries.c.id, "ids"), deliveries.c.state == DeliveryState.PLANNED.value)
         .values(state=DeliveryState.SENDING.value, run_id=bindparam("run"))
     )
+)
 
 
 async def _quota_left(
@@ -197,7 +198,7 @@ async def _canary_left(connection: AsyncConnection, request: ClaimRequest, canar
     return ceil(left * amounts.get((request.channel, "waiting"), 0) / max(waiting, 1))
 
 
-def _claimed(row: Row[Any], cards: Mapping[int, Mapping[str, Any]], run_id: int) -> Claimed:
+def _claimed(row: Row, cards: Mapping[int, Mapping[str, Any]], run_id: int) -> Claimed:
     # By position: by name it costs more than all the rest of a claim.
     values: Sequence[Any] = row
     _, delivery, step, client, address_id, attempt, tries, address, details, last_wrote_at, doubted_at = values
@@ -225,21 +226,17 @@ async def start(connection: AsyncConnection, requests: Sequence[StartRequest]) -
     Answers for each id GO, RELEASE, or the status of an address that is no longer enabled."""
     dialect = connection.dialect.name
     ids = [delivery for request in requests for delivery in request.ids]
-    if await _is_stopped(connection):
-        return [dict.fromkeys(request.ids, RELEASE) for request in requests]
     at, run_id = max(request.at for request in requests), requests[0].run_id  # of one process, so of one run
     values = {"ids": among(dialect, ids), "at": at, "run": run_id}
-    go = set(await connection.scalars(_start_these(dialect), values))
-    verdicts = dict.fromkeys(go, GO)
-    if held := [delivery for delivery in ids if delivery not in go]:
-        for row in await connection.execute(_why_held(dialect), {"ids": among(dialect, held)}):
-            if row.step_status == Status.SENDING and row.status != AddressStatus.ENABLED:
-                verdicts[row.id] = row.status
+    verdicts = dict.fromkeys([delivery for (delivery,) in await _START_THESE.rows(connection, values)], GO)
+    if held := [delivery for delivery in ids if delivery not in verdicts]:
+        for delivery, status, step_status in await _WHY_HELD.rows(connection, {"ids": among(dialect, held)}):
+            if step_status == Status.SENDING and status != AddressStatus.ENABLED:
+                verdicts[delivery] = status
     return [{delivery: verdicts.get(delivery, RELEASE) for delivery in request.ids} for request in requests]
 
 
-@cache
-def _start_these(dialect: str) -> Executable:
+def _start_these(dialect: str) -> Update:
     """The last look and the mark in one: those that may go, marked as started; one in doubt keeps its first start."""
     address = select(addresses.c.status).where(addresses.c.id == deliveries.c.address_id).scalar_subquery()
     step = select(steps.c.status).where(steps.c.id == deliveries.c.step_id).scalar_subquery()
@@ -253,10 +250,14 @@ def _start_these(dialect: str) -> Executable:
             address == AddressStatus.ENABLED.value,
             or_(deliveries.c.attempt == 1, ~_has_opted_out()),
             step == Status.SENDING.value,
+            ~_is_stopped(),
         )
         .values(started_at=func.coalesce(deliveries.c.started_at, bindparam("at", type_=deliveries.c.started_at.type)))
         .returning(deliveries.c.id)
     )
+
+
+_START_THESE = Asked(_start_these)
 
 
 def _has_opted_out() -> ColumnElement[bool]:
@@ -271,8 +272,7 @@ def _has_opted_out() -> ColumnElement[bool]:
     )
 
 
-@cache
-def _why_held(dialect: str) -> Executable:
+def _why_held(dialect: str) -> Select[Any]:
     status = case((_has_opted_out(), AddressStatus.UNSUBSCRIBED.value), else_=addresses.c.status).label("status")
     return (
         select(deliveries.c.id, status, steps.c.status.label("step_status"))
@@ -282,8 +282,10 @@ def _why_held(dialect: str) -> Executable:
     )
 
 
-_STOPPED = select(settings.c.value).where(settings.c.name == "stopped")
+_WHY_HELD = Asked(_why_held)
 
 
-async def _is_stopped(connection: AsyncConnection) -> bool:
-    return bool(await connection.scalar(_STOPPED))
+def _is_stopped() -> ColumnElement[bool]:
+    """Whether the kill switch is on; an empty value says that it was."""
+    switched = select(settings.c.name).where(settings.c.name == "stopped", cast(settings.c.value, Text) != "false")
+    return switched.exists()

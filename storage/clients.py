@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import lru_cache, partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, Select, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateways.base import AddressStatus
@@ -27,6 +27,7 @@ from storage.audiences import (
     search,
     why_left_out,
 )
+from storage.bulk import Asked, among, is_among
 from storage.database import Database, now
 from storage.erasing import Erasure, erase, export_client
 from storage.errors import NotFound, _
@@ -81,23 +82,30 @@ async def values_for(
         return {client_id: {} for client_id in client_ids}
     slots: Mapping[str, int] = {}
     if fields is None or not CARD_FIELDS.issuperset(fields):
-        slots = {row.name: row.slot for row in await connection.execute(_SLOTS)}
-    rows = (await connection.execute(_cards_with(tuple(slots.values())), {"ids": list(client_ids)})).all()
+        slots = await _slots(connection)
+    rows = await _cards_with(tuple(slots.values())).rows(
+        connection, {"ids": among(connection.dialect.name, client_ids)}
+    )
     tag_ids = {int(tag) for row in rows for tag in row[2].split(",") if tag}
     names = await _tag_names(connection, tag_ids)
     return {row[0]: _values(row, slots, names) for row in rows}
 
 
-_SLOTS = select(attributes.c.name, attributes.c.slot)
+async def _slots(connection: AsyncConnection) -> Mapping[str, int]:
+    """Where each attribute stands, by its name."""
+    return {row[0]: row[1] for row in await _SLOTS.rows(connection, {})}
+
+
+_SLOTS = Asked(lambda _dialect: select(attributes.c.name, attributes.c.slot))
 
 
 @lru_cache(maxsize=64)
-def _cards_with(slots: tuple[int, ...]) -> Select[Any]:
+def _cards_with(slots: tuple[int, ...]) -> Asked:
     """Built once, because every claim of every lane asks it."""
     columns: list[ColumnElement[Any]] = [clients.c.id, clients.c.external_id, clients.c.tags]
     columns += [clients.c[name] for name in _CARD_COLUMNS]
     columns += [clients.c[f"{kind}_{slot}"] for slot in slots for kind in ("text", "number")]
-    return select(*columns).where(clients.c.id.in_(bindparam("ids", expanding=True)))
+    return Asked(lambda dialect: select(*columns).where(is_among(dialect, clients.c.id, "ids")))
 
 
 def _values(row: Sequence[Any], slots: Mapping[str, int], tag_names: Mapping[int, str]) -> Mapping[str, Any]:
@@ -133,7 +141,7 @@ async def _tag_names(connection: AsyncConnection, tag_ids: Collection[int]) -> M
 
 async def cards_for(connection: AsyncConnection, client_ids: Sequence[int]) -> list[ClientCard]:
     """The cards as people see them, in the order of the ids; one that is not there is left out."""
-    slots = {row.name: row.slot for row in await connection.execute(_SLOTS)}
+    slots = await _slots(connection)
     rows = {
         row.id: row._mapping for row in await connection.execute(select(clients).where(clients.c.id.in_(client_ids)))
     }

@@ -2,13 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
 from typing import Any
 
-from sqlalchemy import Executable, Insert, bindparam, func, select, update
+from sqlalchemy import Insert, Update, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.bulk import Rows, among, is_among
+from storage.bulk import Asked, Rows, among, is_among
 from storage.cascading import further_ways, hand_on, settle_as_sent
 from storage.clients import AddressChange, move_address
 from storage.counters import CounterKey, add_counters, count_end
@@ -61,11 +60,10 @@ async def _finish_plain(connection: AsyncConnection, outcomes: Sequence[Outcome]
     dialect = connection.dialect.name
     ids = among(dialect, [outcome.delivery.id for outcome in outcomes])
     at = max(outcome.finished_at for outcome in outcomes)
-    return set(await connection.scalars(_finish_sent(dialect), {"ids": ids, "at": at}))
+    return {delivery for (delivery,) in await _FINISH_SENT.rows(connection, {"ids": ids, "at": at})}
 
 
-@cache
-def _finish_sent(dialect: str) -> Executable:
+def _finish_sent(dialect: str) -> Update:
     return (
         update(deliveries)
         .where(is_among(dialect, deliveries.c.id, "ids"), deliveries.c.state == DeliveryState.SENDING.value)
@@ -80,6 +78,9 @@ def _finish_sent(dialect: str) -> Executable:
     )
 
 
+_FINISH_SENT = Asked(_finish_sent)
+
+
 async def _held(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> set[int]:
     """Those of them that are in hand still. What another run has in hand meanwhile is not put back: it may be on its
     way from there."""
@@ -87,8 +88,7 @@ async def _held(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> set
         return set()
     dialect = connection.dialect.name
     ids = among(dialect, [outcome.delivery.id for outcome in outcomes])
-    rows: Iterable[tuple[int, int | None]] = await connection.execute(_in_hand(dialect), {"ids": ids})
-    runs = dict(iter(rows))
+    runs = {row[0]: row[1] for row in await _IN_HAND.rows(connection, {"ids": ids})}
     return {
         outcome.delivery.id
         for outcome in outcomes
@@ -97,11 +97,11 @@ async def _held(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> set
     }
 
 
-@cache
-def _in_hand(dialect: str) -> Executable:
-    return select(deliveries.c.id, deliveries.c.run_id).where(
+_IN_HAND = Asked(
+    lambda dialect: select(deliveries.c.id, deliveries.c.run_id).where(
         is_among(dialect, deliveries.c.id, "ids"), deliveries.c.state == DeliveryState.SENDING.value
     )
+)
 
 
 _FINISH = (
@@ -215,13 +215,13 @@ async def _apply_early_receipts(connection: AsyncConnection, outcomes: Sequence[
     """What a platform said of a part before its own answer to the send was here."""
     await apply_early_receipts(
         connection,
-        {(outcome.channel, part.external_id) for outcome in outcomes for part in outcome.parts},
-        {
+        ((outcome.channel, part.external_id) for outcome in outcomes for part in outcome.parts),
+        (
             (outcome.channel, f"{outcome.delivery.id}.{outcome.delivery.attempt}.{position}")
             for outcome in outcomes
             if outcome.started_at is not None
             for position in range(len(outcome.parts) + 1)
-        },
+        ),
     )
 
 

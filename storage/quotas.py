@@ -3,13 +3,13 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-from sqlalchemy import Executable, select
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.database import insert, insert_in
+from storage.bulk import Changes
+from storage.database import insert
 from storage.records import DeliveryState, Outcome
 from storage.schema import channel_states
 
@@ -52,24 +52,23 @@ async def _upsert_channel(connection: AsyncConnection, channel: str, values: Map
 
 
 async def use_quota(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> None:
-    """What may have reached the platform counts against a package."""
+    """What may have reached the platform counts against a quota, where the channel has had one."""
     used: dict[str, int] = defaultdict(int)
     for outcome in outcomes:
-        if outcome.state in (DeliveryState.SENT, DeliveryState.UNKNOWN):
+        if outcome.state in _USED:
             used[outcome.channel] += 1
-    if used:
-        rows = [{"channel": channel, "sent_that_day": amount} for channel, amount in sorted(used.items())]
-        await connection.execute(_use(connection.dialect.name), rows)
+    await _USE.execute(connection, [(channel, amount) for channel, amount in sorted(used.items())])
 
 
-@cache
-def _use(dialect: str) -> Executable:
-    statement = insert_in(dialect, channel_states)
-    amount = statement.excluded.sent_that_day
-    return statement.on_conflict_do_update(
-        index_elements=["channel"],
-        set_={
-            "sent_that_day": channel_states.c.sent_that_day + amount,
-            "package_left": channel_states.c.package_left - amount,
-        },
-    )
+_USED = (DeliveryState.SENT, DeliveryState.UNKNOWN)
+_USE = Changes(
+    ("its", "amount"),
+    lambda: (
+        update(channel_states)
+        .where(channel_states.c.channel == bindparam("its"))
+        .values(
+            sent_that_day=channel_states.c.sent_that_day + bindparam("amount"),
+            package_left=channel_states.c.package_left - bindparam("amount"),
+        )
+    ),
+)

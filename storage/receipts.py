@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateways.base import AddressStatus, Receipt, ReceiptState
 from storage.applying import FAILED_BY_RECEIPT, Applying, Deltas, Told, cost_counters, count_state
-from storage.bulk import Rows, among, is_among
+from storage.bulk import Asked, Rows, among, is_among
 from storage.database import insert_in
 from storage.opting import Revoked
 from storage.reached import PartKey, Reached, read_reference
@@ -68,12 +68,16 @@ async def take_receipts(connection: AsyncConnection, taken: Iterable[TakenReceip
 
 
 async def apply_early_receipts(
-    connection: AsyncConnection, external_ids: Collection[tuple[str, str]], references: Collection[tuple[str, str]]
+    connection: AsyncConnection, external_ids: Iterable[tuple[str, str]], references: Iterable[tuple[str, str]]
 ) -> None:
     """Apply what came before these parts were known: channel and external id, channel and our reference.
 
-    Call it in the transaction that writes the parts and the delivery's outcome."""
-    waiting, told = (await connection.execute(_ANYTHING_EARLY)).one()
+    Call it in the transaction that writes the parts and the delivery's outcome. Most find nothing, and then none of
+    the names is made."""
+    ((waiting, told),) = await _ANYTHING_EARLY.rows(connection, {})
+    if waiting is None and told is None:
+        return
+    external_ids, references = set(external_ids), set(references)
     if waiting is not None:
         await _apply_stored(connection, await _waiting(connection, external_ids, references))
     if told is not None:
@@ -178,9 +182,11 @@ def _row(one: TakenReceipt, is_applied: bool) -> tuple[Any, ...]:
 
 # --- what waited -----------------------------------------------------------------------------------------------------
 
-_ANYTHING_EARLY = select(
-    select(receipts.c.id).where(receipts.c.applied_at.is_(None)).limit(1).scalar_subquery(),
-    select(watermarks.c.address_id).limit(1).scalar_subquery(),
+_ANYTHING_EARLY = Asked(
+    lambda _dialect: select(
+        select(receipts.c.id).where(receipts.c.applied_at.is_(None)).limit(1).scalar_subquery(),
+        select(watermarks.c.address_id).limit(1).scalar_subquery(),
+    )
 )
 
 

@@ -5,13 +5,14 @@ commit of twenty outcomes took 60 ms that way and takes 3 so (docs/decisions/sql
 """
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Dialect, Engine, Executable, Result, RootTransaction, ScalarResult
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 T = TypeVar("T")
@@ -91,6 +92,30 @@ class Direct:
 
     async def exec_driver_sql(self, statement: str, parameters: Any = None) -> Result[Any]:
         return self._connection.exec_driver_sql(statement, parameters)
+
+    def fetch(self, statement: str, values: Sequence[Any]) -> list[Any]:
+        """What one statement gives, straight from the driver."""
+        try:
+            return self._driver.execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise self._ours(error) from error
+
+    def change(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        """The statement for each of the rows, straight to the driver."""
+        try:
+            self._driver.executemany(statement, rows)
+        except sqlite3.Error as error:
+            raise self._ours(error) from error
+
+    @property
+    def _driver(self) -> sqlite3.Connection:
+        return cast(sqlite3.Connection, self._connection.connection.driver_connection)
+
+    def _ours(self, error: sqlite3.Error) -> BaseException:
+        """The error as SQLAlchemy raises it, without a value in it."""
+        return DBAPIError.instance(
+            None, None, error, sqlite3.Error, hide_parameters=True, dialect=self._connection.dialect
+        )
 
     async def run_sync(self, call: Callable[..., T], *arguments: Any) -> T:
         return call(self._connection, *arguments)

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -99,23 +99,22 @@ class Writer:
         """Commit `value` with whatever else waits. Raises what `apply` raises for this value alone.
 
         A caller that is cancelled while it waits does not take the write back."""
+        return await self.hand_in(apply, value)
+
+    def hand_in(self, apply: Apply[Value, Result], value: Value) -> "asyncio.Future[Result]":
+        """The same for who does something else meanwhile; the result is there after the commit."""
         if self._stopped:
             raise WriterStopped
         member = _Member(apply, value, asyncio.get_running_loop().create_future())
         self._waiting.append(member)
         self._wake.set()
-        return cast(Result, await member.done)
+        return member.done
 
     def put(self, apply: Apply[Value, Result], value: Value) -> None:
         """Have `value` committed no later than anything that is written after it, without waiting for that.
 
         For what no answer depends on; a failure is logged."""
-        if self._stopped:
-            raise WriterStopped
-        member = _Member(apply, value, asyncio.get_running_loop().create_future())
-        member.done.add_done_callback(_log_failure)
-        self._waiting.append(member)
-        self._wake.set()
+        self.hand_in(apply, value).add_done_callback(_log_failure)
 
     async def run(self) -> None:
         """Commit groups until `stop`; what waits then is still committed."""

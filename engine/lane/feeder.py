@@ -3,11 +3,15 @@
 import asyncio
 import logging
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
+from typing import Any
 
-from engine.lane.ending import Ending
+from engine.lane.ending import Ending, Spawn
+from engine.lane.preparing import Preparing
 from engine.lane.state import Job, LaneState, LaneStep
 from engine.pacing import Pacer
 from engine.personalise import Personaliser, TemplateFailed
@@ -36,22 +40,29 @@ class Feeder:
         writer: Writer,
         run_id: int,
         quota: Callable[[], DayQuota | PackageQuota | None],
+        preparing: Preparing,
+        spawn: Spawn,
     ) -> None:
+        self.marking = False  # whether a request to mark starts is on its way
         self._state = state
         self._ending = ending
         self._media = gateway if isinstance(gateway, HoldsMedia) else None
         self._writer = writer
         self._run_id = run_id
         self._quota = quota
+        self._preparing = preparing
+        self._spawn = spawn
         self._refused = writer.figures.refused
-        self._starting = False
+        self._beside = 0  # deliveries that end or go back without having been sent
+        self._error: BaseException | None = None  # why starts could not be marked
+        self._era = 0  # of the lane's runs: what an earlier one asked for is not this one's
         window_s = gateway.capabilities.window_s
         self._window = None if window_s is None else timedelta(seconds=window_s)
         self._repeats_safely_for = timedelta(seconds=gateway.capabilities.repeats_safely_for_s)
         self._most_together = gateway.capabilities.batch
         self._together = gateway.together if isinstance(gateway, SendsTogether) else None
 
-    async def release(self, jobs: Iterable[Job]) -> None:
+    async def release(self, given: Iterable[Claimed]) -> None:
         """Give back what has not gone out."""
         now = self._state.clock.now()
         channel = self._state.channel.id
@@ -60,15 +71,15 @@ class Feeder:
                 self._writer.write(
                     finish,
                     Outcome(
-                        job.delivery,
+                        delivery,
                         channel,
                         DeliveryState.PLANNED,
                         now,
-                        tries=job.delivery.tries,
-                        doubted_at=job.delivery.doubted_at,
+                        tries=delivery.tries,
+                        doubted_at=delivery.doubted_at,
                     ),
                 )
-                for job in jobs
+                for delivery in given
             )
         )
 
@@ -103,19 +114,31 @@ class Feeder:
         step.used_up = claim.used_up
         if len(claim.deliveries) < want:
             step.look_again_at = now + LOOK_AGAIN_S
-        jobs = [job for delivery in claim.deliveries if (job := await self._prepare(step, delivery)) is not None]
-        if not self._state.holds(step) or not self._state.may_claim():
-            await self.release(jobs)
-            return False
-        step.claimed.extend(jobs)
-        self._state.start_wake.set()
+        if self._media is not None:
+            step.needs_upload = await self.needs_upload(step)
+        await self._prepare_all(step, claim.deliveries)
         return len(claim.deliveries) == want
+
+    async def _prepare_all(self, step: LaneStep, claimed: Sequence[Claimed]) -> None:
+        """Render them in shares; what is ready goes on meanwhile."""
+        left = deque(claimed)
+        while left:
+            if not self._state.holds(step) or not self._state.may_claim():
+                await self.release(left)
+                return
+            with self._preparing.spending() as has_time_left:
+                while left and has_time_left():
+                    self._prepare(step, left.popleft())
+            if self._state.is_starved:
+                self._state.slot_wake.set()
+            if left:
+                await self._preparing.next_turn()
 
     async def _settle_lost(self) -> None:
         """A storage that went away in the middle of a commit may have kept a claim which we were told had failed. Once
         this lane has nothing in hand, whatever is marked so was lost that way."""
         refused = self._writer.figures.refused
-        if refused == self._refused or self._starting or not self._state.is_idle():
+        if refused == self._refused or self.marking or self._beside or not self._state.is_idle():
             return
         channel, at = self._state.channel.id, self._state.clock.now()
         safe = {channel: self._repeats_safely_for.total_seconds()}
@@ -131,18 +154,31 @@ class Feeder:
         rate = min(self._state.pacer.rate, step.pacer.rate)
         return min(max(math.ceil(rate * CLAIM_AHEAD_S), 2), MAX_CLAIM)
 
-    async def _prepare(self, step: LaneStep, delivery: Claimed) -> Job | None:
+    def _prepare(self, step: LaneStep, delivery: Claimed) -> None:
         is_outside = self._is_outside(delivery)
         personaliser = step.outside if is_outside else step.personaliser
         if personaliser is None:
-            await self._ending.skip(step, Job(delivery, ()), "outside_window")
-            return None
+            self._see_to(self._ending.skip(step, Job(delivery, ()), "outside_window"), "skip")
+            return
         try:
-            return Job(delivery, render(personaliser, delivery), is_outside)
+            job = Job(delivery, render(personaliser, delivery), is_outside)
         except TemplateFailed as error:
-            job = Job(delivery, (), started_at=self._state.clock.now())
-            await self._ending.settle(step, job, MessageRejected(str(error), reason=error.reason))
-            return None
+            failed = Job(delivery, (), started_at=self._state.clock.now())
+            refused = MessageRejected(str(error), reason=error.reason)
+            self._see_to(self._ending.settle(step, failed, refused), "refuse")
+            return
+        step.claimed.append(job)
+
+    def _see_to(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """What one delivery comes to meanwhile must not keep the next one waiting."""
+        self._beside += 1
+        self._spawn(self._beside_the_others(work), name)
+
+    async def _beside_the_others(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        finally:
+            self._beside -= 1
 
     def _is_outside(self, delivery: Claimed) -> bool:
         """Whether the platform takes no free message for this client now; never heard from counts as closed."""
@@ -153,50 +189,53 @@ class Feeder:
 
     # --- starting ---
 
-    async def start_ahead(self) -> None:
-        """Forever: mark what goes out within START_AHEAD_S, and hand it to the slots."""
-        while True:
-            self._starting = True
-            jobs = await self._take_due()
-            if not jobs:
-                self._starting = False
-                await self._wait(self._state.start_wake, self._until_next_due())
-                continue
-            at = self._state.clock.now()
-            request = claims.StartRequest(tuple(job.delivery.id for _, job in jobs), at, self._run_id)
-            verdicts = await self._writer.write(claims.start, request)
-            for step, job in jobs:
-                await self._obey(step, job, verdicts[job.delivery.id], at)
-            self._state.slot_wake.set()
+    def mark_due(self, now: float) -> float:
+        """Have marked what goes out within START_AHEAD_S; it is handed to the slots when that is committed.
 
-    async def _take_due(self) -> list[tuple[LaneStep, Job]]:
-        """Of each step in turn, the longest unserved first, as many as have a slot within START_AHEAD_S."""
+        Returns when there is more to be marked, by monotonic time; infinity: not before something else happens."""
+        if self._error is not None:
+            raise self._error
+        if self.marking or not self._state.may_start():
+            return math.inf
+        jobs, due_at = self._take_due(now)
+        if not jobs:
+            return due_at
+        at = self._state.clock.now()
+        request = claims.StartRequest(tuple([job.delivery.id for _, job in jobs]), at, self._run_id)
+        self.marking = True
+        self._writer.hand_in(claims.start, request).add_done_callback(partial(self._obey, self._era, jobs, at))
+        return math.inf
+
+    def forget_marks(self) -> None:
+        """Nobody sends any more: what comes back marked is settled by whoever cleans up after the lane."""
+        self.marking, self._error, self._beside = False, None, 0
+        self._era += 1
+
+    def _take_due(self, now: float) -> tuple[list[tuple[LaneStep, Job]], float]:
+        """Of each step in turn, the longest unserved first, as many as have a slot within START_AHEAD_S; and when the
+        next of the others is due."""
         taken: list[tuple[LaneStep, Job]] = []
-        if not self._state.may_start():
-            return taken
-        now = self._state.clock.monotonic()
-        steps = sorted(self._ready_steps(), key=lambda step: step.served_at)
+        due_at = math.inf
+        steps = sorted(self._ready_steps(), key=_served_at)
         queues = {step.step_id: self._queues(step, now) for step in steps}
         while steps and len(taken) < MAX_CLAIM:
             for step in list(steps):
-                if not step.claimed or _next_at(queues[step.step_id]) > now + START_AHEAD_S:
+                if not step.claimed:
                     steps.remove(step)
                     continue
-                if self._media is not None and await self._needs_upload(step):
+                mark_at = _next_at(queues[step.step_id]) - START_AHEAD_S
+                if mark_at > now:
+                    due_at = min(due_at, mark_at)
+                    steps.remove(step)
+                    continue
+                if step.needs_upload:
                     step.priming = True
                     steps.remove(step)
                 taken.append((step, step.claimed.popleft()))
                 queues[step.step_id][1].before += 1
                 for lane_queue, _ in queues.values():
                     lane_queue.before += 1
-        return taken
-
-    def _until_next_due(self) -> float:
-        if not self._state.may_start():
-            return LOOK_AGAIN_S
-        now = self._state.clock.monotonic()
-        due_in = (_next_at(self._queues(step, now)) - now for step in self._ready_steps())
-        return min((max(each - START_AHEAD_S, 0.001) for each in due_in), default=LOOK_AGAIN_S)
+        return taken, due_at
 
     def _ready_steps(self) -> list[LaneStep]:
         return [step for step in self._state.steps.values() if step.claimed and not step.priming]
@@ -215,26 +254,39 @@ class Feeder:
         first, *others = (self._together(job.outgoing[0]) for job in near)
         return first is None or first not in others
 
-    async def _needs_upload(self, step: LaneStep) -> bool:
+    async def needs_upload(self, step: LaneStep) -> bool:
+        """Whether the first message has to go out alone, so that the others use what it uploads."""
         for part in step.parts:
             if (part.media or part.cards) and self._media is not None and await self._media.needs_upload(part):
                 return True
         return False
 
-    async def _obey(self, step: LaneStep, job: Job, verdict: str, at: datetime) -> None:
+    def _obey(
+        self, era: int, jobs: Sequence[tuple[LaneStep, Job]], at: datetime, done: "asyncio.Future[Mapping[int, str]]"
+    ) -> None:
+        """What was marked goes to the slots; the rest as its row says."""
+        if era != self._era or done.cancelled():
+            return
+        self.marking = False
+        self._error = done.exception()
+        if self._error is None:
+            verdicts = done.result()
+            for step, job in jobs:
+                self._obey_one(step, job, verdicts[job.delivery.id], at)
+        if self._state.is_starved or self._error is not None or self._state.closing:
+            self._state.slot_wake.set()
+
+    def _obey_one(self, step: LaneStep, job: Job, verdict: str, at: datetime) -> None:
         if verdict == claims.GO and self._is_too_late(job, at):
             step.priming = False
-            await self._ending.leave_unknown(step, job)
-            return
-        if verdict == claims.GO and self._state.holds(step) and self._state.may_claim():
+            self._see_to(self._ending.leave_unknown(step, job), "leave")
+        elif verdict == claims.GO and self._state.holds(step) and self._state.may_claim():
             job.started_at = at
             step.started.append(job)
-            return
-        step.priming = False
-        if verdict in (claims.GO, claims.RELEASE):
-            await self.release([job])
         else:
-            await self._ending.skip(step, job, verdict)
+            step.priming = False
+            gone = verdict not in (claims.GO, claims.RELEASE)
+            self._see_to(self._ending.skip(step, job, verdict) if gone else self.release([job.delivery]), "hold back")
 
     def _is_too_late(self, job: Job, at: datetime) -> bool:
         """Whether it may have been taken so long ago that the platform would not drop the repeat any more."""
@@ -270,6 +322,10 @@ class _Queue:
 
 
 _Queues = tuple[_Queue, _Queue]  # the channel's and the step's own
+
+
+def _served_at(step: LaneStep) -> float:
+    return step.served_at
 
 
 def _next_at(queues: _Queues) -> float:

@@ -18,7 +18,8 @@ from typing import Any
 from engine.clock import Clock
 from engine.lane.ending import Ending, FaultOfOurs
 from engine.lane.feeder import Feeder, render
-from engine.lane.noting import NotingPause
+from engine.lane.preparing import Preparing
+from engine.lane.senders import Senders
 from engine.lane.state import Job, LaneReport, LaneState, LaneStep
 from engine.pacing import Pacer
 from engine.personalise import TemplateFailed
@@ -45,6 +46,9 @@ log = logging.getLogger(__name__)
 
 LONGEST_WAIT_S = 60.0  # of a client who has the first part of a message and may get no more just now
 LONGEST_NAP_S = 0.2  # before the lane looks round again, so that a change takes hold
+TIMER_S = 0.001  # a timer is no finer: where slots lie closer, the lane looks at each turn of the loop
+MARK_LATER_S = 0.02  # than it could be marked at the earliest, if the lane wakes then anyhow
+MOST_AT_ONCE = 8  # calls begun before others have a turn of the loop, where slots lie so close
 
 
 class Lane:
@@ -63,6 +67,7 @@ class Lane:
         run_id: int,
         tries: int,
         quota: Callable[[], DayQuota | PackageQuota | None],
+        preparing: Preparing,
     ) -> None:
         self.channel = channel
         self.gateway = gateway
@@ -78,7 +83,16 @@ class Lane:
             spawn=self._spawn,
             release_all=self._release_all,
         )
-        self._feeder = Feeder(self.state, self._ending, gateway=gateway, writer=writer, run_id=run_id, quota=quota)
+        self._feeder = Feeder(
+            self.state,
+            self._ending,
+            gateway=gateway,
+            writer=writer,
+            run_id=run_id,
+            quota=quota,
+            preparing=preparing,
+            spawn=self._spawn,
+        )
         self._first: deque[tuple[Outgoing, asyncio.Future[Accepted]]] = deque()
         self._more: deque[_Waiting] = deque()  # next parts of messages, each waiting for a slot
         self._amends: deque[_Amend] = deque()
@@ -87,6 +101,7 @@ class Lane:
         self._together = gateway.together if isinstance(gateway, SendsTogether) else None
         self._slots = gateway.slots if isinstance(gateway, CostsSlots) else None
         self._sends: asyncio.TaskGroup | None = None
+        self._senders: Senders | None = None
 
     # --- what the runner and others ask ---
 
@@ -117,7 +132,7 @@ class Lane:
         """Send no more of the step; what is claimed goes back, what is in flight ends as it ends."""
         step = self.state.steps.pop(step_id, None)
         if step is not None:
-            await self._feeder.release(step.take_all())
+            await self._feeder.release([job.delivery for job in step.take_all()])
 
     def revoke(self, address_id: int) -> None:
         """Hold back what is about to go to an address that opted out; the next look at its row says why."""
@@ -125,7 +140,7 @@ class Lane:
             for job in [job for job in step.started if job.delivery.address_id == address_id]:
                 step.started.remove(job)
                 step.claimed.appendleft(job)
-        self.state.start_wake.set()
+        self.state.slot_wake.set()
 
     async def send_first(self, outgoing: Outgoing) -> Accepted:
         """Send ahead of all bulk: answers to people, opt-out confirmations, tests. Raises GatewayError."""
@@ -165,16 +180,14 @@ class Lane:
         """Send until cancelled. After `close`, no new sends begin and it ends when nothing is in flight."""
         try:
             async with asyncio.TaskGroup() as sends:
-                self._sends = sends
-                feeders = [
-                    sends.create_task(self._feeder.claim_ahead(), name=f"claim {self.channel.id}"),
-                    sends.create_task(self._feeder.start_ahead(), name=f"start {self.channel.id}"),
-                ]
+                self._sends, self._senders = sends, Senders(sends, f"{self.channel.id}: send")
+                claims = sends.create_task(self._feeder.claim_ahead(), name=f"claim {self.channel.id}")
                 await self._use_slots()
-                for feeder in feeders:
-                    feeder.cancel()
+                claims.cancel()
+                self._senders.close()
         finally:
-            self._sends = None
+            self._sends = self._senders = None
+            self._feeder.forget_marks()
             for _, done in self._first:
                 if not done.done():
                     done.set_exception(Unavailable("Carillon is stopping"))
@@ -194,30 +207,48 @@ class Lane:
     async def _use_slots(self) -> None:
         state = self.state
         awaited_at: float | None = None  # the slot that the lane last slept for
-        while not (state.closing and state.in_flight == 0):
+        at_once = 0
+        while not (state.closing and state.in_flight == 0 and not self._feeder.marking):
             now = self._clock.monotonic()
             if state.halted or not state.reachable():
                 await self._release_all()
             if not (state.reachable() and (state.has_room() or self._first or self._more or self._amends)):
                 awaited_at = None
-                await self._clock.sleep(LONGEST_NAP_S)
+                await self._nap(LONGEST_NAP_S)
                 continue
             slot_at, use = self._next_use(now)
-            if use is None:
-                awaited_at = None
-                state.slot_wake.clear()
-                await state.slot_wake.wait()
-            elif slot_at > now:
-                awaited_at = slot_at
-                await self._clock.sleep_until(min(slot_at, now + LONGEST_NAP_S))
-            else:
+            if use is not None and slot_at <= now and at_once < MOST_AT_ONCE:
                 state.figures.slots += 1
                 if awaited_at is not None:
                     state.figures.lateness.add(max(now - awaited_at, 0.0))
                     awaited_at = None
                 use()
-                # The send begins before the next slot is reckoned, so that the pacer knows its true start.
-                await asyncio.sleep(0)
+                at_once += 1
+                continue
+            at_once = 0
+            mark_at = self._feeder.mark_due(now)
+            awaited_at = slot_at if use is not None else None
+            await self._until_next(now, slot_at, mark_at, waits=use is not None)
+
+    async def _until_next(self, now: float, slot_at: float, mark_at: float, *, waits: bool) -> None:
+        """Until there is a slot to use or a start to mark, or somebody wakes the lane. `waits`: something is to go."""
+        if waits and (slot_at - now < TIMER_S or slot_at == math.inf):
+            await asyncio.sleep(0)
+            return
+        if not waits and self._feeder.marking:
+            slot_at = self.state.pacer.next_start(now)  # of what is just being marked
+        wake_at = slot_at if slot_at <= mark_at + MARK_LATER_S else mark_at
+        if now < wake_at < math.inf:
+            await self._nap(min(wake_at - now, LONGEST_NAP_S))
+            return
+        self.state.is_starved = True
+        self.state.slot_wake.clear()
+        await self.state.slot_wake.wait()
+        self.state.is_starved = False
+
+    async def _nap(self, longest_s: float) -> None:
+        self.state.slot_wake.clear()
+        await self._clock.wait(self.state.slot_wake, longest_s)
 
     def _next_use(self, now: float) -> tuple[float, Callable[[], None] | None]:
         """When the next slot is, and what to do with it: answers first, then parts that others wait for, then bulk."""
@@ -265,25 +296,40 @@ class Lane:
 
     def _use_for_first(self) -> None:
         outgoing, done = self._first.popleft()
-        self._spawn(self._send_first(outgoing, done), "send first")
+        self._send_in_slots(self._send_first(outgoing, done), self._slots_of([outgoing]))
 
     def _use_for_more(self, count: int) -> None:
         call = [self._more.popleft() for _ in range(count)]
-        self._spawn(self._send_more(call), "send further parts")
+        self._send_in_slots(self._send_more(call), self._slots_of([waiting.outgoing for waiting in call]))
 
     def _use_for_step(self, step: LaneStep, count: int) -> None:
         jobs = [step.started.popleft() for _ in range(count)]
-        step.served_at = self._clock.monotonic()
         self.state.in_flight += count
-        self._spawn(self._send(step, jobs), f"send {jobs[0].delivery.id}")
-        self.state.start_wake.set()
+        calls = [job.outgoing[0] for job in jobs]
+        step.served_at = self._send_in_slots(self._send(step, jobs, calls), self._slots_of(calls), step.pacer)
         if self._feeder.is_low(step):
             self.state.claim_wake.set()
 
     def _use_for_amend(self) -> None:
         amend = self._amends.popleft()
-        self._amended_at = self._clock.monotonic()
-        self._spawn(self._make(amend), "amend")
+        self._amended_at = self._send_in_slots(self._make(amend), amend.slots)
+
+    def _send_in_slots(self, work: Coroutine[Any, Any, None], slots: int, own: Pacer | None = None) -> float:
+        """Begin a call that takes so many slots of the channel, and of a step's own pace; returns the time."""
+        if self._senders is None:
+            work.close()
+            raise RuntimeError("the lane does not run")
+        now = self._clock.monotonic()
+        pacers = (self.state.pacer,) if own is None else (self.state.pacer, own)
+        for pacer in pacers:
+            pacer.take(now, slots)
+        self._senders.send(work, partial(self._record, pacers, slots))
+        return now
+
+    def _record(self, pacers: Sequence[Pacer], slots: int) -> None:
+        now = self._clock.monotonic()
+        for pacer in pacers:
+            pacer.record(now, slots)
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         if self._sends is None:
@@ -293,9 +339,9 @@ class Lane:
 
     async def _release_all(self) -> None:
         """Nothing stays marked as about to go while the lane may not send."""
-        jobs = list(self.state.take_all())
-        if jobs:
-            await self._feeder.release(jobs)
+        held = [job.delivery for job in self.state.take_all()]
+        if held:
+            await self._feeder.release(held)
 
     # --- sending ---
 
@@ -312,9 +358,9 @@ class Lane:
         else:
             done.set_exception(outcome)
 
-    async def _send(self, step: LaneStep, jobs: Sequence[Job]) -> None:
+    async def _send(self, step: LaneStep, jobs: Sequence[Job], call: Sequence[Outgoing]) -> None:
         """Make one call for the first parts of these, then see each to its end."""
-        outcomes = await self._write([job.outgoing[0] for job in jobs], step)
+        outcomes = await self._write(call)
         if len(jobs) == 1:
             await self._see_to_end(step, jobs[0], outcomes[0])
             return
@@ -322,14 +368,17 @@ class Lane:
             self._spawn(self._see_to_end(step, job, outcome), f"end {job.delivery.id}")
 
     async def _see_to_end(self, step: LaneStep, job: Job, outcome: Accepted | GatewayError) -> None:
+        state = self.state
         try:
             await self._ending.settle(step, job, await self._send_rest(step, job, outcome))
-        finally:
-            self.state.in_flight -= 1
             if step.priming:
+                step.needs_upload = await self._feeder.needs_upload(step)
+        finally:
+            had_room = state.has_room()
+            state.in_flight -= 1
+            if step.priming or not had_room or state.closing:
                 step.priming = False
-                self.state.start_wake.set()
-            self.state.slot_wake.set()
+                state.slot_wake.set()
 
     async def _send_rest(self, step: LaneStep, job: Job, outcome: Accepted | GatewayError) -> GatewayError | None:
         """What the first part's outcome leaves to do, each further part in a slot of its own. None: all accepted."""
@@ -382,7 +431,7 @@ class Lane:
 
     async def _make(self, amend: "_Amend") -> None:
         try:
-            outcomes = await NotingPause(amend.call(), partial(self._record_start, amend.slots))
+            outcomes = await amend.call()
         except Exception as error:  # noqa: BLE001  # whoever asked sees to it; the lane goes on
             if not amend.done.done():
                 amend.done.set_exception(error)
@@ -395,24 +444,18 @@ class Lane:
         if not amend.done.done():
             amend.done.set_result(outcomes)
 
-    async def _write(self, call: Sequence[Outgoing], step: LaneStep | None = None) -> Sequence[Accepted | GatewayError]:
-        slots = self._slots_of(call)
-        if step is not None:
-            step.pacer.record(self._clock.monotonic(), slots)
+    async def _write(self, call: Sequence[Outgoing]) -> Sequence[Accepted | GatewayError]:
         outcomes: Sequence[Accepted | GatewayError]
         try:
-            outcomes = await NotingPause(self.gateway.send(call), partial(self._record_start, slots))
+            outcomes = await self.gateway.send(call)
         except Exception as error:
             # A lane that fell over here would take everything with it that is on its way for others.
             log.exception("a send fell over", extra={"channel": self.channel.id})
             outcomes = [FaultOfOurs(f"a fault of ours: {type(error).__name__}")] * len(call)
-        usage = max((outcome.usage for outcome in outcomes if isinstance(outcome, Accepted)), default=0.0)
-        if usage:
-            self._ending.heed(usage)
+        for outcome in outcomes:
+            if isinstance(outcome, Accepted) and outcome.usage:
+                self._ending.heed(outcome.usage)
         return outcomes
-
-    def _record_start(self, slots: int) -> None:
-        self.state.pacer.record(self._clock.monotonic(), slots)
 
 
 @dataclass(slots=True)

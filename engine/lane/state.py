@@ -68,6 +68,7 @@ class LaneStep:
     claimed: deque[Job] = field(default_factory=deque)
     started: deque[Job] = field(default_factory=deque)
     look_again_at: float = 0.0
+    needs_upload: bool = False  # the next one goes out alone
     priming: bool = False  # a first message uploads; the others wait to use what it uploaded
     served_at: float = 0.0
     used_up: bool = False  # the quota gives no more
@@ -113,10 +114,10 @@ class LaneState:
         self.throttled_until = 0.0  # monotonic
         self.halted = False  # the kill switch
         self.closing = False
-        # One waits for each: the slots, the claims, the starts.
+        self.is_starved = False  # the slots wait for something to send
+        # One waits for each: the slots and the claims.
         self.slot_wake = asyncio.Event()
         self.claim_wake = asyncio.Event()
-        self.start_wake = asyncio.Event()
 
     def may_claim(self) -> bool:
         return not (self.closing or self.halted) and self.reachable()
@@ -144,5 +145,5 @@ class LaneState:
             yield from step.take_all()
 
     def wake(self) -> None:
-        for event in (self.slot_wake, self.claim_wake, self.start_wake):
-            event.set()
+        self.slot_wake.set()
+        self.claim_wake.set()

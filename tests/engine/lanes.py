@@ -12,6 +12,7 @@ from sqlalchemy import func, insert, select, update
 
 from engine.clock import FakeClock
 from engine.lane.lane import Lane
+from engine.lane.preparing import Preparing
 from engine.lane.state import LaneStep
 from engine.pacing import Pacer
 from engine.personalise import Personaliser
@@ -134,6 +135,7 @@ class World:
             run_id=1,
             tries=3,
             quota=lambda: self.quota,
+            preparing=Preparing(),
         )
 
     async def step(

@@ -15,6 +15,7 @@ def run(pacer: Pacer, seconds: float, lateness: list[float]) -> list[float]:
     now, starts = 0.0, []
     while now < seconds:
         now = pacer.next_start(now) + lateness[len(starts) % len(lateness)]
+        pacer.take(now)
         pacer.record(now)
         starts.append(now)
     return starts
@@ -66,6 +67,7 @@ def test_a_new_rate_holds_from_the_next_slot_and_the_last_second_still_counts() 
     more = []
     while now < 5:
         now = pacer.next_start(now)
+        pacer.take(now)
         pacer.record(now)
         more.append(now)
     assert most_in_a_second(starts + more) <= 25
