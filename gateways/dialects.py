@@ -162,8 +162,10 @@ def _ranges(rich: RichText, dialect: Dialect) -> list[_Range]:
     return _nested(text, [*mono, *others], dialect)
 
 
-def _fitted(text: str, wanted: Iterable[Place], holes: Sequence[Place], mark: str, dialect: Dialect) -> list[_Range]:
+def _fitted(text: str, wanted: Sequence[Place], holes: Sequence[Place], mark: str, dialect: Dialect) -> list[_Range]:
     """The places of one mark without the holes, each moved to where the mark may stand; those that can't are gone."""
+    if not wanted:
+        return []
     pieces = _without(_joined(wanted), _joined(holes))
     fitted = [place for start, end, limit in pieces if (place := _edges(text, start, end, limit, mark, dialect))]
     return [(start, end, mark) for start, end in _joined(fitted)]
@@ -283,6 +285,8 @@ def _written(text: str, ranges: Sequence[_Range]) -> str:
 
 def _neutral(text: str, ranges: Sequence[_Range]) -> dict[int, str]:
     """What is written for each mark of the text itself that could act as one."""
+    if not _LITERAL.search(text):
+        return {}
     addresses = [(found.start(), found.start() + len(found[0].rstrip(_AFTER_ADDRESS))) for found in _addresses(text)]
     edges = {place for start, end, _ in ranges for place in (start, end)}
     mono = [(start, end) for start, end, mark in ranges if mark == _MONO]
