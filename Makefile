@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PARALLEL := -n 4 --dist worksteal
 SYNC := $(BIN)/uv sync --frozen --inexact --python $(BIN)/python
 
-.PHONY: demo test lint bench audit
+.PHONY: demo test lint bench torture audit
 .DEFAULT_GOAL := demo
 
 $(BIN)/uv:
@@ -49,3 +49,7 @@ bench: .venv/.installed-dev
 # Known holes of what uv.lock names, as api.osv.dev knows them: needs the internet, so no test does it.
 audit: $(BIN)/uv
 	$(BIN)/uv audit --frozen
+
+# Kills, outages, full disks and forged webhooks while mailings go out: make torture MINUTES=10 ARGS="--seed 3".
+torture: .venv/.installed-dev
+	$(BIN)/python -m tests.flows.faults.torture --minutes $(or $(MINUTES),10) $(ARGS)

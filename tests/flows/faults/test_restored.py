@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from tests.flows.carillon import TOKEN, Carillon, assert_adds_up, carillon
+from tests.flows.carillon import TOKEN, assert_adds_up, carillon
 
 pytestmark = pytest.mark.timeout(120)
 CLIENTS, EARLY = 200, 60
