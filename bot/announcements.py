@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from bot.dialogs.after import amendment_card
 from bot.dialogs.approval import answered_screen, asked_card
-from bot.dialogs.live import canary_line, canary_ways, tally
+from bot.dialogs.live import canary_line, canary_ways, live_card, tally
 from bot.dialogs.talk import House, Reader, Rows, button, card, lines, paragraphs, primary
 from bot.dialogs.template_list import judged
 from bot.reports import report_of
 from bot.screens import Screen
 from bot.texts import Html, Texts
+from engine.clock import Clock
 from storage.records import Mailing, Notice
 
 if TYPE_CHECKING:
@@ -23,9 +24,10 @@ FOR_OWNERS = ("channel_broken", "stopped", "went_on")  # whoever did it
 class Announcements:
     """Notices in words."""
 
-    def __init__(self, operations: "Operations", house: House) -> None:
+    def __init__(self, operations: "Operations", house: House, clock: Clock) -> None:
         self._operations = operations
         self._house = house
+        self._clock = clock
 
     async def screen(self, t: Texts, notice: Notice, mailing: Mailing | None, *, own: bool) -> Screen | None:
         """None where there is nothing to tell. `own` where it is told to whoever did it."""
@@ -47,6 +49,8 @@ class Announcements:
                 return None
             case "started" if own and notice.details.get("at_once"):
                 return None  # who pressed Launch has the live card
+            case "started" if own:
+                return live_card(t, mailing, await self._operations.figures(mailing.id), self._clock.now())
             case "started":
                 return _started(t, notice, mailing)
             case "finished":

@@ -62,7 +62,7 @@ class LiveCards:
         self._people = people
         self._settings = settings
         self._house = house
-        self._announcements = Announcements(operations, house)
+        self._announcements = Announcements(operations, house, clock)
         self._clock = clock
         self._team_chats = team_chats or {}
         self._pauses = {name: _Pause() for name in surfaces}
@@ -215,12 +215,16 @@ class LiveCards:
         screen = await self._announcements.screen(self._texts_of(person), notice, mailing, own=own)
         if screen is not None:
             try:
-                await self._surfaces[surface].show(chat, screen)
+                message_id = await self._surfaces[surface].show(chat, screen)
             except Unreachable:
                 log.warning("an announcement can't be shown", extra={"surface": surface, "notice": notice.id})
             except Exception as error:  # noqa: BLE001  # as for cards
                 self._pause(surface, error)
                 return False
+            else:
+                if screen.live is not None:  # only who launched it is told with its card
+                    shown = shown_hash(screen)
+                    await self._store.conversations.follow(screen.live, surface, chat, message_id, chat, shown)
         self._told.add((notice.id, surface, chat))
         return True
 

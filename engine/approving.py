@@ -83,7 +83,7 @@ class Approving(Reporting):
         await self._decide(mailing, approval, ApprovalState.APPROVED, by)
         if mailing.status is Status.PAUSED:
             return await self.resume(mailing.id, approval.asked_by)
-        return await self.launch(mailing.id, approval.asked_by, revision=mailing.revision)
+        return await self.launch(mailing.id, approval.asked_by, revision=mailing.revision, by_hand=False)
 
     async def reject(self, mailing_id: int, approval_id: int, by: Actor, words: str) -> None:
         """Say no, and why; it stays what it is, to be changed and asked about again."""

@@ -70,15 +70,16 @@ class Launching:
 
     # --- the life cycle ---
 
-    async def launch(self, mailing_id: int, by: Actor, *, revision: int | None = None) -> Mailing:
-        """Start a draft now or schedule it; a cancelled one goes on to those it had not reached.
+    async def launch(self, mailing_id: int, by: Actor, *, revision: int | None = None, by_hand: bool = True) -> Mailing:
+        """Start a draft now or schedule it; a cancelled one goes on to those it had not reached. Without `by_hand` who
+        launches it has no card of it yet, and is told that it starts.
 
         Raises Stale when `revision` is not the mailing's any more: somebody changed it since the check card."""
         require(by, "launch")
         await self._require_not_stopped()
         mailing = await self.get(mailing_id)
         if mailing.status is Status.CANCELLED:
-            return await self._launch_again(mailing, by, revision)
+            return await self._launch_again(mailing, by, revision, by_hand=by_hand)
         if mailing.status is not Status.DRAFT:
             raise Refused(_("“{name}” is {status} already."), name=mailing.draft.name, status=mailing.status.value)
         await self._require_launchable(mailing, by)
@@ -100,7 +101,7 @@ class Launching:
             self._audited(by, "launch"),
             revision=mailing.revision if revision is None else revision,
             mailing_values={"launched_by": str(by)},
-            notice=NewNotice("started", now, by, {"at_once": True}) if mailing.draft.start == "now" else None,
+            notice=NewNotice("started", now, by, {"at_once": by_hand}) if mailing.draft.start == "now" else None,
         )
         return await self.get(mailing_id)
 
@@ -257,7 +258,9 @@ class Launching:
             if piece < settling.SWEEP:
                 return moved
 
-    async def _launch_again(self, mailing: Mailing, by: Actor, revision: int | None) -> Mailing:
+    async def _launch_again(
+        self, mailing: Mailing, by: Actor, revision: int | None, *, by_hand: bool = True
+    ) -> Mailing:
         """Through `paused`, so that a kill in between leaves something that a person can resume."""
         await self._require_launchable(mailing, by, again=True)
         waits = {"status": Status.PAUSED.value, "reason": "launching", "reason_words": None, "finished_at": None}
@@ -281,7 +284,7 @@ class Launching:
             "start_at": start_at if later else mailing.start_at or now,
             "started_at": None if later else mailing.started_at or now,
         }
-        notice = None if later else NewNotice("started", now, by, {"at_once": True})
+        notice = None if later else NewNotice("started", now, by, {"at_once": by_hand})
         await self._move(mailing, (Status.PAUSED,), values, self._audited(by, "launch"), notice=notice)
         return await self.get(mailing.id)
 

@@ -184,6 +184,12 @@ AUDIENCE = """
     a:file= known
     a:file+
     + file
+    a:cols
+    a:col
+    a:col=
+    a
+    a:file+
+    + file
     a:file= all
     a:all
     """
@@ -257,7 +263,6 @@ COUNTING = """
     q
     q:f
     q:v
-    q:grp
     q:if
     > city
     > Lviv

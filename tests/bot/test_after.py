@@ -119,7 +119,7 @@ async def test_the_end_is_announced_with_its_numbers(shop: Desk) -> None:
     await worked(shop, {1: "blocked"})
     [notice] = [one for one in await shop.operations.notices() if one.kind == "amended"]
     mailing = await shop.operations.get(1)
-    screen = await Announcements(shop.operations, House()).screen(Texts("en"), notice, mailing, own=True)
+    screen = await Announcements(shop.operations, House(), shop.clock).screen(Texts("en"), notice, mailing, own=True)
     assert screen is not None
     assert "“Sale” was taken back" in screen.text
     assert "reached 6 · not reached 2" in screen.text

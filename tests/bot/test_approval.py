@@ -13,8 +13,8 @@ from engine.settings import ApprovalRule, EngineSettings
 from engine.starting import Starts
 from storage.records import Actor, Role, Status
 from tests.bot.chat import PEOPLE, Chat
-from tests.bot.conftest import Desk
 from tests.bot.composed import composed
+from tests.bot.conftest import Desk
 from tests.bot.test_progress import Wall
 
 
@@ -209,6 +209,34 @@ async def test_approvers_are_told_with_the_card_and_who_asked_with_the_answer(sh
     before = len(wall.shown)
     await cards.tick()
     assert len(wall.shown) == before  # nobody is asked any more
+
+
+async def test_who_asked_gets_the_live_card_when_the_approval_starts_it(shop: Desk) -> None:
+    await asked(shop)
+    wall = Wall()
+    cards = LiveCards(
+        operations=shop.operations,
+        store=shop.store,
+        surfaces={"telegram": wall},
+        people=PEOPLE,
+        settings=shop.settings,
+        house=House(name="Acme"),
+        clock=shop.clock,
+    )
+    await cards.tick()
+    await shop.chat("Ostap").press_token("ap:yes:1:1")
+    await cards.tick()
+    told = wall.shown[-2:]
+    assert [chat for chat, _text in told] == ["1001", "1001"]
+    assert told[0][1].startswith("✅ Ostap has approved “The spring sale is on”")
+    assert told[1][1].startswith("📨 The spring sale is on – being sent")
+    [followed] = await shop.store.conversations.open_cards()
+    assert (followed.mailing_id, followed.account) == (1, "1001")
+    await shop.operations.pause(1, Actor("Ostap"))
+    await cards.tick()
+    await shop.clock.advance(10)
+    await cards.tick()
+    assert wall.edited[-1][1].startswith("⏸ The spring sale is on – paused")
 
 
 async def test_the_approval_of_nothing_is_told_in_a_sentence(shop: Desk) -> None:
