@@ -1,6 +1,7 @@
 """One connection to a platform's server: a request goes out, its answer comes in, one at a time."""
 
 import asyncio
+import functools
 import re
 import socket
 from collections.abc import Callable, Mapping, Sequence
@@ -69,7 +70,7 @@ class Connection(asyncio.Protocol):
         self._sound = self._written = self._ends_with_connection = False
         self._received = 0
         self._answer = self._loop.create_future()
-        late = self._loop.call_later(total_s, self._break, f"no answer within {total_s:g} s")
+        late = self._loop.call_later(total_s, self._be_late, total_s)
         try:
             self._transport.write(request)
             if rest:
@@ -98,6 +99,9 @@ class Connection(asyncio.Protocol):
                 if self._answer is None or self._answer.done():
                     return
                 self._transport.write(view[place : place + PIECE_BYTES])
+
+    def _be_late(self, total_s: float) -> None:
+        self._break(f"no answer within {total_s:g} s")
 
     def _break(self, why: str) -> None:
         self._sound = False
@@ -149,7 +153,7 @@ class Connection(asyncio.Protocol):
         self._body = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+        self._headers[_lower(name)] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
         if self._parser.get_status_code() >= 200:
@@ -172,7 +176,14 @@ class Connection(asyncio.Protocol):
         return HttpAnswer(self._parser.get_status_code(), body, self._headers)
 
 
+@functools.lru_cache(maxsize=256)  # every answer has the same names
+def _lower(name: bytes) -> str:
+    return name.decode("latin-1").lower()
+
+
 def _kept_s(headers: Mapping[str, str]) -> float:
     """How long the server keeps a connection that nobody uses, less what a request needs to get there."""
-    said = _TIMEOUT.search(headers.get("keep-alive", ""))
+    if "keep-alive" not in headers:
+        return KEEP_ALIVE_S
+    said = _TIMEOUT.search(headers["keep-alive"])
     return min(float(said[1]) - 1.0, KEEP_ALIVE_S) if said else KEEP_ALIVE_S
