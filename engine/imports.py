@@ -11,14 +11,12 @@ from engine.client_files import ClientFile, FileRow
 from engine.client_rows import KNOWN_COLUMNS, RowReader, as_cells, read_columns
 from engine.clock import Clock, SystemClock
 from engine.errors import Invalid
+from engine.pieces import HOLD_S, Pieces
 from engine.settings import ChannelSettings
 from storage.matching import Added, ClientRow, Rejection, RowOutcome
 from storage.store import Store
 
-# How long a piece should hold the write lock before its commit: while a mailing is being sent 20 ms are the limit, so
-# that no lane waits; else what a person does not notice (docs/decisions/bulk.md).
-HOLD_S = 0.010
-HOLD_ALONE_S = 0.2
+HOLD_ALONE_S = 0.2  # of a piece while no mailing is being sent: what a person does not notice (docs/decisions/bulk.md)
 MOST_IN_PIECE = 5000
 LEAST_IN_PIECE = 5
 MOST_REASONS = 10_000  # that are kept; a file of a million broken rows must not fill the memory
@@ -122,13 +120,13 @@ class _Import:
         self._slots = slots
         self._clock = clock
         self._dry_run = dry_run
-        self._size = 4 * LEAST_IN_PIECE
+        self._pieces = Pieces(4 * LEAST_IN_PIECE, LEAST_IN_PIECE, MOST_IN_PIECE)
         self._seen: set[int] = set()  # of a dry run: what the rows before would have added
 
     async def run(self, rows: Iterable[Numbered]) -> AsyncIterator[int]:
         """Take all rows; gives out the number of each piece when it is committed."""
         source = iter(rows)
-        while piece := list(itertools.islice(source, self._size)):
+        while piece := list(itertools.islice(source, self._pieces.size)):
             readable = list(self._readable(piece))
             if readable:
                 await self._take(readable)
@@ -151,17 +149,13 @@ class _Import:
         rows = [row for _number, row in readable]
         if self._dry_run:
             outcomes = await self._store.upserts.try_out(rows)
-            self._size = MOST_IN_PIECE
+            self._pieces.size = MOST_IN_PIECE
         else:
             written = await self._store.upserts.write(rows, self._slots, self._clock.now())
             outcomes = written.outcomes
-            self._adapt(len(rows), written.held_s, HOLD_S if written.is_sending else HOLD_ALONE_S)
+            self._pieces.took(len(rows), written.held_s, HOLD_S if written.is_sending else HOLD_ALONE_S)
         for (number, row), outcome in zip(readable, outcomes, strict=True):
             self._count(number, row, outcome)
-
-    def _adapt(self, count: int, took_s: float, hold_s: float) -> None:
-        fitting = int(count * hold_s / max(took_s, 1e-6))
-        self._size = max(LEAST_IN_PIECE, min(fitting, 2 * self._size, MOST_IN_PIECE))
 
     def _count(self, number: int, row: ClientRow, outcome: RowOutcome) -> None:
         if isinstance(outcome, Rejection):

@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from engine.audience import read_audience
 from engine.clock import Clock
 from engine.errors import Invalid
+from engine.pieces import Pieces
 from engine.schedule import CLIENT, client_instant
 from engine.settings import LATE_START_S, ChannelSettings, EngineSettings
 from storage.planning import Package, Planned, plan_package, zones_of_package
@@ -16,39 +17,46 @@ from storage.store import Store
 
 log = logging.getLogger(__name__)
 
-PACKAGE = 5000  # clients looked at in one transaction: bounds the time to the first message and the memory
+# Ids looked at in one transaction: bounds the time to the first message, and the memory. Where few match, most of them
+# are looked at and passed by, and a package takes more.
+PACKAGE, LEAST, MOST = 2000, 500, 20_000
+HOLD_S = 0.020
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Planner:
-    """Plans package after package; each is one transaction with the step's mark, so a kill repeats nothing."""
+    """Plans a mailing in packages; each is one transaction with the step's mark, so that a kill repeats nothing."""
 
     store: Store
     settings: EngineSettings
     clock: Clock
+    pieces: Pieces = field(default_factory=lambda: Pieces(PACKAGE, LEAST, MOST))
 
     async def plan_next(self, mailing: Mailing) -> Planned:
         """Plan the next package of the mailing's step. Raises Invalid where the audience can't be read any more."""
         draft = mailing.draft
         routing, channels = route_of(draft, self.settings.channels)
+        size = self.pieces.size
         package = Package(
             step_id=mailing.step_id,
-            size=PACKAGE,
+            size=size,
             audience=read_audience(draft.audience),
             routing=routing,
             channels=channels,
             known_channels=tuple(self.settings.channels),
             at=self.clock.now(),
             zone=self.settings.timezone,
-            due_by_zone=await self._due_by_zone(mailing),
+            due_by_zone=await self._due_by_zone(mailing, size),
         )
-        return await self.store.writer.write(plan_package, package)
+        planned = await self.store.writer.write(plan_package, package)
+        self.pieces.took(size, planned.held_s, HOLD_S)
+        return planned
 
-    async def _due_by_zone(self, mailing: Mailing) -> Mapping[str | None, datetime] | None:
+    async def _due_by_zone(self, mailing: Mailing, size: int) -> Mapping[str | None, datetime] | None:
         """With `timezone = "client"`: when each zone of the next package has its hour. None: everybody now."""
         if mailing.draft.timezone != CLIENT or mailing.draft.start == "now":
             return None
-        zones = await zones_of_package(self.store.database, mailing.step_id, PACKAGE)
+        zones = await zones_of_package(self.store.database, mailing.step_id, size)
         return {zone: self._due(mailing.draft.start, zone or self.settings.timezone) for zone in (None, *zones)}
 
     def _due(self, start: str, zone: str) -> datetime:

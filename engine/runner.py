@@ -88,7 +88,6 @@ class Engine:
         self._moves = Moves(store, clock)
         self._canaries = Canaries(store, self._moves, clock)
         self._starts = Starts(store, settings, self._moves, clock)
-        self._planner = Planner(store, settings, clock)
         self._work: dict[int, _Work] = {}
         self._nudged = asyncio.Event()
         self._closing = False
@@ -313,9 +312,10 @@ class Engine:
         return self._settings.cascade_after_s if gives else None
 
     async def _plan(self, work: _Work) -> None:
+        planner = Planner(self._store, self._settings, self._clock)
         try:
             while not self._closing:
-                planned = await self._planner.plan_next(work.mailing)
+                planned = await planner.plan_next(work.mailing)
                 for lane in self.lanes.values():
                     lane.state.wake()
                 if planned.all:

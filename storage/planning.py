@@ -1,9 +1,10 @@
 """The audience becomes deliveries: one INSERT ... SELECT for each package of clients, with the step's mark."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from time import perf_counter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.counters import CounterKey, add_counters
 from storage.database import Database
+from storage.fields import Span
 from storage.filters import AudienceFilter, AudienceQuery, compile_audience
 from storage.records import DeliveryState, Routing, Status
 from storage.schema import clients, deliveries, delivery_id, steps
@@ -20,8 +22,9 @@ from storage.writer import long
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """The next `size` clients of a step by ascending id. `due_by_zone` gives each client zone its hour (None: clients
-    without one); without it everybody is due at `at`."""
+    """The next clients of a step by ascending id, a span of `size` ids.
+
+    `due_by_zone` gives each client zone its hour (None: clients without one); without it everybody is due at `at`."""
 
     step_id: int
     size: int
@@ -36,26 +39,29 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What a package brought; `all` when no client is left to look at."""
+    """What a package brought, and how long the write lock was held before the commit; `all` when no client is left to
+    look at."""
 
     planned: int
     all: bool
+    held_s: float = 0.0
 
 
 @long
 async def plan_package(connection: AsyncConnection, packages: Sequence[Package]) -> Sequence[Planned]:
-    return [await _plan_one(connection, package) for package in packages]
+    planned = []
+    for package in packages:
+        began = perf_counter()
+        amount, everything = await _plan_one(connection, package)
+        planned.append(Planned(amount, everything, perf_counter() - began))
+    return planned
 
 
-async def _plan_one(connection: AsyncConnection, package: Package) -> Planned:
+async def _plan_one(connection: AsyncConnection, package: Package) -> tuple[int, bool]:
     step = (await connection.execute(select(steps).where(steps.c.id == package.step_id))).one()
     if step.planned_all or step.status != Status.SENDING:
-        return Planned(0, step.planned_all)
-    after = step.planned_through or 0
-    last, scanned = await _end_of_package(connection, after, package.size)
-    if not scanned:
-        await _mark(connection, package.step_id, after, planned_all=True)
-        return Planned(0, True)
+        return 0, step.planned_all
+    span, is_last = await _next_span(connection, step.planned_through or 0, package.size)
     query = await compile_audience(
         connection,
         package.audience,
@@ -64,19 +70,24 @@ async def _plan_one(connection: AsyncConnection, package: Package) -> Planned:
         package.known_channels,
         package.at,
         zone=ZoneInfo(package.zone),
-        span=(after + 1, last),
+        span=span,
     )
-    await connection.execute(_insert(package, query, query.matching))
-    planned = await _count(connection, package, query, query.matching)
-    everything = scanned < package.size
-    await _mark(connection, package.step_id, last, planned_all=everything)
-    return Planned(planned, everything)
+    planned = await _count(connection, package, query)
+    if planned:
+        await connection.execute(_insert(package, query, query.matching))
+    await _mark(connection, package.step_id, span[1], planned_all=is_last)
+    return planned, is_last
 
 
-async def _end_of_package(connection: AsyncConnection, after: int, size: int) -> tuple[int, int]:
-    ids = select(clients.c.id).where(clients.c.id > after).order_by(clients.c.id).limit(size).subquery()
-    row = (await connection.execute(select(func.max(ids.c.id), func.count()).select_from(ids))).one()
-    return row[0] or after, row[1]
+async def _next_span(connection: AsyncConnection, after: int, size: int) -> tuple[Span, bool]:
+    """The next ids, from the first that there is; whether no client comes after them."""
+    first = select(func.min(clients.c.id)).where(clients.c.id > after).scalar_subquery()
+    last = select(func.max(clients.c.id)).scalar_subquery()
+    begin, end = (await connection.execute(select(first, last))).one()
+    if begin is None:
+        return (after + 1, after), True
+    through = min(begin + size - 1, end)
+    return (begin, through), through == end
 
 
 def _insert(package: Package, query: AudienceQuery, inside: ColumnElement[bool]) -> Any:
@@ -106,23 +117,22 @@ def _due_at(package: Package) -> ColumnElement[datetime]:
     return case(*arms, else_=otherwise) if arms else otherwise
 
 
-async def _count(
-    connection: AsyncConnection, package: Package, query: AudienceQuery, inside: ColumnElement[bool]
-) -> int:
-    """Move the counters of who matched, who was left out and why, who is planned; returns how many are planned."""
+async def _count(connection: AsyncConnection, package: Package, query: AudienceQuery) -> int:
+    """Move the counters of who matched, who was left out and why, who is planned; returns how many are planned.
+
+    A letter tells each client's way; grouping by channel and reason takes SQLite five times as long."""
+    letters = select(func.aggregate_strings(query.route.code, "")).select_from(query.source).where(query.matching)
+    ways = Counter(await connection.scalar(letters) or "")
     deltas: dict[CounterKey, int] = defaultdict(int)
-    channel, left_out = query.channel.label("channel"), query.left_out.label("left_out")
-    found = await connection.execute(
-        select(channel, left_out, func.count()).where(inside).select_from(query.source).group_by(channel, left_out)
-    )
     planned = 0
-    for reached, reason, amount in found:
+    for letter, amount in ways.items():
+        channel, reason = query.route.ways[letter]
         deltas[package.step_id, "", "", "", "audience"] += amount
         if reason is not None:
             deltas[package.step_id, "", "", "", f"left_out:{reason}"] += amount
         else:
-            deltas[package.step_id, str(reached), "", "", "planned"] += amount
-            deltas[package.step_id, str(reached), "", "", "waiting"] += amount
+            deltas[package.step_id, str(channel), "", "", "planned"] += amount
+            deltas[package.step_id, str(channel), "", "", "waiting"] += amount
             planned += amount
     await add_counters(connection, deltas)
     return planned
@@ -138,10 +148,10 @@ async def zones_of_package(database: Database, step_id: int, size: int) -> Seque
     """The time zones on the cards of the next package."""
     async with database.read() as connection:
         after = await connection.scalar(select(steps.c.planned_through).where(steps.c.id == step_id)) or 0
-        last, _ = await _end_of_package(connection, after, size)
+        (first, last), _is_last = await _next_span(connection, after, size)
         found = await connection.scalars(
             select(clients.c.timezone)
-            .where(clients.c.id > after, clients.c.id <= last, clients.c.timezone.is_not(None))
+            .where(clients.c.id.between(first, last), clients.c.timezone.is_not(None))
             .distinct()
         )
         return [zone for zone in found if zone is not None]
