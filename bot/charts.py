@@ -246,6 +246,12 @@ def _over_time(t: Texts, look: Look, timeline: Sequence[Span], axes: Any) -> Non
     step_s, ticks = _ticks(times[0], times[-1])
     axes.xaxis.set_major_locator(FixedLocator(ticks))
     axes.xaxis.set_major_formatter(FuncFormatter(partial(_moment, t, midnight, step_s)))
+    edge_s = (times[-1] - times[0]) / 12  # half the width of a label, and a little
+    for tick_s, label in zip(ticks, axes.get_xticklabels(), strict=True):
+        if tick_s > times[-1] - edge_s:
+            label.set_horizontalalignment("right")  # in the middle it would be cut off
+        elif tick_s < times[0] + edge_s:
+            label.set_horizontalalignment("left")
 
 
 def _ticks(begin_s: float, end_s: float) -> tuple[int, list[float]]:

@@ -118,11 +118,11 @@ class Operations(Approving, Trials, CardVerbs, Amending, TemplateWriting):
         message = replace(draft.message, only=others | ({kind: own} if own else {}))
         return await self.change(mailing_id, replace(draft, message=message), by, revision=revision)
 
-    async def copy(self, mailing_id: int, by: Actor) -> int:
+    async def copy(self, mailing_id: int, by: Actor, *, name: str | None = None) -> int:
         """A new draft with the same message, audience and settings, to be sent now; returns its id."""
         require(by, "copy")
         mailing = await self.get(mailing_id)
-        draft = replace(mailing.draft, name=f"{mailing.draft.name} (copy)", start="now")
+        draft = replace(mailing.draft, name=name or f"{mailing.draft.name} (copy)", start="now")
         return await self.store.mailings.create(draft, self._audited(by, "copy"), copied_from=mailing_id)
 
     async def delete(self, mailing_id: int, by: Actor) -> None:

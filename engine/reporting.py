@@ -75,6 +75,11 @@ class Reporting(Launching):
         """The mailing that began last before this one."""
         return await self.store.periods.find_before(await self.get(mailing_id))
 
+    async def find_beside(self, mailing_id: int) -> Mailing | None:
+        """The mailing that began last before this one, or first after it where there is none."""
+        mailing = await self.get(mailing_id)
+        return await self.store.periods.find_before(mailing) or await self.store.periods.find_after(mailing)
+
     def _by_channel(self, sums: Sums) -> dict[str, dict[str, Any]]:
         told = {
             channel: render_totals(of_channel(sums, channel), settings=self.settings)

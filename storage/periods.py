@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
@@ -49,12 +50,25 @@ class Periods:
 
     async def find_before(self, mailing: Mailing) -> Mailing | None:
         """The one that began last before this one did."""
-        began = mailing.started_at or mailing.start_at or mailing.launched_at or mailing.created_at
+        began = _began_at(mailing)
         earlier = or_(_began < began, and_(_began == began, mailings.c.id < mailing.id))
-        statement = select_mailings().where(*_has_begun, earlier).order_by(_began.desc(), mailings.c.id.desc()).limit(1)
+        return await self._first(earlier, _began.desc(), mailings.c.id.desc())
+
+    async def find_after(self, mailing: Mailing) -> Mailing | None:
+        """The one that began first after this one did."""
+        began = _began_at(mailing)
+        later = or_(_began > began, and_(_began == began, mailings.c.id > mailing.id))
+        return await self._first(later, _began, mailings.c.id)
+
+    async def _first(self, terms: ColumnElement[bool], *order: ColumnElement[Any]) -> Mailing | None:
+        statement = select_mailings().where(*_has_begun, terms).order_by(*order).limit(1)
         async with self.database.read() as connection:
             row = (await connection.execute(statement)).one_or_none()
             return read_mailing(row) if row is not None else None
+
+
+def _began_at(mailing: Mailing) -> datetime:
+    return mailing.started_at or mailing.start_at or mailing.launched_at or mailing.created_at
 
 
 def _within(begin: datetime, end: datetime) -> tuple[ColumnElement[bool], ...]:

@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 
     from bot.desk import Desk
 
-_COLUMNS = ("id", "name", "status", "started_at", "planned", "sent", "failed", "skipped", "unknown", "waiting")
-
-
+_COLUMNS = (
+    *("id", "name", "status", "planned", "waiting", "sent", "failed", "skipped", "unknown", "delivered", "read"),
+    *("clicked", "unsubscribed", "orders", "sales"),
+)
+_ALWAYS = ("id", "name", "status", "planned", "sent", "failed")  # the others where one of the mailings has some
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)  # older than any mailing
 
 
@@ -53,8 +55,9 @@ def stats(
 
             print_figures(out, document)
         elif rows:
-            cells = [tuple(row[column] for column in _COLUMNS) for row in rows]
-            out.print(table(*_COLUMNS, rows=cells, right=_COLUMNS[4:]))
+            columns = [one for one in _COLUMNS if one in _ALWAYS or any(_cell(row, one) for row in rows)]
+            cells = [tuple(_cell(row, column) for column in columns) for row in rows]
+            out.print(table(*columns, rows=cells, right=_COLUMNS[3:]))
         else:
             out.print("There is no mailing yet." if since is None else f"Nothing has started since {since}.")
         for file in files.values():
@@ -76,8 +79,20 @@ async def _all(desk: "Desk", start: datetime | None) -> tuple[Any, list[Mapping[
         offset += len(page)
         wanted = [each for each in page if start is None or (each.start_at or each.created_at) >= start]
         rows += await desk.operations.figures_of(wanted)
-    sums = {name: sum(int(row[name]) for row in rows) for name in _COLUMNS[4:]}
+    sums = {name: _sum([_cell(row, name) for row in rows]) for name in _COLUMNS[3:]}
     return {"since": start, "mailings": rows, "total": sums}, rows
+
+
+def _cell(row: Mapping[str, Any], column: str) -> Any:
+    """Clients who clicked anything, where a mailing tells several kinds."""
+    value = row[column]
+    return value["any"] if isinstance(value, Mapping) else value
+
+
+def _sum(amounts: Sequence[int | None]) -> int | None:
+    """Of those that are told; None where there are mailings and none of them is told."""
+    told = [amount for amount in amounts if amount is not None]
+    return sum(told) if told or not amounts else None
 
 
 async def _written(

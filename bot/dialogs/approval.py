@@ -25,8 +25,8 @@ from bot.dialogs.talk import (
     primary,
     short,
 )
-from bot.screens import Said, Screen, with_note
-from bot.texts import Html, _
+from bot.screens import Button, Said, Screen, with_note
+from bot.texts import Html, Texts, _
 from engine.access import may
 from engine.check import CheckCard
 from engine.errors import Invalid, Refused
@@ -134,17 +134,14 @@ async def approval_card(talk: Talk, mailing: Mailing, note: str = "") -> Screen:
             note = note or t("You asked for it yourself: somebody else has to approve it.")
             rows.append((button(t("Take the question back"), "ap:back", mailing.id),))
         elif talk.may("approve"):
-            rows += shown.rows
+            rows.append(_answers(t, mailing, check.approval))
         else:
             note = note or t("An approver or an owner says yes or no to it.")
     elif check.needs and not check.may_go and talk.may("launch"):
         rows.append((primary(t("✋ Ask for approval"), "ap:ask", *compose.at(mailing)),))
     elif not check.needs:
         note = note or t("It needs no approval as it is now.")
-    rows.append(
-        (button(t("Check again"), "ap:look", mailing.id), button(t("Who they are"), "who", "l", mailing.id, "all"))
-    )
-    rows.append((button(t("Preview"), "m:see", mailing.id),))
+    rows += _looking(t, mailing)
     rows.append(footer(talk, button(t("◀ What waits"), "ap")))
     shown = replace(shown, rows=tuple(rows))
     return with_note(shown, note) if note else shown
@@ -164,19 +161,26 @@ async def asked_card(
         said_needs(reads, check),
         said_question(reads, mailing, check.count.planned) if waits else None,
     )
-    rows: Rows = []
-    if waits is not None:
-        rows.append(
-            (
-                primary(t("✅ Approve"), "ap:yes", mailing.id, waits.id),
-                danger(t("✖ Reject…"), "ap:no", mailing.id, waits.id),
-            )
-        )
+    rows = [_answers(t, mailing, waits), *_looking(t, mailing)] if waits is not None else []
     try:
         preview = (await operations.preview(mailing.id)).shown
     except Invalid:
         preview = ()  # the check says what is wrong with it
     return Screen(text=text, rows=tuple(rows), preview=preview)
+
+
+def _answers(t: Texts, mailing: Mailing, approval: Approval) -> tuple[Button, ...]:
+    return (
+        primary(t("✅ Approve"), "ap:yes", mailing.id, approval.id),
+        danger(t("✖ Reject…"), "ap:no", mailing.id, approval.id),
+    )
+
+
+def _looking(t: Texts, mailing: Mailing) -> Rows:
+    """What can be looked at before an answer."""
+    check = button(t("Check again"), "ap:look", mailing.id)
+    who = button(t("Who they are"), "who", "l", mailing.id, "all")
+    return [(check, who), (button(t("Preview"), "m:see", mailing.id),)]
 
 
 async def waiting_line(talk: Talk, mailing: Mailing) -> Html | None:
@@ -282,6 +286,8 @@ def answered_screen(reads: Reads, mailing: Mailing, state: str, details: Mapping
     match state:
         case ApprovalState.APPROVED:
             text = t("✅ {who} has approved “{name}”: it goes out at its time, by itself.", **named)
+            if mailing.draft.start == "now":
+                text = t("✅ {who} has approved “{name}”: it is being sent.", **named)
         case ApprovalState.REJECTED:
             text = paragraphs(
                 t("✖ {who} has rejected “{name}”: {words}", **named, words=str(details.get("words") or "")),

@@ -142,6 +142,8 @@ async def ask_label(talk: Talk, what: str, scope: str, place: str, subject_id: s
 
 async def hear_label(talk: Talk, said: Said, what: str, *at: str) -> Screens:
     work = await work_at(talk, at[0], *at[2:])
+    if what == "link" and "://" in plain_words(said):  # typed as a whole
+        return await _added(talk, work, int(at[1]), read_buttons(plain_words(said)))
     label = _label(said)
     talk.ask("b.target", what, label, *at)
     return [_ask_target(talk, work, what, label, button(talk.t("◀ Back"), "b:new", what, *at))]

@@ -33,10 +33,10 @@ async def hear(talk: Talk, compared: Compared) -> Screens:
 
 
 async def open_with(talk: Talk, mailing_id: str) -> Screens:
-    """A mailing and the one that began before it; 0 is the last one of all."""
+    """A mailing and the one that began before it, or after it where it was the first; 0 is the last one of all."""
     t = talk.t
     this = await _asked(talk, int(mailing_id))
-    that = await talk.operations.find_before(this.id) if this else None
+    that = await talk.operations.find_beside(this.id) if this else None
     if this is None or that is None:
         talk.ask("s.which")
         text = t("There are no two mailings yet that could be compared.")

@@ -235,7 +235,7 @@ async def hear_save(talk: Talk, said: Said, mailing_id: str, revision: str) -> S
     mailing = await compose.draft_at(talk, mailing_id, revision)
     name = _name(said)
     taken = next((one for one in await talk.store.segments.list() if one.name == name), None)
-    if taken is None:
+    if taken is None or mailing.draft.audience == {"segment": name}:
         return await _save(talk, mailing, name)
     t = talk.t
     talk.ask("a.save", *compose.at(mailing))
@@ -259,6 +259,8 @@ async def _save(talk: Talk, mailing: Mailing, name: str) -> Screens:
     from bot.dialogs.audience import audience_card
 
     audience = mailing.draft.audience
+    if audience == {"segment": name}:
+        return [await audience_card(talk, mailing, talk.t("It goes to the segment “{name}” as it is.", name=name))]
     count = await talk.operations.checker.count_audience(audience)  # what can't be counted is not saved
     now = talk.clock.now()
     await talk.store.segments.save(name, read_audience(audience), now)

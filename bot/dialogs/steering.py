@@ -133,7 +133,9 @@ async def cancel(talk: Talk, mailing_id: str) -> Screens:
 
 
 async def copy(talk: Talk, mailing_id: str) -> Screens:
-    made = await talk.operations.get(await talk.operations.copy(int(mailing_id), talk.actor))
+    mailing = await talk.operations.get(int(mailing_id))
+    name = talk.t.plain("{name} (copy)", name=mailing.draft.name)
+    made = await talk.operations.get(await talk.operations.copy(mailing.id, talk.actor, name=name))
     return [compose.message_card(talk, made, talk.t("Copied: this is a new draft, saved."))]
 
 
@@ -185,6 +187,8 @@ async def ask_again(talk: Talk, mailing_id: str) -> Screens:
         figures["sent"],
         name=mailing.draft.name,
     )
+    if not figures["sent"]:
+        text = t("<b>Launch “{name}” again?</b> Nobody has had it yet: all get it now.", name=mailing.draft.name)
     rows: Rows = [
         (primary(t("Yes, launch it"), "m:again", mailing.id, mailing.revision), button(t("No"), "m:open", mailing.id))
     ]
