@@ -8,15 +8,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Executable, bindparam, update
+from sqlalchemy import ColumnElement, bindparam, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateways.base import AddressStatus, Receipt, ReceiptState
 from storage.addresses import AddressChange
-from storage.bulk import Changes, Rows, among, is_among
+from storage.bulk import Asked, Changes, Rows, among, is_among
 from storage.counters import CounterKey, add_counters
 from storage.database import insert, insert_in
 from storage.opting import Revoked, not_overtaken, note_statuses
@@ -135,7 +134,7 @@ class Applying:
             part = ReachedPart(attempt, position, told.channel, None, accepted_at=at, is_new=True)
             self._reached.parts[told.part] = part
         if part.external_id is None and external_id:
-            part.external_id, part.is_changed = external_id, True
+            part.external_id, part.is_changed, part.is_named = external_id, True, True
         if part.is_new:
             self.new_parts.add(told.part)
         return part
@@ -208,10 +207,14 @@ class Applying:
     async def _write_parts(self) -> None:
         changed = [(key, part) for key, part in self._reached.parts.items() if part.is_changed or part.is_new]
         await _PARTS.insert(self._connection, [_part_row(key, part) for key, part in changed if part.is_new])
-        await _MARK.execute(self._connection, [_part_row(key, part) for key, part in changed if not part.is_new])
+        known = [(key, part) for key, part in changed if not part.is_new]
+        await _MARK.execute(self._connection, [_part_row(key, part) for key, part in known])
+        # Apart, because every change of an indexed column costs the index as well.
+        named = [_part_row(key, part) for key, part in known if part.is_named]
+        await _NAME.execute(self._connection, named)
         await self._keep_attempts()
         for _key, part in changed:
-            part.is_new = part.is_changed = False
+            part.is_new = part.is_changed = part.is_named = False
 
     async def _keep_attempts(self) -> None:
         """An attempt of which nothing was written: it was put back to be sent again, and has been sent after all."""
@@ -249,7 +252,7 @@ class Applying:
         dialect = self._connection.dialect.name
         for (state, reason), ids in sorted(plain.items(), key=str):
             values = {"ids": among(dialect, ids), "its_state": state.value, "its_reason": reason}
-            await self._connection.execute(_move(dialect), values)
+            await _MOVE.rows(self._connection, values)
         await _TAKE_OVER.execute(self._connection, taken_over)
 
     def _count(self, delivery: ReachedDelivery, standing: Standing, amount: int) -> None:
@@ -345,15 +348,22 @@ _PART_NAMES = (
     *("delivery_id", "attempt", "position", "channel", "external_id", "accepted_at"),
     *("delivered_at", "read_at", "failed_at", "reason", "code"),
 )
-_MARKS = ("external_id", "delivered_at", "read_at", "failed_at", "reason", "code")
-_MARK = Changes(
-    [f"its_{name}" for name in _PART_NAMES],
-    lambda: (
-        update(parts)
-        .where(*(parts.c[name] == _its(parts.c[name]) for name in ("delivery_id", "attempt", "position")))
-        .values({name: _its(parts.c[name]) for name in _MARKS})
-    ),
-)
+_MARKS = ("delivered_at", "read_at", "failed_at", "reason", "code")
+
+
+def _change_parts(*names: str) -> Changes:
+    return Changes(
+        [f"its_{name}" for name in _PART_NAMES],
+        lambda: (
+            update(parts)
+            .where(*(parts.c[name] == _its(parts.c[name]) for name in ("delivery_id", "attempt", "position")))
+            .values({name: _its(parts.c[name]) for name in names})
+        ),
+    )
+
+
+_MARK = _change_parts(*_MARKS)
+_NAME = _change_parts("external_id")
 _PARTS = Rows(
     [parts.c[name] for name in _PART_NAMES], lambda dialect: insert_in(dialect, parts).on_conflict_do_nothing()
 )
@@ -381,10 +391,10 @@ _EVENTS = Rows(
 )
 
 
-@cache
-def _move(dialect: str) -> Executable:
-    return (
+_MOVE = Asked(
+    lambda dialect: (
         update(deliveries)
         .where(is_among(dialect, deliveries.c.id, "ids"))
         .values(state=_its(deliveries.c.state), reason=_its(deliveries.c.reason))
     )
+)

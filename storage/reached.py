@@ -3,14 +3,13 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, select
+from sqlalchemy import Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateways.base import Receipt
-from storage.bulk import among, is_among
+from storage.bulk import Asked, Row, among, is_among
 from storage.records import DeliveryState
 from storage.schema import addresses, attempts, deliveries, parts
 
@@ -51,7 +50,7 @@ Standing = tuple[str, DeliveryState, str | None, int, datetime | None]
 
 @dataclass(slots=True)
 class ReachedPart:
-    """A part as it is now; `is_new`: nothing of it was stored yet."""
+    """A part as it is now; `is_new`: nothing of it was stored yet; `is_named`: its external id has become known."""
 
     attempt: int
     position: int
@@ -65,6 +64,7 @@ class ReachedPart:
     accepted_at: datetime | None = None
     is_new: bool = False
     is_changed: bool = False
+    is_named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +110,13 @@ class Reached:
         looked_for = sorted(set(ids) - self._whole)
         if not looked_for:
             return
-        looks, named = _looks(self._dialect), {"ids": among(self._dialect, looked_for)}
-        for row in await self._connection.execute(looks.deliveries, named):
+        named = {"ids": among(self._dialect, looked_for)}
+        for row in await _DELIVERIES.rows(self._connection, named):
             self._keep_delivery(row)
-        for row in await self._connection.execute(looks.parts, named):
+        for row in await _PARTS.rows(self._connection, named):
             self._keep_part(row)
-        for row in await self._connection.execute(looks.attempts, named):
-            self.attempts[row.delivery_id, row.number] = ReachedAttempt(*row[2:])
+        for row in await _ATTEMPTS.rows(self._connection, named):
+            self.attempts[row[0], row[1]] = ReachedAttempt(*row[2:])
         self._whole.update(looked_for)
 
     def find(self, channel: str, receipt: Receipt) -> PartKey | None:
@@ -137,7 +137,7 @@ class Reached:
 
     async def _look_for_names(self, names: Collection[tuple[str, str]]) -> None:
         whole: set[int] = set()
-        for row in await self._by_channel(_looks(self._dialect).named, names):
+        for row in await self._by_channel(_NAMED, names):
             part, delivery = row[:_PART_COLUMNS], row[_PART_COLUMNS:]
             if delivery[_STATE] in _PLAIN and delivery[_ATTEMPT] == part[1]:
                 self._keep_delivery(delivery)
@@ -147,15 +147,15 @@ class Reached:
         await self.look_for_deliveries(whole)
 
     async def _look_for_addresses(self, names: Collection[tuple[str, str]]) -> None:
-        for row in await self._by_channel(_looks(self._dialect).addresses, names):
-            self._whose[row.scope, row.external_id] = _Whose(row.id, row.client_id)
+        for number, client_id, name, channel in await self._by_channel(_ADDRESSES, names):
+            self._whose[channel, name] = _Whose(number, client_id)
 
-    async def _by_channel(self, look: Select[Any], names: Collection[tuple[str, str]]) -> Sequence[Row[Any]]:
+    async def _by_channel(self, look: Asked, names: Collection[tuple[str, str]]) -> Sequence[Row]:
         """What is found of these names, each with its channel; one look for each channel."""
-        found: list[Row[Any]] = []
+        found: list[Row] = []
         for channel in sorted({channel for channel, _name in names}):
             of_channel = among(self._dialect, sorted(name for its, name in names if its == channel))
-            found += await self._connection.execute(look, {"channel": channel, "names": of_channel})
+            found += await look.rows(self._connection, {"channel": channel, "names": of_channel})
         return found
 
     def _keep_delivery(self, row: Sequence[Any]) -> None:
@@ -243,28 +243,19 @@ def _locked(statement: Select[Any]) -> Select[Any]:
     return statement.order_by(deliveries.c.id).with_for_update(of=deliveries)
 
 
-@dataclass(frozen=True, slots=True)
-class _Looks:
-    named: Select[Any]
-    addresses: Select[Any]
-    deliveries: Select[Any]
-    parts: Select[Any]
-    attempts: Select[Any]
-
-
-@cache
-def _looks(dialect: str) -> _Looks:
-    channel: Any = bindparam("channel")
-    return _Looks(
-        named=_locked(
-            select(*_OF_PART[:_PART_COLUMNS], *_OF_DELIVERY[:10])
-            .join(deliveries, deliveries.c.id == parts.c.delivery_id)
-            .where(parts.c.channel == channel, is_among(dialect, parts.c.external_id, "names"))
-        ),
-        addresses=select(addresses.c.id, addresses.c.client_id, addresses.c.external_id, addresses.c.scope).where(
-            addresses.c.scope == channel, is_among(dialect, addresses.c.external_id, "names")
-        ),
-        deliveries=_locked(select(*_OF_DELIVERY).where(is_among(dialect, deliveries.c.id, "ids"))),
-        parts=select(*_OF_PART).where(is_among(dialect, parts.c.delivery_id, "ids")),
-        attempts=select(*_OF_ATTEMPT).where(is_among(dialect, attempts.c.delivery_id, "ids")),
+_CHANNEL: Any = bindparam("channel")
+_NAMED = Asked(
+    lambda dialect: _locked(
+        select(*_OF_PART[:_PART_COLUMNS], *_OF_DELIVERY[:10])
+        .join(deliveries, deliveries.c.id == parts.c.delivery_id)
+        .where(parts.c.channel == _CHANNEL, is_among(dialect, parts.c.external_id, "names"))
     )
+)
+_ADDRESSES = Asked(
+    lambda dialect: select(addresses.c.id, addresses.c.client_id, addresses.c.external_id, addresses.c.scope).where(
+        addresses.c.scope == _CHANNEL, is_among(dialect, addresses.c.external_id, "names")
+    )
+)
+_DELIVERIES = Asked(lambda dialect: _locked(select(*_OF_DELIVERY).where(is_among(dialect, deliveries.c.id, "ids"))))
+_PARTS = Asked(lambda dialect: select(*_OF_PART).where(is_among(dialect, parts.c.delivery_id, "ids")))
+_ATTEMPTS = Asked(lambda dialect: select(*_OF_ATTEMPT).where(is_among(dialect, attempts.c.delivery_id, "ids")))

@@ -7,10 +7,9 @@ update of parts and one of deliveries, the events and the counters.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, bindparam, or_, select, update
+from sqlalchemy import Row, and_, bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateways.base import AddressStatus, Receipt, ReceiptState
@@ -133,20 +132,19 @@ async def _keep(
     dialect = connection.dialect.name
     for channel in sorted({one.channel for one in once.values()}):
         keys = [one.receipt.key for one in once.values() if one.channel == channel]
-        found = await connection.scalars(_kept(dialect), {"channel": channel, "keys": among(dialect, keys)})
-        known.update(f"{channel}|{key}" for key in found)
+        found = await _KEPT.rows(connection, {"channel": channel, "keys": among(dialect, keys)})
+        known.update(f"{channel}|{key}" for (key,) in found)
     fresh = [key for key in once if key not in known]
     await _RECEIPTS.insert(connection, [_row(once[key], key in places) for key in fresh])
     return fresh
 
 
-@cache
-def _kept(dialect: str) -> Select[Any]:
-    return select(receipts.c.key).where(
-        receipts.c.channel == bindparam("channel"), is_among(dialect, receipts.c.key, "keys")
+_CHANNEL: Any = bindparam("channel")
+_KEPT = Asked(
+    lambda dialect: select(receipts.c.key).where(
+        receipts.c.channel == _CHANNEL, is_among(dialect, receipts.c.key, "keys")
     )
-
-
+)
 _RECEIPTS = Rows(
     [
         receipts.c[name]
