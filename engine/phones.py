@@ -4,6 +4,7 @@ Reading one by the library takes 50 microseconds here, more than all else of a r
 already; for those the library's own tables tell as much at a glance, and what they leave open goes to the library."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -28,7 +29,9 @@ class _Country:
     code: str
     at_home: re.Pattern[str] | None  # what is dialled before a number at home only
     sizes: frozenset[int]  # characters of a whole number, plus sign and code included
-    longest: int  # digits of the longest beginning that has time zones of its own
+    zones: tuple[str, ...]
+    regions: Mapping[str, tuple[str, ...]]  # beginnings of numbers, code included, that have time zones of their own
+    longest: int  # digits of the longest of them
 
 
 def is_possible(text: str) -> bool:
@@ -65,11 +68,14 @@ def _country(beginning: str) -> _Country | None:
     if about is None or about.general_desc is None:
         return None
     prefix = about.national_prefix_for_parsing
+    zones = {one: its for one, its in TIMEZONE_DATA.items() if one.startswith(code) or code.startswith(one)}
     return _Country(
         code,
         re.compile(prefix) if prefix else None,
         frozenset(1 + len(code) + length for length in about.general_desc.possible_length),
-        max((len(one) for one in TIMEZONE_DATA if one.startswith(code)), default=0),
+        zones.get(code, ()),
+        {} if set(zones) == {code} else zones,
+        max(map(len, zones), default=0),
     )
 
 
@@ -105,20 +111,13 @@ def timezone_of(phone: str) -> str | None:
     country = _country(phone[1:4])
     if country is None or not _is_whole(phone):
         return _timezone_by_kind(phone, today)
-    everywhere = _one_zone(_zones_of(country.code), today)
-    if country.longest == len(country.code):
+    everywhere = _one_zone(country.zones, today)
+    if not country.regions:
         return everywhere
     beginnings = (phone[1 : 1 + size] for size in range(country.longest, 0, -1))
-    here = _one_zone(next(filter(None, map(_zones_of, beginnings)), ()), today)
+    here = _one_zone(next((country.regions[one] for one in beginnings if one in country.regions), ()), today)
     # What kind of number it is decides between the two; where they agree, nothing is left to decide.
     return here if everywhere in (None, here) else _timezone_by_kind(phone, today)
-
-
-def _zones_of(beginning: str) -> tuple[str, ...]:
-    from phonenumbers.tzdata import TIMEZONE_DATA
-
-    zones: tuple[str, ...] = TIMEZONE_DATA.get(beginning, ())
-    return zones
 
 
 def _timezone_by_kind(phone: str, today: date) -> str | None:

@@ -1,6 +1,6 @@
 """Clients from outside: whole cards added and updated set-wise, a bad one refused without harm to its neighbours."""
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -158,20 +158,9 @@ async def _next_ids(connection: AsyncConnection, table: Table, count: int) -> Se
 # --- cards -----------------------------------------------------------------------------------------------------------
 
 
-class _Address(NamedTuple):
-    """A row of addresses."""
-
-    id: int
-    client_id: int
-    scope: str
-    external_id: str
-    channel: str | None
-    status: str
-    status_at: datetime
-    created_at: datetime
-    details: Mapping[str, Any]
-
-
+# Of addresses, in the order of _ADDRESS: id, client, scope, external id, channel, status, two moments, details.
+_Address = tuple[int, int, str, str, str | None, str, datetime, datetime, Mapping[str, Any]]
+_ADDRESS = (*("id", "client_id", "scope", "external_id", "channel", "status", "status_at", "created_at", "details"),)
 NewPlaces = Mapping[int, Sequence[_Address]]
 
 
@@ -203,34 +192,35 @@ def _new_card(
     row: ClientRow, client: int, places: Sequence[_Address], tags: Mapping[str, int], piece: Piece
 ) -> Sequence[Any]:
     """The whole card at once, with what `storage.addresses.keep_in_step` would write on it."""
-    reached = [place for place in places if place.channel is not None]
-    channel = row.card.get("main_channel") or (reached[0].channel if reached else None)
-    main = None
-    for place in reached:
-        if place.channel == channel and (main is None or main.status != _ENABLED or place.status == _ENABLED):
-            main = place
-    return (
+    reached = [(number, on, status) for number, _, _, _, on, status, *_ in places if on is not None]
+    channel = row.card.get("main_channel") or (reached[0][1] if reached else None)
+    main_id, main_status = None, "none"
+    for number, on, status in reached:
+        if on == channel and (main_status != _ENABLED or status == _ENABLED):
+            main_id, main_status = number, status
+    card = [
         client,
         row.external_id,
         row.timezone or row.timezone_of_phone,
         "card" if row.timezone else "phone" if row.timezone_of_phone else None,
         channel,
-        main.id if main else None,
-        main.status if main else "none",
-        _marked("|", [f"{place.channel}={place.status}" for place in reached]),
+        main_id,
+        main_status,
+        _marked("|", [f"{on}={status}" for _, on, status in reached]),
         _marked(",", [str(tags[tag]) for tag in row.tags]),
         _marked("|", row.sources),
         piece.at,
         piece.at,
-        *map(row.card.get, _TEXTS),
-        *_values(row, piece.slots),
-    )
+    ]
+    return _with_texts(card, row, piece)
 
 
-def _values(row: ClientRow, slots: Mapping[str, int]) -> Iterator[Any]:
-    """Of each slot, the text and the number."""
-    for name in slots:
-        yield from row.attributes.get(name, _NO_VALUE)
+def _with_texts(card: list[Any], row: ClientRow, piece: Piece) -> Sequence[Any]:
+    """What the row brought in words, and for each slot the text and the number."""
+    card += map(row.card.get, _TEXTS)
+    for name in piece.slots:
+        card += row.attributes.get(name, _NO_VALUE)
+    return card
 
 
 def _marked(mark: str, words: Sequence[str]) -> str:
@@ -266,16 +256,15 @@ def _change(slots: tuple[int, ...]) -> Update:
 
 
 def _changed_card(row: ClientRow, client: int, piece: Piece) -> Sequence[Any]:
-    return (
+    card = [
         client,
         piece.at,
         row.timezone,
         row.timezone_of_phone,
         row.card.get("main_channel"),
         row.external_id,
-        *map(row.card.get, _TEXTS),
-        *_values(row, piece.slots),
-    )
+    ]
+    return _with_texts(card, row, piece)
 
 
 # --- what belongs to them --------------------------------------------------------------------------------------------
@@ -297,7 +286,7 @@ async def _new_places(connection: AsyncConnection, piece: Piece, written: Writte
     for number, (place, client) in zip(ids, new.values(), strict=True):
         status = _status(place, out[client]) if client in out else _ENABLED
         scope, external_id, channel = place
-        address = _Address(number, client, scope, external_id, channel, status, piece.at, piece.at, _NO_DETAILS)
+        address = (number, client, scope, external_id, channel, status, piece.at, piece.at, _NO_DETAILS)
         rows.setdefault(client, []).append(address)
     return rows
 
@@ -329,7 +318,7 @@ async def _write_owned(
 
 
 # An address that somebody else took since we looked must not pass unnoticed.
-_ADDRESSES = Rows([addresses.c[name] for name in _Address._fields], lambda dialect: insert_in(dialect, addresses))
+_ADDRESSES = Rows([addresses.c[name] for name in _ADDRESS], lambda dialect: insert_in(dialect, addresses))
 _TAGS = Rows(
     [client_tags.c.tag_id, client_tags.c.client_id],
     lambda dialect: insert_in(dialect, client_tags).on_conflict_do_nothing(),
