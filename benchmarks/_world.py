@@ -14,6 +14,7 @@ from typing import Any
 import aiohttp
 from sqlalchemy import insert
 
+from bot.loop import rarely_collect
 from engine.clock import SystemClock
 from engine.runner import Engine
 from engine.settings import ChannelSettings, EngineSettings
@@ -269,7 +270,8 @@ def draft(name: str, text: str) -> Draft:
 
 
 def run(main: Any) -> None:
-    """Run a benchmark on the loop that `carillon run` uses; its return value is the exit code."""
+    """Run a benchmark on the loop that `carillon run` uses, and as that does; its return value is the exit code."""
+    rarely_collect()
     try:
         import uvloop
     except ImportError:
