@@ -8,7 +8,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
@@ -152,6 +152,11 @@ def test_whatever_happens_in_any_order_nobody_gets_it_twice_and_nobody_is_lost(
             max_examples=EXAMPLES,
             stateful_step_count=20,
             deadline=None,
+            phases=(
+                Phase.explicit,
+                Phase.reuse,
+                Phase.generate,
+            ),  # of what takes seconds, hundreds of smaller ones take hours
             suppress_health_check=list(HealthCheck),
             print_blob=True,
         ),
