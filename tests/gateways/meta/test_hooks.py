@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pywa.utils import webhook_updates_validator
 
 from gateways.base import BadSignature, Hook
-from gateways.meta.hooks import moment_of, require_meta, signature_of, split_by_account
+from gateways.meta.hooks import entries_of, moment_of, require_meta, signature_of, split_by_account
 
 SECRET = "carillon-app-secret"
 
@@ -30,7 +30,7 @@ def test_without_a_secret_nobody_is_trusted() -> None:
 def test_entries_of_an_account_stay_together_and_in_order() -> None:
     entries = [{"id": "1", "time": 1}, {"id": 2, "time": 2}, {"id": "1", "time": 3}, {"time": 4}, "?"]
     cuts = split_by_account(Hook("POST", {"a": "b"}, {}, json.dumps({"object": "page", "entry": entries}).encode()))
-    assert {account: [entry["time"] for entry in json.loads(cut.body)["entry"]] for account, cut in cuts.items()} == {
+    assert {account: [entry["time"] for entry in entries_of(cut)[1]] for account, cut in cuts.items()} == {
         "page:1": [1, 3], "page:2": [2]
     }  # fmt: skip
     assert all(cut.headers == {"a": "b"} for cut in cuts.values())
