@@ -5,8 +5,10 @@ from datetime import time
 
 import pytest
 
-from bot.dialogs.talk import House
+from bot.dialogs.approval import asked_card
+from bot.dialogs.talk import House, Reader
 from bot.progress import LiveCards
+from bot.texts import Texts
 from engine.audience import read_audience
 from engine.moves import Moves
 from engine.settings import ApprovalRule, EngineSettings
@@ -197,6 +199,9 @@ async def test_approvers_are_told_with_the_card_and_who_asked_with_the_answer(sh
     )
     await cards.tick()
     assert [chat for chat, _text in wall.shown] == ["1002", "-100"]
+    card = await asked_card(Reader(Texts(), shop.settings), shop.operations, await shop.operations.get(1))
+    labels = [one.label for row in card.rows for one in row]
+    assert labels == ["✅ Approve", "✖ Reject…", "Check again", "Who they are", "Preview"]
     assert "to 10 clients now?" in wall.shown[0][1]
     ostap = shop.chat("Ostap", chat="-100", private=False)
     await ostap.press_token("ap:no=:1:1:who")

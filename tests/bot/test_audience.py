@@ -176,6 +176,9 @@ async def test_an_audience_is_saved_as_a_segment_and_counted_again(shop: Desk) -
     chat.sees("A segment's name has 1 to 100 characters.")
     await chat.say("Best")
     chat.sees("Saved as the segment “Best”; this mailing goes to it now.", "Segment Best", "4 in it")
+    await chat.press("Save as a segment")
+    await chat.say("Best")
+    chat.sees("It goes to the segment “Best” as it is.")
     await shop.clock.advance(7200)
     client = (await shop.store.clients.find("Client5"))[0]
     await shop.store.clients.tag(client.id, "vip")

@@ -117,6 +117,16 @@ def test_numbers_are_written_as_picture_sheet_and_table(shop: Path) -> None:
     assert (shop / "a.xlsx").read_bytes().startswith(b"PK")
 
 
+def test_all_mailings_are_told_with_the_columns_that_have_something(shop: Path) -> None:
+    carillon("mailing", "create", "sale.toml", folder=shop)
+    told = carillon("stats", folder=shop).stdout
+    total = json.loads(carillon("stats", "--json", folder=shop).stdout)["total"]
+
+    assert told.split()[:6] == ["id", "name", "status", "planned", "sent", "failed"]
+    assert {"delivered", "read", "clicked", "unsubscribed", "orders", "sales"} <= set(total)
+    assert total["delivered"] is None
+
+
 def test_a_backup_is_a_storage_and_writes_over_nothing(shop: Path) -> None:
     first = carillon("db", "backup", "copy.db", folder=shop)
     (shop / "other.toml").write_text('[storage]\nurl = "sqlite:///copy.db"\n' + CHANNEL)

@@ -193,6 +193,17 @@ async def test_buttons_stand_under_any_piece_and_are_changed_one_by_one(shop: De
     )
 
 
+async def test_a_button_that_is_typed_whole_where_its_label_is_asked_is_a_button(shop: Desk) -> None:
+    chat = await composed(shop)
+    await chat.press("Piece by piece")
+    await chat.press("1. Text")
+    await chat.press("Buttons")
+    await chat.press("+ Link")
+    await chat.say("Shop https://acme.test/sale")
+    chat.sees("Added, and saved.")
+    assert (await message(shop)).elements[0].buttons == ((Link("https://acme.test/sale", "Shop"),),)
+
+
 async def test_a_field_takes_the_place_of_a_word(shop: Desk) -> None:
     chat = await composed(shop)
     await chat.press("Piece by piece")

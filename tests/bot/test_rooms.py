@@ -20,7 +20,7 @@ async def test_a_running_mailing_is_steered_by_its_card(shop: Desk) -> None:
     await chat.press("Yes, cancel it")
     chat.sees("Cancelled. Nothing more leaves.", "copy it for that")
     await chat.press("Launch again")
-    chat.sees("Launch “The spring sale is on” again?")
+    chat.sees("Launch “The spring sale is on” again?", "Nobody has had it yet: all get it now.")
     await chat.press("Yes, launch it")
     chat.sees("being sent")
 

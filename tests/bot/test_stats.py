@@ -152,6 +152,13 @@ async def test_a_mailing_is_compared_with_the_one_before(two: Desk) -> None:
     chat.sees("#1: Winter sale")
 
 
+async def test_the_first_mailing_is_compared_with_the_one_after_it(two: Desk) -> None:
+    chat = two.chat()
+    await chat.say("/stats 1")
+    await chat.press("Compare")
+    chat.sees("#1: Winter sale", "#2: Spring sale")
+
+
 async def test_where_there_is_one_mailing_nothing_is_compared(desk: Desk) -> None:
     chat = desk.chat()
     await chat.say("/stats compare")

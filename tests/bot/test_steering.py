@@ -117,6 +117,10 @@ async def test_a_draft_opened_from_the_list_is_copied_or_deleted_there(shop: Des
     chat.sees("Autumn · draft #1", "To: Everybody", "Start: at once, when you launch it; speed 25 a second")
     await chat.press("Copy")
     chat.sees("Copied: this is a new draft, saved.", "draft #2")
+    await chat.say("/language uk")
+    await chat.say("/copy 1")
+    assert [(await shop.operations.get(number)).draft.name for number in (2, 3)] == ["Autumn (copy)", "Autumn (копія)"]
+    await chat.say("/language en")
     await chat.say("/mailings 1")
     await chat.press("Delete the draft")
     chat.sees("It can't be brought back.")
