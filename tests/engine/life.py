@@ -45,6 +45,7 @@ TOLD = replace(TELEGRAM, kind="told", receipts=frozenset(ReceiptState), carries_
 SAFE = replace(TOLD, kind="safe", repeats_safely_for_s=3600.0)
 CHANNELS = {"told": TOLD, "safe": SAFE}
 CLIENTS = 14
+LATENCY_S = 2.0  # so that a kill meets some on their way
 ANSWERS = ("taken", "blocked", "rejected", "throttled", "away")
 ENDS = ("waiting", "sent", "failed", "skipped", "cancelled", "unknown")
 
@@ -86,12 +87,17 @@ class Platform:
         self.taken: list[Outgoing] = []
         self.got: Counter[int] = Counter()  # messages by delivery
         self.last_call_at: dict[str, float] = {}
+        self.flying = 0
         self._clock = clock
         self._references: set[str] = set()
 
     async def send(self, parts: Sequence[Outgoing]) -> Sequence[Accepted | GatewayError]:
         outcomes = [self._take(one) for one in parts]
-        await self._clock.sleep(0.3)  # killed now, nobody here knows what became of it
+        self.flying += 1
+        try:
+            await self._clock.sleep(LATENCY_S)  # killed now, nobody here knows what became of it
+        finally:
+            self.flying -= 1
         return outcomes
 
     def _take(self, one: Outgoing) -> Accepted | GatewayError:
@@ -165,6 +171,11 @@ class Life:
         await self.engine.stop()
         await self._running
         await self._stack.aclose()
+
+    async def until_on_its_way(self, longest_s: float = 0.3) -> None:
+        ends = time.monotonic() + longest_s
+        while not any(each.flying for each in self.platforms.values()) and time.monotonic() < ends:
+            await asyncio.sleep(0.002)
 
     # --- what there is ---
 

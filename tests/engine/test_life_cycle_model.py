@@ -59,6 +59,7 @@ class LifeCycle(RuleBasedStateMachine):
     @rule(seconds=st.floats(0.0, 0.05))
     def kill_9(self, seconds: float) -> None:
         async def do() -> None:
+            await self.life.until_on_its_way()
             await asyncio.sleep(seconds)
             await self.life.kill()
             await self.life.start()
