@@ -17,7 +17,7 @@ from storage.matching import Added, ClientRow, Rejection, RowOutcome
 from storage.store import Store
 
 HOLD_ALONE_S = 0.2  # of a piece while no mailing is being sent: what a person does not notice (docs/decisions/bulk.md)
-MOST_IN_PIECE = 5000
+MOST_IN_PIECE = 2000
 LEAST_IN_PIECE = 5
 MOST_REASONS = 10_000  # that are kept; a file of a million broken rows must not fill the memory
 

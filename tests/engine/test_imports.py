@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from engine.audience import read_audience
 from engine.client_rows import RowReader, typed
@@ -23,9 +23,9 @@ from gateways.twilio.capabilities import SMS
 from gateways.viber.capabilities import VIBER
 from gateways.whatsapp.capabilities import WHATSAPP
 from storage.addresses import AddressChange, change_addresses
-from storage.matching import Value
+from storage.matching import ClientRow, Value
 from storage.records import Actor
-from storage.schema import attributes, clients
+from storage.schema import attributes, clients, mailings, steps
 from storage.store import Store
 from tests.storage.people import NOW, SETTINGS, card_of
 
@@ -444,6 +444,30 @@ async def test_pieces_let_others_write_in_between(store: Store, tmp_path: Path) 
         turns += 1
     assert (await importing).added == 2000
     assert turns >= 5
+
+
+async def test_a_piece_tells_whether_a_mailing_is_being_sent(store: Store) -> None:
+    async def write(client: str) -> bool:
+        return (await store.upserts.write([ClientRow(external_id=client)], {}, NOW)).is_sending
+
+    assert not await write("a")
+    async with store.database.writing() as connection:
+        about = {"routing": "main", "channels": [], "on_unknown": "skip", "created_by": "Ann", "created_at": NOW}
+        await connection.execute(insert(mailings).values(id=1, name="m", **about))
+        step = {"number": 1, "status": "sending", "start": "now", "audience": {}, "message": {}}
+        await connection.execute(insert(steps).values(mailing_id=1, **step))
+    assert await write("b")
+
+
+async def test_an_erased_client_is_kept_out_of_a_piece_and_nobody_else(store: Store, tmp_path: Path) -> None:
+    rows = "".join(f"c{number},{number}\n" for number in range(10))
+    await imported(store, tmp_path, f"id,tg-shop\n{rows}")
+    await store.clients.erase((await card_of(store, "c7")).id, BY, NOW)
+    rows = "".join(f"d{number},{number}\n" for number in range(5, 12))
+    outcome = await imported(store, tmp_path, f"id,tg-shop\n{rows}")
+    assert [one.row for one in outcome.rejected] == [2, 3, 4, 5, 6]
+    assert outcome.rejected[2].reason == "this client was erased at their own request"
+    assert outcome.added == 2
 
 
 # --- addresses -------------------------------------------------------------------------------------------------------
