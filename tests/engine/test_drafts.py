@@ -290,7 +290,7 @@ NAMES = ["name", "routing", "channels", "speed", "start", "timezone", "on_unknow
 MESSAGE = ["text", "pictures", "file", "name", "video", "location", "buttons", "elements", "for", "only"]
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     fields=st.dictionaries(st.sampled_from(NAMES), ANYTHING, max_size=3),
     message=st.dictionaries(st.sampled_from(MESSAGE), ANYTHING, max_size=3),

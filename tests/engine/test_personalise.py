@@ -170,7 +170,7 @@ PARTS = [
 ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(client=st.fixed_dictionaries({}, optional=dict.fromkeys(("name", "ltv", "tags", "born", "city"), VALUES)))
 def test_whatever_a_card_holds_rendering_gives_whole_texts_or_says_template_failed(client: dict[str, Any]) -> None:
     try:
@@ -189,7 +189,7 @@ def test_whatever_a_card_holds_rendering_gives_whole_texts_or_says_template_fail
 ODDITIES = Personaliser(PARTS, CHATTY, FIELDS)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(source=st.text(alphabet="{}%#ab.client |'\"()<>/=+-*0if end", max_size=60))
 def test_whatever_is_written_as_a_text_is_compiled_or_refused_with_a_sentence(source: str) -> None:
     with suppress(Invalid):  # TemplateFailed is one

@@ -47,7 +47,7 @@ def courses(draw: st.DrawFn) -> Course:
     return Course(told, draw(st.frozensets(st.integers(0, len(told) - 1))), answer_at, referred)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(course=courses())
 async def test_the_order_of_receipts_changes_nothing(world: World, course: Course) -> None:
     world.keys += 1
