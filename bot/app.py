@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ from bot.progress import LiveCards
 from bot.screens import Event, People, Screen, Surface
 from engine.binding import StartPayloads
 from engine.clock import Clock, SystemClock
+from engine.kept_files import keep_sweeping
 from engine.links import LinkDesk
 from engine.runner import Engine
 from gateways.base import Account, Gateway
@@ -327,6 +329,9 @@ async def _listen(service: Service) -> None:
     async with asyncio.TaskGroup() as tasks:
         if "engine" in service.parts:  # once on a storage, as the engine is
             tasks.create_task(settle_clicks(service.desk.store, service.desk.clock), name="clicks")
+            desk = service.desk
+            sweep = partial(keep_sweeping, desk.store, desk.media, desk.clock)
+            tasks.create_task(_keep_up("kept files", sweep), name="kept files")
             if (hook := order_hook_of(service.desk)) is not None:
                 tasks.create_task(hook.run(), name="orders")
         if "bot" in service.parts:

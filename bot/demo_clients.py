@@ -90,7 +90,8 @@ def write_clients(file: Path, messengers: Sequence[Simulated], *, count: int, se
                 addresses[other.channel] = _address(other.kind, number, chance)
                 _join(other, addresses[other.channel], name, "active")
             for messenger in by_number if number < SHOWN or (luck >= 100 - _WITH_NUMBER and not is_first) else ():
-                addresses[messenger.channel] = phone = _address(messenger.kind, number, chance)
+                phone = _address(messenger.kind, number, chance)
+                addresses[messenger.channel] = f"+{phone}"
                 if _join(messenger, phone, name, "active"):
                     there[messenger.channel].append(phone)
             tags = ";".join(chance.sample(_TAGS, chance.choice((0, 1, 1, 2))))
@@ -117,8 +118,6 @@ def _address(kind: str, number: int, chance: random.Random) -> str:
             return str(chance.randrange(10**15, 10**16))
         case "vk":
             return str(510_000_001 + number)
-        case "sms":
-            return f"+44770{9_000_000 + number}"
         case _:
             return f"44770{9_000_000 + number}"
 

@@ -4,8 +4,9 @@ import hashlib
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
+from datetime import datetime, timedelta
 from pathlib import Path, PurePosixPath
 from struct import error as struct_error
 from typing import BinaryIO
@@ -18,6 +19,7 @@ from gateways.message import Message, sources_of
 PREFIX = "media:"
 MAX_FILE_BYTES = 100_000_000  # of one file; each kind of messenger has its own limit, which is lower
 MAX_PIXELS = 60_000_000  # of one picture: decoding it must fit into a small machine's memory
+KEPT_FOR = timedelta(days=30)  # without anything that refers to it
 _PIECE_BYTES = 1 << 20
 _KEPT = re.compile(r"media:([0-9a-f]{64}\.[a-z0-9]{1,10})")
 _PICTURES = {"JPEG": "jpg", "PNG": "png", "GIF": "gif", "WEBP": "webp", "BMP": "bmp", "TIFF": "tif"}
@@ -75,6 +77,20 @@ class Media:
 
         Raises NotFound if one has gone."""
         return {source: self.size_bytes(source) for source in sources_of(message) if source.startswith(PREFIX)}
+
+    def sweep(self, in_use: Collection[str], at: datetime) -> int:
+        """Remove what nothing has referred to for KEPT_FOR, and return how many that were. A file's time is when it was
+        last found in use."""
+        removed = 0
+        for file in self._folder.iterdir() if self._folder.is_dir() else ():
+            if not _KEPT.fullmatch(f"{PREFIX}{file.name}"):
+                continue
+            if f"{PREFIX}{file.name}" in in_use:
+                os.utime(file, (at.timestamp(), at.timestamp()))
+            elif at.timestamp() - file.stat().st_mtime > KEPT_FOR.total_seconds():
+                file.unlink()
+                removed += 1
+        return removed
 
     def _keep(self, source: Path | bytes, name: str, ending: str, *, is_picture: bool) -> str:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)

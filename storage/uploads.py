@@ -1,19 +1,28 @@
 """What was uploaded to which channel, and the files that messages are made of."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import delete, select
+from sqlalchemy import Text, cast, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateways.base import PartKind
 from storage.database import Database, insert, now
-from storage.schema import uploads
+from storage.schema import amendments, conversations, saved_messages, steps, uploads, written_templates
 from storage.writer import Writer
 
 MEDIA = "media:"
+_KEPT = re.compile(rf"{MEDIA}[0-9a-f]{{64}}\.[a-z0-9]{{1,10}}")
+_REFERRING = (
+    steps.c.message,
+    amendments.c.message,
+    saved_messages.c.message,
+    written_templates.c.content,
+    conversations.c.state,
+)
 URL_FRESH_FOR = timedelta(hours=24)  # what stands behind a URL changes; what a kept file's name names does not
 
 
@@ -54,6 +63,16 @@ class Uploads:
 
     async def forget_upload(self, channel: str, source: str, kind: PartKind) -> None:
         await self._writer.write(_forget, _Upload(channel, source, kind))
+
+    async def sources_in_use(self) -> set[str]:
+        """The kept files that a mailing, a correction, a saved message, a template or somebody's chat refers to."""
+        found: set[str] = set()
+        async with self._database.read() as connection:
+            for column in _REFERRING:
+                written = cast(column, Text)
+                rows = await connection.execute(select(written).where(written.like(f"%{MEDIA}%")))
+                found.update(one for text in rows.scalars() for one in _KEPT.findall(text))
+        return found
 
     def read_file(self, source: str) -> bytes:
         """The bytes of a `media:` source. Raises FileNotFoundError, also for a name that leaves the folder."""

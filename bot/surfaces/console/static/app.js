@@ -93,6 +93,12 @@ document.addEventListener("visibilitychange", () => {
   document.title = title;
 });
 
+// Who just types means the bot, wherever the last press has left the focus; a space presses a button.
+document.addEventListener("keydown", (event) => {
+  if (event.key.length !== 1 || event.key === " " || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (!event.target.closest("input, select, [contenteditable], #phones")) composer.focus();
+});
+
 // --- on a phone's width: chat and phones as tabs
 
 function phoneRang() {
