@@ -1,7 +1,7 @@
 """What an engine settles before it begins: rows that a dead run had in hand, and what sent before a long silence."""
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from engine.clock import Clock
 from engine.errors import _
@@ -12,6 +12,8 @@ from storage.records import CanaryState, Status
 from storage.store import Store
 
 log = logging.getLogger(__name__)
+
+SET_BACK_S = 1.0  # less is drift
 
 
 async def recover(store: Store, clock: Clock, settings: EngineSettings) -> None:
@@ -39,6 +41,24 @@ async def guard_copy(store: Store, moves: Moves) -> None:
             await moves.hold_canary(mailing, told)
     log.warning("this storage is a restored copy; nothing is sent before a person says so")
     await store.runs.forget_copy()
+
+
+class ClockGuard:
+    """Notices that the clock of the day was set back, while we ran or before."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._now, self._at = clock.now(), clock.monotonic()
+
+    async def look(self, last_known: datetime | None = None) -> None:
+        """`last_known`: what it said when it was looked at last, where that was another process."""
+        now, at = self._clock.now(), self._clock.monotonic()
+        before = last_known or self._now + timedelta(seconds=at - self._at)
+        if before - now > timedelta(seconds=SET_BACK_S):
+            pulled = await self._store.writer.write(settling.pull_due, settling.SetBack(before, now))
+            log.warning("the clock was set back", extra={"by_s": (before - now).total_seconds(), "deliveries": pulled})
+        self._now, self._at = now, at
 
 
 async def guard_long_silence(store: Store, moves: Moves, clock: Clock) -> None:

@@ -23,7 +23,7 @@ from engine.personalise import Personaliser
 from engine.plan import Planner, channels_of
 from engine.reads import ReadPolling
 from engine.receipts import Inbox, keep_late_receipts
-from engine.recovery import guard_copy, guard_long_silence, recover
+from engine.recovery import ClockGuard, guard_copy, guard_long_silence, recover
 from engine.settings import EngineSettings
 from engine.starting import Starts
 from engine.templates import TemplateSync, names_template
@@ -86,6 +86,7 @@ class Engine:
         self._links = links
         self._channels = Channels(store, gateways, settings, clock, nudge=self.nudge, fell_over=self._take_steps_from)
         self._moves = Moves(store, clock)
+        self._clock_guard = ClockGuard(store, clock)
         self._canaries = Canaries(store, self._moves, clock)
         self._starts = Starts(store, settings, self._moves, clock)
         self._work: dict[int, _Work] = {}
@@ -154,6 +155,7 @@ class Engine:
     async def _run(self, keep_lock: KeepLock) -> None:
         await guard_copy(self._store, self._moves)
         await guard_long_silence(self._store, self._moves, self._clock)
+        await self._clock_guard.look(await self._store.runs.last_heartbeat())
         await recover(self._store, self._clock, self._settings)
         run_id = await self._store.runs.begin(self._clock.now())
         async with asyncio.TaskGroup() as tasks:
@@ -211,6 +213,7 @@ class Engine:
             await self._clock.wait(self._nudged, LOOK_S)
 
     async def _look(self, tasks: asyncio.TaskGroup) -> None:
+        await self._clock_guard.look()
         stopped = await self._store.mailings.stopped_by() is not None
         if stopped != self.stopped:
             self.stopped = stopped

@@ -214,6 +214,34 @@ def _counter(state: DeliveryState) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class SetBack:
+    """The clock was set back: by the one before it was `before`, by the one since it is `at`."""
+
+    before: datetime
+    at: datetime
+
+
+async def pull_due(connection: AsyncConnection, requests: Sequence[SetBack]) -> Sequence[int]:
+    """What was due by the clock that ran ahead is due still; how many. Only who waits for an hour of the client's own
+    has to wait for it."""
+    pulled = 0
+    for request in requests:
+        own_hour = select(steps.c.id).where(steps.c.id == deliveries.c.step_id, steps.c.timezone == "client")
+        moved = await connection.execute(
+            update(deliveries)
+            .where(
+                deliveries.c.state == DeliveryState.PLANNED.value,
+                deliveries.c.due_at > request.at,
+                deliveries.c.due_at <= request.before,
+                ~own_hour.exists(),
+            )
+            .values(due_at=request.at)
+        )
+        pulled += moved.rowcount
+    return [pulled for _ in requests]
+
+
+@dataclass(frozen=True, slots=True)
 class Undo:
     """Failures that were no fault of the addresses (a wrong token): back to planned, addresses enabled again."""
 

@@ -127,8 +127,8 @@ class Platform:
 class Life:
     """`start`, `kill` and `stop` the engine; the platforms and the storage stay."""
 
-    def __init__(self, url: str, folder: Path) -> None:
-        self.clock = QuickClock()
+    def __init__(self, url: str, folder: Path, clock: QuickClock | None = None) -> None:
+        self.clock = clock or QuickClock()
         self.platforms = {name: Platform(able, self.clock) for name, able in CHANNELS.items()}
         self.mailing = 0
         self.left: dict[str, float] = {}  # when an address had opted out
@@ -179,7 +179,7 @@ class Life:
 
     # --- what there is ---
 
-    async def begin(self, answers: Sequence[Sequence[str]]) -> None:
+    async def begin(self, answers: Sequence[Sequence[str]], speed: float = 25.0) -> None:
         """Clients on both channels in turn, what the platforms will say of each, and a mailing to all of them."""
         await self.start()
         now = self.clock.now()
@@ -194,9 +194,12 @@ class Life:
             await keep_in_step(connection, list(range(1, CLIENTS + 1)))
         for number, said in enumerate(answers, start=1):
             self.platforms[channel_of(number)].answers[f"a{number}"] = [_answer(word) for word in said]
-        draft = Draft("Life", Message((Text("Hi"),)), routing=Routing.MAIN, channels=())
+        draft = Draft("Life", Message((Text("Hi"),)), routing=Routing.MAIN, channels=(), speed=speed)
         self.mailing = await self.operations.create(draft, OLHA)
         await self.operations.launch(self.mailing, OLHA)
+
+    async def resume(self) -> None:
+        await self.operations.resume(self.mailing, OLHA)
 
     async def figures(self) -> dict[str, Any]:
         return dict(await self.operations.figures(self.mailing))
