@@ -8,7 +8,6 @@ import hmac
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -75,7 +74,13 @@ def split_by_account(request: Hook) -> Mapping[str, Hook]:
     for entry in entries:
         for account, piece in _pieces(what, entry):
             cuts.setdefault(account, []).append(piece)
-    return {account: replace(request, content={"object": what, "entry": cut}) for account, cut in cuts.items()}
+    return {account: _with_content(request, {"object": what, "entry": cut}) for account, cut in cuts.items()}
+
+
+def _with_content(request: Hook, content: Json) -> Hook:
+    """`dataclasses.replace` takes twice as long, and this is made of every receipt."""
+    its = request
+    return Hook(its.method, its.headers, its.query, its.body, its.raw_query, its.channel, content)
 
 
 def _pieces(what: str, entry: Json) -> Iterator[tuple[str, Json]]:
