@@ -23,6 +23,7 @@ from tests.gateways.cases import fixture
 from tests.gateways.vk.vk import GROUP, SECRET, TOKEN
 
 DASHBOARD = Path(__file__).parents[2] / "docs" / "grafana.json"
+PAGE = Path(__file__).parents[2] / "docs" / "watching.md"
 CONFIG = f"""
 [app]
 secret = "of the tests"
@@ -212,16 +213,24 @@ async def test_figures_and_readiness_hold_no_secret(tmp_path: Path) -> None:
     assert [secret for secret in (TOKEN, SECRET, "of the tests", "100500") if secret in told] == []
 
 
-async def test_every_query_of_the_dashboard_names_a_figure_that_there_is(tmp_path: Path) -> None:
+async def test_every_query_of_the_dashboard_and_the_page_names_a_figure_that_there_is(tmp_path: Path) -> None:
     async with watched(tmp_path, "engine", "web") as here:
         kinds = re.findall(r"^# TYPE (\S+) (\S+)$", await here.metrics(), flags=re.MULTILINE)
     told = {f"{name}_bucket" if kind == "histogram" else name for name, kind in kinds if not name.endswith("_created")}
     queries = [target["expr"] for panel in _panels() for target in panel["targets"]]
-    used = {name for query in queries for name in re.findall(r"\b(?:carillon|process)_[a-z_]+", query)}
+    used = {name for query in queries for name in _names_in(query)}
 
     assert len(queries) >= 15
     assert used - told == set()
     assert {name for name in told - used if name.startswith("carillon_")} == set()  # what nobody looks at is not told
+    table, alarms = PAGE.read_text("utf-8").split("```promql")
+    assert _names_in(alarms) - told == set()
+    ours = {name for name, _ in kinds if name.startswith("carillon_") and not name.endswith("_created")}
+    assert {name for name in _names_in(table) if name.startswith("carillon_")} == ours
+
+
+def _names_in(words: str) -> set[str]:
+    return set(re.findall(r"\b(?:carillon|process)_[a-z_]+", words))
 
 
 def _panels() -> list[dict[str, Any]]:
