@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.async_api import FilePayload, expect
+from playwright.async_api import FilePayload, Page, expect
 
 from tests.bot.console.test_files import picture
 from tests.browser import need_chromium, open_browser
@@ -61,4 +61,38 @@ async def test_a_mailing_is_composed_and_launched_by_hand_in_the_demo() -> None:
         await phone.get_by_role("button", name="What is new?").click()
         await newest.get_by_role("button", name="Statistics").click()
         await expect(newest).to_contain_text("clicked", ignore_case=True)
+
+        await newcomers_way(page)
+        await second_person_s_way(page)
     assert refusals == []
+
+
+async def newcomers_way(page: Page) -> None:
+    """From opening the page to a launched mailing: at most eight presses and one text."""
+    presses = ("New mailing", "Next: audience", "Next: when and how fast", "Next: check", "Send to")
+    await page.reload()
+    newest = page.locator("#log article").last
+    await newest.get_by_role("button", name="Menu").click()
+    assert 1 + len(presses) <= 8
+    for press in presses:
+        await newest.get_by_role("button", name=press).click()
+        if press == "New mailing":
+            await expect(newest).to_contain_text("Send or forward me the message")
+            await page.keyboard.type("We are open on Sunday, too.")
+            await page.keyboard.press("Enter")
+    await expect(newest).to_contain_text("is finished", timeout=SOON_MS)
+
+
+async def second_person_s_way(page: Page) -> None:
+    """Be the approver, say yes to what the operator has asked, and see the SMS arrive."""
+    people = page.get_by_role("combobox", name="Be somebody else of the demo’s people")
+    await people.select_option("Iryna · approver")
+    approve = page.get_by_role("button", name="Approve")
+    await expect(page.locator("#log")).to_contain_text("it goes through sms-shop")
+    await expect(page.locator("#log")).to_contain_text("0.045")
+    await approve.last.click()
+    await expect(page.locator("#log article").last).to_contain_text("Approved")
+    await people.select_option("Olha · operator")
+    await expect(page.get_by_role("progressbar").last).to_have_attribute("aria-valuenow", "100", timeout=SOON_MS)
+    texts = page.get_by_role("article").filter(has_text="sms-shop").first
+    await expect(texts).to_contain_text("our shop is closed on Monday")
