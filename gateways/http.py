@@ -102,11 +102,10 @@ class HttpClient:
         await asyncio.sleep(0)  # until the transports have let go of their sockets
 
     async def call(self, target: Target, body: bytes | Sequence[bytes] | None = None, *, total_s: float) -> HttpAnswer:
-        """Make the call and read the whole answer, whatever its status. A body in pieces goes out as the peer takes
-        it."""
+        """Make the call and read the whole answer, whatever its status, within `total_s`; connecting before it takes a
+        third of that at most. A body in pieces goes out as the peer takes it."""
         if not self._is_open:
             raise Unavailable("the connection is closed")
-        # The whole must not end first while it still connects: it could not be told from a sent request.
         connect_s = min(self._connect_s, total_s / 3)
         if self._room.locked():
             await self._wait_for_room(connect_s)
