@@ -59,9 +59,12 @@ THOROUGH = (
 ON_ONE_DATABASE = ("tests/bot/", "tests/engine/")
 ON_BOTH = (
     "tests/bot/test_api.py",
-    "tests/bot/test_links.py",
-    "tests/bot/test_orders.py",
-    "tests/engine/test_cascade.py",
+    "tests/bot/test_orders.py::test_events_are_kept_once",
+    "tests/engine/test_cascade.py::test_a_cancel_leaves_what_was_taken_as_sent",
+    "tests/engine/test_cascade.py::test_a_failed_receipt_goes_on_at_once",
+    "tests/engine/test_cascade.py::test_blocked_and_gone_go_on_at_once",
+    "tests/engine/test_cascade.py::test_no_receipt_in_time_goes_on",
+    "tests/engine/test_cascade.py::test_what_one_channel_took_stays_sent_where_no_later_one_does",
     "tests/engine/test_identities.py",
     "tests/engine/test_operations.py",
     "tests/engine/test_receipts.py",
