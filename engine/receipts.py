@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
-from typing import Any, Protocol
+from datetime import datetime, timedelta
+from typing import Any, Protocol, TypeVar
 
 from engine.binding import StartPayloads
 from engine.clock import Clock
@@ -14,6 +14,7 @@ from engine.fit import fit
 from engine.opt_out_words import Language, Wish, read_wish
 from engine.personalise import buttons_of, read_button_data
 from engine.prices import read_price
+from engine.room import Room
 from engine.tidying import tidy
 from gateways.base import (
     AccountBroken,
@@ -36,8 +37,12 @@ from storage.receipts import apply_late_receipts
 from storage.store import Store
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 _KEPT_STEPS = 200  # whose buttons are remembered
+# What is written at once holds the loop up, and the slots of every lane with it: so many receipts take milliseconds.
+_ROOM = 200
+_HAPPENING, _WATERMARK = 10, 5  # what one of them weighs beside a receipt: each has statements of its own
 _LATE_EVERY_S = 60.0
 _LATE_FOR_S = 600.0  # so long a receipt is looked at again that its part was not known for
 
@@ -80,6 +85,7 @@ class Inbox:
         self._hands_over = hands_over
         self._buttons: dict[tuple[int, str], tuple[Button, ...]] = {}
         self._answers: set[asyncio.Task[None]] = set()
+        self._room = Room(_ROOM)
 
     async def take(self, channel: str, heard: Heard) -> None:
         """Returns when all of it is committed; the same a second time changes nothing. Answers follow by themselves."""
@@ -89,13 +95,14 @@ class Inbox:
             await self._take_news(channel, news)
 
     async def _take(self, channel: str, heard: Heard) -> None:
-        happenings = tuple([await self._read(inbound) for inbound in heard.inbound])
-        taken = Taken(channel, self._clock.now(), happenings, heard.receipts, heard.watermarks)
-        noted = await self._store.inbound.take(taken)
-        for address in noted.revoked:
-            self._revoked(address.channel, address.address_id)
-        for happening, note in zip(happenings, noted.notes, strict=True):
-            self._answer(channel, happening, note)
+        happenings = [await self._read(inbound) for inbound in heard.inbound]
+        for taken, weight in _pieces(channel, self._clock.now(), happenings, heard):
+            async with self._room.take(weight):
+                noted = await self._store.inbound.take(taken)
+            for address in noted.revoked:
+                self._revoked(address.channel, address.address_id)
+            for happening, note in zip(taken.happenings, noted.notes, strict=True):
+                self._answer(channel, happening, note)
         if happenings:
             log.info("took what a channel heard", extra={"channel": channel, "events": len(happenings)})
 
@@ -188,6 +195,27 @@ class Inbox:
         self._answers.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("an answer to a client failed", exc_info=error)
+
+
+def _pieces(channel: str, at: datetime, happenings: Sequence[Happening], heard: Heard) -> Iterator[tuple[Taken, int]]:
+    """What is committed one after the other, each with what it weighs. A piece that fails is heard again with the
+    whole of it, and those before it change nothing the second time."""
+    whole = Taken(channel, at, tuple(happenings), heard.receipts, heard.watermarks)
+    weight = len(whole.happenings) * _HAPPENING + len(whole.receipts) + len(whole.watermarks) * _WATERMARK
+    if weight <= _ROOM:
+        yield whole, weight
+        return
+    nothing = Taken(channel, at)
+    for some in _cut(whole.happenings, _ROOM // _HAPPENING):
+        yield replace(nothing, happenings=some), len(some) * _HAPPENING
+    for few in _cut(whole.receipts, _ROOM):
+        yield replace(nothing, receipts=few), len(few)
+    for marks in _cut(whole.watermarks, _ROOM // _WATERMARK):
+        yield replace(nothing, watermarks=marks), len(marks) * _WATERMARK
+
+
+def _cut(values: tuple[T, ...], size: int) -> Iterator[tuple[T, ...]]:
+    return (values[begin : begin + size] for begin in range(0, len(values), size))
 
 
 async def keep_late_receipts(store: Store, clock: Clock) -> None:

@@ -1,5 +1,6 @@
 """What clients do and platforms report: committed whole, once, forward only; answered after."""
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ from sqlalchemy import insert, update
 
 from engine.audience import read_audience
 from engine.opt_out_words import LANGUAGES, Wish, read_wish
-from gateways.base import AddressStatus, Moved, Receipt, ReceiptState, SharedPhone, Wrote
+from gateways.base import AddressStatus, Heard, Moved, Receipt, ReceiptState, SharedPhone, Wrote
 from storage.addresses import AddressChange, change_addresses
 from storage.audiences import Audience
 from storage.receipts import apply_early_receipts
@@ -417,3 +418,27 @@ async def test_the_status_on_the_card_follows_its_address(world: World) -> None:
     assert await world.reached() == {SHOP: 1}
     await world.hear(world.blocked())
     assert await world.reached() == {"blocked": 1}
+
+
+# --- much at once ----------------------------------------------------------------------------------------------------
+
+
+async def test_a_large_body_is_committed_in_pieces_and_another_goes_between(world: World) -> None:
+    at = world.clock.now()
+    told = tuple(Receipt(ReceiptState.DELIVERED, f"m{number}", None, at, f"k{number}") for number in range(1500))
+    commits = world.store.writer.figures.commits
+    before = commits.count
+    large = asyncio.create_task(world.inbox.take(SHOP, Heard(receipts=told)))
+    await asyncio.sleep(0)
+    await world.hear(world.start())
+    assert not large.done()
+    await large
+    assert commits.count - before >= 8
+    assert len(await world.all(receipts.c.id)) == 1500
+
+
+async def test_of_many_updates_in_one_each_client_stands_as_the_last_one_says(world: World) -> None:
+    updates = [one for name in range(30) for one in (world.start(f"{name}"), world.wrote("STOP", address=f"{name}"))]
+    await world.hear(*updates)
+    assert {await world.status(f"{name}") for name in range(30)} == {AddressStatus.UNSUBSCRIBED}
+    assert len(world.replies) == 30
