@@ -14,7 +14,7 @@ from typing import Protocol, runtime_checkable
 
 from aiohttp import hdrs, web
 
-from bot.ports import taken_port
+from bot.doorway import Doorway
 from gateways.base import Answer, BadSignature, Gateway, Heard, Hook, SharesHook, Unreadable
 from storage.spans import Spans
 
@@ -96,18 +96,18 @@ def create_app(doors: Doors) -> web.Application:
 @asynccontextmanager
 async def serve(app: web.Application, host: str, port: int, *, idle_s: float = IDLE_S) -> AsyncIterator[int]:
     """Listen until the block ends; yields the port (another than asked for only where 0 was). Raises TakenPort."""
+    doorway = Doorway()
+    app.middlewares.insert(0, doorway.note)
     runner = web.AppRunner(
         app, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_WITHIN_S, keepalive_timeout=idle_s
     )
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host, port)
+        listening, port = await doorway.open(runner, host, port)
         try:
-            await site.start()
-        except OSError as error:
-            raise taken_port(host, port, error, "Stop what listens there, or set another port in [web].") from error
-        address = runner.addresses[0]
-        yield int(address[1])
+            yield port
+        finally:
+            listening.close()
     finally:
         await runner.cleanup()
 
