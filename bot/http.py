@@ -273,6 +273,8 @@ async def _read_in_time(request: web.Request) -> bytes:
             return await request.read()
     except TimeoutError as error:
         raise web.HTTPRequestTimeout(text="The body did not come in time.") from error
+    except (ConnectionError, web.RequestPayloadError) as error:  # who hangs up in the middle is no fault of ours
+        raise Unreadable from error
 
 
 def _answered(answer: Answer) -> web.Response:
