@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, web
 
-from bot.http import Doors, Readiness, create_app, serve
+from bot.http import MAX_BODY_BYTES, MAX_HOOK_BYTES, Doors, Readiness, create_app, serve
 from bot.ports import TakenPort
 from gateways.base import Answer, BadSignature, Heard, Hook, Subscribed, Unreadable
 from gateways.telegram.gateway import TelegramGateway
@@ -211,6 +211,27 @@ async def test_an_overload_gets_503_with_the_time_to_come_again() -> None:
         free.set()
         assert [status for status, _ in await asyncio.gather(*waiting)] == [200, 200]
         assert (await page.post("/hooks/tg-shop", START, SECRET))[0] == 200
+
+
+async def test_bodies_that_would_fill_the_memory_get_503_until_there_is_room() -> None:
+    async with open_web() as page:
+        host = page.url.removeprefix("http://")
+        head = f"POST /hooks/tg-shop HTTP/1.1\r\nHost: {host}\r\nContent-Length: {MAX_BODY_BYTES}\r\n\r\n{{"
+        slow = []
+        for _ in range(MAX_HOOK_BYTES // MAX_BODY_BYTES):
+            _reader, writer = await asyncio.open_connection(*host.split(":"))
+            writer.write(head.encode())
+            slow.append(writer)
+        await until(lambda: page.post("/hooks/tg-shop", START, SECRET), 503)
+        for writer in slow:
+            writer.close()
+        await until(lambda: page.post("/hooks/tg-shop", START, SECRET), 200)
+
+
+async def until(ask: Callable[[], Awaitable[tuple[int, str]]], status: int) -> None:
+    async with asyncio.timeout(20):
+        while (await ask())[0] != status:
+            await asyncio.sleep(0.02)
 
 
 async def test_an_admin_bot_has_its_own_hook() -> None:
