@@ -1,6 +1,5 @@
 """A client file into the storage, with a bar while it lasts."""
 
-import gc
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +17,6 @@ async def import_with_bar(
     desk: "Desk", file: Path, *, region: str | None, dry_run: bool, quiet: bool
 ) -> dict[str, Any]:
     """Import it; returns what `clients import --json` prints. The bar is on stderr, where a person sits."""
-    gc.freeze()  # what a million rows leave behind is looked through again and again, and not all the program with it
     with _bar(file.name, shown=not quiet and sys.stderr.isatty()) as progress:
         outcome = await import_clients(
             desk.store,
