@@ -148,7 +148,7 @@ async def bench(
     """An engine with so many channels, dealt to the kinds in turn, each the main one of `each` clients.
 
     The n-th channel of a kind is called as viber-1 is, and is the n-th account of that simulator."""
-    models = [_model(name, url, rate) for name, url in _names(urls, channels)]
+    models = [model_of(name, url, rate) for name, url in _names(urls, channels)]
     settings = EngineSettings(
         channels={model.id: ChannelSettings(model.id, model.able, rate, max_rate=rate) for model in models},
         data_dir=folder,
@@ -187,7 +187,7 @@ def _names(urls: Mapping[str, str], channels: int) -> list[tuple[str, str]]:
     return names
 
 
-def _model(name: str, url: str, rate: float) -> ChannelModel:
+def model_of(name: str, url: str, rate: float) -> ChannelModel:
     """The channel's settings, for the account of its number that each simulator makes by itself."""
     kind, _, number = name.partition("-")
     token = f"page-{number}"  # a number of WhatsApp takes any

@@ -25,7 +25,10 @@ from storage.writer import Writer
 log = logging.getLogger(__name__)
 
 CLAIM_AHEAD_S = 0.25  # of the lane's rate
-START_AHEAD_S = 0.05  # a delivery is marked as started at most so long before its slot; with its commits, 0.1 s
+# A delivery is marked as started so long before its slot: longer where commits take longer, never more than the last.
+START_AHEAD_S = 0.05
+MOST_START_AHEAD_S = 0.09
+MARK_LATER_S = 0.02  # than a mark could be made: the lane's own slots come then, and need no wake-up beside them
 MAX_CLAIM = 500
 LOOK_AGAIN_S = 0.25  # where nothing was due
 
@@ -53,6 +56,7 @@ class Feeder:
         self._preparing = preparing
         self._spawn = spawn
         self._refused = writer.figures.refused
+        self._ahead_s = START_AHEAD_S
         self._beside = 0  # deliveries that end or go back without having been sent
         self._error: BaseException | None = None  # why starts could not be marked
         self._era = 0  # of the lane's runs: what an earlier one asked for is not this one's
@@ -123,16 +127,17 @@ class Feeder:
         """Render them in shares; what is ready goes on meanwhile."""
         left = deque(claimed)
         while left:
-            if not self._state.holds(step) or not self._state.may_claim():
+            async with self._preparing.share() as has_time_left:
+                while left and has_time_left() and self._takes(step):
+                    self._prepare(step, left.popleft())
+            if not self._takes(step):
                 await self.release(left)
                 return
-            with self._preparing.spending() as has_time_left:
-                while left and has_time_left():
-                    self._prepare(step, left.popleft())
             if self._state.is_starved:
                 self._state.slot_wake.set()
-            if left:
-                await self._preparing.next_turn()
+
+    def _takes(self, step: LaneStep) -> bool:
+        return self._state.holds(step) and self._state.may_claim()
 
     async def _settle_lost(self) -> None:
         """A storage that went away in the middle of a commit may have kept a claim which we were told had failed. Once
@@ -190,7 +195,7 @@ class Feeder:
     # --- starting ---
 
     def mark_due(self, now: float) -> float:
-        """Have marked what goes out within START_AHEAD_S; it is handed to the slots when that is committed.
+        """Have marked what goes out in the next moments; it is handed to the slots when that is committed.
 
         Returns when there is more to be marked, by monotonic time; infinity: not before something else happens."""
         if self._error is not None:
@@ -203,8 +208,13 @@ class Feeder:
         at = self._state.clock.now()
         request = claims.StartRequest(tuple([job.delivery.id for _, job in jobs]), at, self._run_id)
         self.marking = True
-        self._writer.hand_in(claims.start, request).add_done_callback(partial(self._obey, self._era, jobs, at))
+        self._writer.hand_in(claims.start, request).add_done_callback(partial(self._obey, self._era, jobs, at, now))
         return math.inf
+
+    @property
+    def _is_late(self) -> bool:
+        """Whether commits take so long that marks have no time to lose."""
+        return self._ahead_s > START_AHEAD_S
 
     def forget_marks(self) -> None:
         """Nobody sends any more: what comes back marked is settled by whoever cleans up after the lane."""
@@ -212,8 +222,8 @@ class Feeder:
         self._era += 1
 
     def _take_due(self, now: float) -> tuple[list[tuple[LaneStep, Job]], float]:
-        """Of each step in turn, the longest unserved first, as many as have a slot within START_AHEAD_S; and when the
-        next of the others is due."""
+        """Of each step in turn, the longest unserved first, as many as have a slot soon; and until when the next of the
+        others can wait."""
         taken: list[tuple[LaneStep, Job]] = []
         due_at = math.inf
         steps = sorted(self._ready_steps(), key=_served_at)
@@ -223,9 +233,9 @@ class Feeder:
                 if not step.claimed:
                     steps.remove(step)
                     continue
-                mark_at = _next_at(queues[step.step_id]) - START_AHEAD_S
+                mark_at = _next_at(queues[step.step_id]) - self._ahead_s
                 if mark_at > now:
-                    due_at = min(due_at, mark_at)
+                    due_at = min(due_at, mark_at if self._is_late else mark_at + MARK_LATER_S)
                     steps.remove(step)
                     continue
                 if step.needs_upload:
@@ -262,18 +272,25 @@ class Feeder:
         return False
 
     def _obey(
-        self, era: int, jobs: Sequence[tuple[LaneStep, Job]], at: datetime, done: "asyncio.Future[Mapping[int, str]]"
+        self,
+        era: int,
+        jobs: Sequence[tuple[LaneStep, Job]],
+        at: datetime,
+        asked_at: float,
+        done: "asyncio.Future[Mapping[int, str]]",
     ) -> None:
         """What was marked goes to the slots; the rest as its row says."""
         if era != self._era or done.cancelled():
             return
         self.marking = False
+        took_s = self._state.clock.monotonic() - asked_at
+        self._ahead_s = min(max(START_AHEAD_S, took_s * 1.25, self._ahead_s * 0.98), MOST_START_AHEAD_S)
         self._error = done.exception()
         if self._error is None:
             verdicts = done.result()
             for step, job in jobs:
                 self._obey_one(step, job, verdicts[job.delivery.id], at)
-        if self._state.is_starved or self._error is not None or self._state.closing:
+        if self._state.is_starved or self._is_late or self._error is not None or self._state.closing:
             self._state.slot_wake.set()
 
     def _obey_one(self, step: LaneStep, job: Job, verdict: str, at: datetime) -> None:

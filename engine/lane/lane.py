@@ -47,7 +47,6 @@ log = logging.getLogger(__name__)
 LONGEST_WAIT_S = 60.0  # of a client who has the first part of a message and may get no more just now
 LONGEST_NAP_S = 0.2  # before the lane looks round again, so that a change takes hold
 TIMER_S = 0.001  # a timer is no finer: where slots lie closer, the lane looks at each turn of the loop
-MARK_LATER_S = 0.02  # than it could be marked at the earliest, if the lane wakes then anyhow
 MOST_AT_ONCE = 8  # calls begun before others have a turn of the loop, where slots lie so close
 
 
@@ -237,7 +236,7 @@ class Lane:
             return
         if not waits and self._feeder.marking:
             slot_at = self.state.pacer.next_start(now)  # of what is just being marked
-        wake_at = slot_at if slot_at <= mark_at + MARK_LATER_S else mark_at
+        wake_at = min(slot_at, mark_at)
         if now < wake_at < math.inf:
             await self._nap(min(wake_at - now, LONGEST_NAP_S))
             return
