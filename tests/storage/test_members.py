@@ -2,12 +2,15 @@
 
 from typing import Any
 
+from sqlalchemy import insert
+
 from engine.audience import read_audience
 from storage.audiences import Audience
 from storage.erasing import ID_SCOPE
 from storage.listed import Key, Listed
 from storage.members import Page
 from storage.records import Actor
+from storage.schema import clients
 from storage.store import Store
 from tests.storage.people import CHANNELS, NOW, add, card_of, ids_of
 
@@ -33,6 +36,23 @@ async def test_an_audience_has_pages_a_search_and_those_left_out(store: Store) -
     assert [one[0] for one in await page_of(store, Page(9, words="ann3"))] == ["c3"]
     assert [one[0] for one in await page_of(store, Page(9, words="38050"))] == ["lost"]
     assert [one[0] for one in await page_of(store, Page(9), {"field": "first_name", "contains": "bob"})] == ["lost"]
+
+
+async def test_a_search_goes_through_a_large_base_in_order_from_either_side(store: Store) -> None:
+    ids = [3, 260_000, 600_000, 1_200_000, 1_200_001]
+    card = {"name": "Ольга Anna", "created_at": NOW, "updated_at": NOW}
+    async with store.database.writing() as connection:
+        await connection.execute(insert(clients), [{"id": one, "external_id": f"c{one}", **card} for one in ids])
+
+    assert [found.id for found in await store.clients.find("ОЛЬ ann")] == ids
+    assert [found.id for found in await store.clients.find("оль", limit=2, after=3)] == [260_000, 600_000]
+    assert await store.clients.find("nobody") == []
+
+    behind = await page_of(store, Page(2, after=3, words="ann"))
+    assert [name for name, _channel, _why in behind] == ["c260000", "c600000"]
+    before = await page_of(store, Page(2, before=ids[-1], words="ann"))
+    assert [name for name, _channel, _why in before] == ["c600000", "c1200000"]
+    assert await page_of(store, Page(2, words="nobody")) == []
 
 
 async def test_cards_hold_values_to_choose_from_the_most_frequent_first(store: Store) -> None:
