@@ -249,9 +249,7 @@ def _over_time(t: Texts, look: Look, timeline: Sequence[Span], axes: Any) -> Non
     edge_s = (times[-1] - times[0]) / 12  # half the width of a label, and a little
     for tick_s, label in zip(ticks, axes.get_xticklabels(), strict=True):
         if tick_s > times[-1] - edge_s:
-            label.set_horizontalalignment("right")  # in the middle it would be cut off
-        elif tick_s < times[0] + edge_s:
-            label.set_horizontalalignment("left")
+            label.set_horizontalalignment("right")  # in the middle it would be cut off; at the left there is room
 
 
 def _ticks(begin_s: float, end_s: float) -> tuple[int, list[float]]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bot.dialogs import compose, launch
-from bot.dialogs.talk import Screens, Talk, lines
+from bot.dialogs.talk import Screens, Talk, find_mailing, lines
 from bot.pictures.scene import Note, Scene, Words, is_plainer, shown_parts
 from bot.pictures.sources import draw_all
 from bot.screens import Drawn, Screen
@@ -12,7 +12,7 @@ from bot.texts import Html, Texts
 from engine.media import Media
 from engine.preview import Look
 from gateways.base import Outgoing
-from storage.records import Draft, Mailing
+from storage.records import Draft, Mailing, Status
 
 _MAX_WORDS = 400  # letters of what a picture says to those who don't see it
 
@@ -31,7 +31,11 @@ async def see(talk: Talk, mailing_id: str, revision: str) -> Screens:
 
 
 async def see_by_command(talk: Talk, words: str = "") -> Screens:
-    """/preview 7"""
+    """/preview 7; what is no draft any more is shown as it went out"""
+    if words.strip() and (mailing := await find_mailing(talk, words)).status is not Status.DRAFT:
+        from bot.dialogs import about
+
+        return await about.see(talk, str(mailing.id))
     return await show(talk, await compose.draft_of(talk, words))
 
 

@@ -35,6 +35,8 @@ async def test_what_a_state_does_not_allow_is_said_with_the_reason(shop: Desk) -
     chat.sees("there is nothing to resume")
     await chat.say("/audience 1")
     chat.sees("is no draft any more")
+    await chat.say("/preview 1")  # looking is always allowed
+    chat.sees("Above is", "tg-shop")
 
 
 async def test_a_draft_is_deleted_after_a_question(shop: Desk) -> None:
