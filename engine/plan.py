@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 # Ids looked at in one transaction: bounds the time to the first message, and the memory. Where few match, most of them
 # are looked at and passed by, and a package takes more.
-PACKAGE, LEAST, MOST = 2000, 500, 20_000
+LEAST, MOST = 2000, 20_000
 HOLD_S = 0.020
 
 
@@ -30,7 +30,7 @@ class Planner:
     store: Store
     settings: EngineSettings
     clock: Clock
-    pieces: Pieces = field(default_factory=lambda: Pieces(PACKAGE, LEAST, MOST))
+    pieces: Pieces = field(default_factory=lambda: Pieces(LEAST, LEAST, MOST))
 
     async def plan_next(self, mailing: Mailing) -> Planned:
         """Plan the next package of the mailing's step. Raises Invalid where the audience can't be read any more."""
