@@ -148,7 +148,7 @@ class World:
         """A step in sending with `count` clients planned, given to the lane; returns its id."""
         now = self.clock.now()
         async with self.database.writing() as connection:
-            first = (await connection.scalar(select(func.count()).select_from(clients))) + 1
+            first = (await connection.scalar(select(func.count()).select_from(clients)) or 0) + 1
             ids = range(first, first + count)
             await connection.execute(
                 insert(clients), [{"id": n, "created_at": now, "updated_at": now, "first_name": f"N{n}"} for n in ids]

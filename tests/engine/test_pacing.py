@@ -12,7 +12,8 @@ from engine.pacing import RECOVER_AFTER_S, Pacer
 
 def run(pacer: Pacer, seconds: float, lateness: list[float]) -> list[float]:
     """Start as early as the pacer lets, each time as late as the list says; the starts."""
-    now, starts = 0.0, []
+    now = 0.0
+    starts: list[float] = []
     while now < seconds:
         now = pacer.next_start(now) + lateness[len(starts) % len(lateness)]
         pacer.take(now)
