@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientSession, web
+from yarl import URL
 
 from bot.http import MAX_BODY_BYTES, MAX_HOOK_BYTES, Doors, Readiness, create_app, serve
 from bot.ports import TakenPort
@@ -314,3 +315,16 @@ async def test_a_taken_port_is_told() -> None:
         with pytest.raises(TakenPort, match=f"127.0.0.1:{port} can't be listened on: the port is taken"):
             async with serve(web.Application(), "127.0.0.1", port):
                 pass
+
+
+async def test_who_hangs_up_in_the_middle_of_a_body_leaves_no_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    async with open_web() as page:
+        address = URL(page.url)
+        _reader, writer = await asyncio.open_connection(address.host, address.port)
+        writer.write(b"POST /hooks/tg-shop HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        await writer.drain()
+        await asyncio.sleep(0.1)
+        writer.transport.abort()
+        await asyncio.sleep(0.1)
+        assert (await page.post("/hooks/tg-shop", START, SECRET))[0] == 200
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []

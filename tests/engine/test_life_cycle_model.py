@@ -18,7 +18,7 @@ from tests.conftest import _empty, _finish
 from tests.engine.life import ANSWERS, CLIENTS, ENDS, OLHA, Life
 
 pytestmark = pytest.mark.timeout(0)  # as long as HYPOTHESIS_EXAMPLES asks for
-EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "3"))
+EXAMPLES = int(os.environ.get("HYPOTHESIS_EXAMPLES", "2"))
 STATES = (ReceiptState.SENT, ReceiptState.DELIVERED, ReceiptState.READ, ReceiptState.FAILED)
 
 
