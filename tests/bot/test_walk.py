@@ -11,7 +11,7 @@ from tests.bot.bazaar import furnish, with_messengers
 from tests.bot.conftest import Desk
 from tests.bot.walking import Walk
 
-STEPS = int(os.environ.get("WALK_STEPS", "110"))  # thousands by hand: with --timeout 0
+STEPS = int(os.environ.get("WALK_STEPS", "60"))  # thousands by hand: with --timeout 0
 SEEDS = [int(seed) for seed in os.environ.get("WALK_SEEDS", "1").split()]
 
 

@@ -20,6 +20,7 @@ from storage.schema import audit
 from tests.bot.bazaar import launch_some
 from tests.bot.chat import PEOPLE, Chat
 from tests.bot.conftest import Desk
+from tests.bot.touring import things_on
 
 BROKEN = "Sorry, something broke on my side. Nothing was sent by it; try again, or start from the menu."
 LAUNCHING = ("l:go:", "m:again:", "ap:yes:")
@@ -125,6 +126,7 @@ _OURS = set(
     tg wa sms shop club city ltv language channel last seen created wrote subscribed to connection tag test ops copy
     sale photo word Hi off Look en uk ru es de pl amp plan default SKU GSM CSV XLSX Excel config toml approval phone
     tags timezone Wattsap SMS Manager Sale News Later For all City email free run carillon
+    spring csv Nina Wrong
     """.split()  # noqa: SIM905
 ) | set(re.findall("[A-Za-z]{2,}", _TYPED))
 
@@ -146,9 +148,11 @@ class Walk:
     language: str
     chats: dict[str, Chat] = field(default_factory=dict)
     visits: Counter[str] = field(default_factory=Counter)
+    things: tuple[Said, ...] = ()
 
     async def begin(self) -> None:
         await launch_some(self.desk)
+        self.things = tuple(things_on(self.desk).values())
         for account in ("1001", "1002", "1003"):
             self.chats[account] = self.desk.chat(account)
             await self._greet(self.chats[account], "/start")
@@ -183,7 +187,7 @@ class Walk:
         elif did < 0.9:
             await self._say(chat)
         elif did < 0.95:
-            await chat.send(self.dice.choice(ODD))
+            await chat.send(self.dice.choice((*ODD, *self.things)))
         else:
             await self._happen(account)
             return
