@@ -81,6 +81,8 @@ class Texts:
                 return self.number(value)
             case Mapping():
                 return self.reasons(value)
+            case str() if name == "comparison":  # a file's word for it, which people type as a sign
+                return _SIGNS.get(value, value)
             case str() if name in _WORDS_OF_OURS:
                 named = STATUSES.get(value) or REASONS.get(value)
                 return self._catalogue.gettext(named) if named else retold(value, self.locale)
@@ -181,6 +183,7 @@ _JUST_NOW = _("just now")
 _AGO = _("{span} ago")
 # {names} that words of ours fill, no client's and no operator's: they may have been kept, or come, in English.
 _WORDS_OF_OURS = frozenset({"what", "status", "role", "reason", "why", "problem", "note", "example", "category"})
+_SIGNS = {"gt": ">", "gte": "≥", "lt": "<", "lte": "≤"}
 _AMOUNTS = frozenset({"above", "left", "needed"})  # {names} that numbers of clients and messages fill
 _NAMED = (  # words that enums of the floors below have
     *(_("text"), _("picture"), _("album"), _("file"), _("video"), _("location"), _("carousel"), _("template")),

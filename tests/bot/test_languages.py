@@ -71,6 +71,8 @@ def test_a_refusal_says_its_moments_and_states_in_the_language() -> None:
     assert "сб, 21 лист. 2026, 11:00 (Europe/Kyiv, UTC+2) уже минуло" in t.error(past)
     assert t.error(Invalid("“{name}” is {status} already.", name="draft", status="sent")) == "«draft» уже завершено."
     assert t("Why: {why}", why=Html("<b>x</b>")) == "Причина: <b>x</b>"
+    sign = Invalid("“{field}” can't be compared by “{comparison}”.", field="id", comparison="lt")
+    assert t.error(sign) == "«id» не можна порівнювати через «&lt;»."
     nobody = "{audience} match and none of them can be reached: {reasons}."
     assert "відписка — 2, блокування — 1." in t.error(
         Invalid(nobody, audience=3, reasons={"blocked": 1, "unsubscribed": 2})
