@@ -14,8 +14,8 @@ from storage.counters import add_counters
 from storage.records import Actor, Canary, CanaryState, Role, Status
 from storage.schema import steps
 from tests.bot.chat import Chat
-from tests.bot.conftest import Desk
 from tests.bot.composed import composed, only_mailing
+from tests.bot.conftest import Desk
 from tests.bot.test_progress import Wall, cards_on
 
 OLHA = Actor("Olha", Role.OPERATOR, "telegram", "1001")

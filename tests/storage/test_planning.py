@@ -15,8 +15,13 @@ from tests.storage.people import NOW
 EVERYBODY = AudienceFilter()
 # With wide gaps, as erased and merged cards and PostgreSQL's sequences leave them.
 STATUSES = {
-    1: "enabled", 2: "blocked", 3: "enabled", 50_000: "enabled",
-    50_001: "none", 50_002: "enabled", 10**9: "gone",
+    1: "enabled",
+    2: "blocked",
+    3: "enabled",
+    50_000: "enabled",
+    50_001: "none",
+    50_002: "enabled",
+    10**9: "gone",
 }
 
 
