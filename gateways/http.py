@@ -199,6 +199,8 @@ class _Names:
         self._asking = asyncio.Lock()
 
     async def find(self, origin: Origin) -> Sequence[aiohappyeyeballs.AddrInfoType]:
+        if literal := _as_address(origin):
+            return literal
         loop = asyncio.get_running_loop()
         async with self._asking:
             until, addresses = self._known.get(origin, (0.0, []))
@@ -211,6 +213,17 @@ class _Names:
 
     def forget(self, origin: Origin) -> None:
         self._known.pop(origin, None)
+
+
+def _as_address(origin: Origin) -> Sequence[aiohappyeyeballs.AddrInfoType]:
+    """A host that is an address already: asking for it would wait for a thread. Empty for a name."""
+    for family, rest in ((socket.AF_INET, ()), (socket.AF_INET6, (0, 0))):
+        try:
+            socket.inet_pton(family, origin.host)
+        except (OSError, ValueError):
+            continue
+        return [(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (origin.host, origin.port, *rest))]
+    return ()
 
 
 @functools.cache

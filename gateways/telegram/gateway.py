@@ -1,5 +1,5 @@
 """One Telegram bot as a channel, over our own connections: every message of a mailing passes here, and aiogram, which
-the admin bot takes, would cost seconds to import and five times the work of each."""
+the admin bot takes, costs seconds to import and several times the work of each (python -m benchmarks.engine --peer)."""
 
 import asyncio
 import logging

@@ -2,7 +2,7 @@
 
 The models hold only what is read here, and demand only what it can't be read without: an update with parts that are
 newer than they, or that another server of the same API left out, is understood as far as we use it. aiogram's own,
-which know every part, would cost each engine that listens 4 s and 130 MiB."""
+which know every part, would cost each engine that listens the seconds and megabytes of its import."""
 
 import json
 import re

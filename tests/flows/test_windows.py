@@ -108,7 +108,7 @@ async def test_a_template_that_does_not_fit_stops_before_the_start_or_on_the_way
     await made.running.cli("mailing", "resume", str(mailing))
     await made.running.until_sent(mailing, int(figures["sent"]) + 10)
     operations = made.running.desk.operations
-    await operations.set_speed(mailing, 2.0, OLHA)
+    await operations.set_speed(mailing, 1.0, OLHA)
     await asyncio.sleep(0.6)
     whatsapp.change_template(WABA, "hello", "PAUSED")
     figures = await made.running.until_status(mailing, "interrupted", "sent")

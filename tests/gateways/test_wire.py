@@ -225,11 +225,11 @@ async def test_a_large_body_goes_out_as_fast_as_a_slow_reader_takes_it(peer: Pee
 
 @on_both_loops
 async def test_a_large_body_that_nobody_takes_is_given_up_in_time(peer: Peer, http: HttpClient) -> None:
-    call = calling(http, peer.target(), [b"x" * 20_000_000], total_s=0.1)
+    call = calling(http, peer.target(), [b"x" * 20_000_000], total_s=1.0)
     await peer.seat()
     error = await outcome(call)
     assert isinstance(error, OutcomeUnknown)
-    assert error.words == "no answer within 0.1 s"
+    assert error.words == "no answer within 1 s"
 
 
 @on_both_loops
@@ -472,7 +472,7 @@ async def test_an_end_by_reset_is_no_end_of_an_answer_without_a_length(peer: Pee
 
 @on_both_loops
 async def test_an_answer_that_never_ends_is_given_up_in_time(peer: Peer, http: HttpClient) -> None:
-    call = calling(http, peer.target(), total_s=0.1)
+    call = calling(http, peer.target(), total_s=1.0)
     seat = await peer.seat()
     await seat.request()
     seat.says(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
@@ -484,7 +484,7 @@ async def test_an_answer_that_never_ends_is_given_up_in_time(peer: Peer, http: H
         await asyncio.wait([call])
     error = await outcome(call)
     assert isinstance(error, OutcomeUnknown)
-    assert error.words == "no answer within 0.1 s"
+    assert error.words == "no answer within 1 s"
 
 
 @pytest.mark.parametrize(
