@@ -48,6 +48,7 @@ def _bot(url: str) -> "AbstractAsyncContextManager[Bot]":
 
 
 def _send_by_viberbot(url: str, messages: int) -> None:
+    # viberbot has no types.
     from viberbot.api.api_request_sender import ApiRequestSender  # type: ignore[import-untyped]
     from viberbot.api.bot_configuration import BotConfiguration  # type: ignore[import-untyped]
     from viberbot.api.message_sender import MessageSender  # type: ignore[import-untyped]

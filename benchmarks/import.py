@@ -115,7 +115,7 @@ def _write(database: sqlite3.Connection, piece: Sequence[Sequence[str]], first: 
 
 
 def _insert(table: str, columns: Sequence[str]) -> str:
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' for _ in columns)})"  # noqa: S608
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' for _ in columns)})"  # noqa: S608  # names of ours
 
 
 # --- the command -----------------------------------------------------------------------------------------------------

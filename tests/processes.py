@@ -126,14 +126,14 @@ def _forker() -> str:
 
 def _serve(folder: Path) -> None:
     import aiogram  # noqa: F401 - imported for what is forked
-    import slack_bolt  # noqa: F401
+    import slack_bolt  # noqa: F401 - the same
 
     import bot.app
     import bot.cli.main
     import bot.demo
     import bot.surfaces.console.surface
     import bot.surfaces.slack.surface
-    import bot.surfaces.telegram.surface  # noqa: F401
+    import bot.surfaces.telegram.surface  # noqa: F401 - the same
 
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a watcher
     gc.freeze()

@@ -24,7 +24,7 @@ _NAMES = set(
     main chosen cascade start now speed timezone client phone email click region quota per package check true false
     between connection in mailing outcome is not none defined files read shop vip tag field friend city ltv plan free
     token en UA canary first share run import clients approval prices pdf SKU EUR GSM
-    """.split()  # noqa: SIM905
+    """.split()  # noqa: SIM905  # a word to a line would fill pages
 )
 
 

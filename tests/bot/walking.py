@@ -127,7 +127,7 @@ _OURS = set(
     sale photo word Hi off Look en uk ru es de pl amp plan default SKU GSM CSV XLSX Excel config toml approval phone
     tags timezone Wattsap SMS Manager Sale News Later For all City email free run carillon
     spring csv Nina Wrong
-    """.split()  # noqa: SIM905
+    """.split()  # noqa: SIM905  # a word to a line would fill pages
 ) | set(re.findall("[A-Za-z]{2,}", _TYPED))
 
 
