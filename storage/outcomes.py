@@ -39,7 +39,9 @@ async def finish(connection: AsyncConnection, outcomes: Sequence[Outcome]) -> Se
         await _keep_attempts(connection, fresh)
         await _keep_parts(connection, fresh)
         await _move_addresses(connection, fresh)
-        settled = await _settle_earlier(connection, [outcome for outcome in others if outcome in fresh], deltas)
+        settled = await _settle_earlier(
+            connection, [outcome for outcome in others if outcome.delivery.id in held], deltas
+        )
         _count(deltas, [outcome for outcome in fresh if outcome.delivery.id not in ways.keys() | settled])
         _count_costs(deltas, fresh)
         await add_counters(connection, deltas)
