@@ -16,7 +16,7 @@ AT_ONCE = 50
 
 
 async def aiogram_one_by_one(url: str, messages: int) -> None:
-    async with _bot(url) as bot:
+    async with bot_at(url) as bot:
         for number in range(messages):
             await bot.send_message(FIRST_CHAT + number, HTML, parse_mode="HTML")
 
@@ -24,7 +24,7 @@ async def aiogram_one_by_one(url: str, messages: int) -> None:
 async def aiogram_together(url: str, messages: int) -> None:
     """All at once, so many of them in flight: what comes first to mind against the wait for each answer."""
     room = asyncio.Semaphore(AT_ONCE)
-    async with _bot(url) as bot:
+    async with bot_at(url) as bot:
 
         async def send(number: int) -> None:
             async with room:
@@ -38,7 +38,7 @@ async def viberbot_one_by_one(url: str, messages: int) -> None:
     await asyncio.to_thread(_send_by_viberbot, url, messages)
 
 
-def _bot(url: str) -> "AbstractAsyncContextManager[Bot]":
+def bot_at(url: str) -> "AbstractAsyncContextManager[Bot]":
     from aiogram import Bot
     from aiogram.client.session.aiohttp import AiohttpSession
     from aiogram.client.telegram import TelegramAPIServer

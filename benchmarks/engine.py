@@ -3,7 +3,7 @@
 A message is claimed, personalised, marked as started, sent over HTTP, and its outcome committed; the bare client only
 posts the same request and reads the answer. Both run in turn, for each platform; prints messages a second, this
 process's time for each message, and the median of the ratios. With --peer instead: beside what people write with the
-platforms' own libraries, which keep nothing.
+platforms' own libraries, or take for it; what keeps who had it is said. (uv sync --inexact --group peers)
 python -m benchmarks.engine [--kinds telegram,viber] [--messages 3000] [--rounds 5] [--peer] [--full] [--check]
 """
 
@@ -13,12 +13,14 @@ import statistics
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
 from aiohttp import web
 
+from benchmarks._frameworks import INSTALL, broadcaster, broadcaster_with_storage, celery, is_installed
 from benchmarks._peers import aiogram_one_by_one, aiogram_together, viberbot_one_by_one
 from benchmarks._world import FIRST_CHAT, KINDS, TEXT, bench, control, cpu_s, draft, model_of, run, simulator
 from gateways.base import Outgoing, Part, PartKind
@@ -139,26 +141,42 @@ async def against_bare(kind: str, messages: int, rounds: int) -> bool:
     return ratio >= least
 
 
+async def frameworks(stack: AsyncExitStack) -> dict[str, tuple[str, Send]]:
+    """What is not ours to need, as far as it is installed; says what is not."""
+    found: dict[str, tuple[str, Send]] = {}
+    if is_installed("aiogram_broadcaster"):
+        found["aiogram-broadcaster"] = ("telegram", broadcaster)
+        found["aiogram-broadcaster, its storage"] = ("telegram", broadcaster_with_storage)
+    else:
+        print(f"aiogram-broadcaster is not installed, so not measured: {INSTALL}")
+    if is_installed("celery"):
+        found["Celery, a task for each client"] = ("telegram", await stack.enter_async_context(celery()))
+    else:
+        print(f"Celery is not installed, so not measured: {INSTALL}")
+    return found
+
+
 async def against_peers(messages: int, rounds: int) -> bool:
     """Ours and theirs in turn; what is slow sends fewer."""
-    theirs: Mapping[str, tuple[str, Send]] = {
+    theirs: dict[str, tuple[str, Send]] = {
         "aiogram, one by one": ("telegram", aiogram_one_by_one),
         "aiogram, gather and a semaphore": ("telegram", aiogram_together),
         "viberbot, one by one": ("viber", viberbot_one_by_one),
     }
-    speeds: dict[str, list[float]] = {name: [] for name in ("ours, telegram", "ours, viber", *theirs)}
-    async with simulator(1, kind="telegram") as telegram, simulator(1, kind="viber") as viber:
-        urls = {"telegram": telegram, "viber": viber}
+    async with AsyncExitStack() as stack:
+        theirs |= await frameworks(stack)
+        speeds: dict[str, list[float]] = {name: [] for name in ("ours, telegram", "ours, viber", *theirs)}
+        urls = {kind: await stack.enter_async_context(simulator(1, kind=kind)) for kind in ("telegram", "viber")}
         for kind, send in theirs.values():
             await send(urls[kind], 20)
         for _ in range(rounds):
             for kind, url in urls.items():
                 speeds[f"ours, {kind}"].append((await whole(kind, url, messages)).per_s)
             for name, (kind, send) in theirs.items():
-                speeds[name].append((await measure(send, urls[kind], messages // 4)).per_s)
+                speeds[name].append((await measure(send, urls[kind], min(messages // 4, 1000))).per_s)
     medians = {name: statistics.median(each) for name, each in speeds.items()}
     for name, speed in medians.items():
-        print(f"{name:<32} {speed:>6,.0f}/s")
+        print(f"{name:<33} {speed:>6,.0f}/s")
     good = True
     for kind in urls:
         best = max(medians[name] for name, (its, _send) in theirs.items() if its == kind)
@@ -173,7 +191,7 @@ async def main() -> int:
     parser.add_argument("--kinds", default="telegram", help=f"of {','.join(KINDS)}, or all")
     parser.add_argument("--messages", type=int, default=3000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--peer", action="store_true", help="against aiogram and viberbot")
+    parser.add_argument("--peer", action="store_true", help="against aiogram, aiogram-broadcaster, Celery and viberbot")
     parser.add_argument("--full", action="store_true", help="all kinds, 20,000 messages each, and the peers")
     parser.add_argument("--check", action="store_true", help="exit 1 where a target is missed")
     arguments = parser.parse_args()
