@@ -7,7 +7,8 @@ close a tag, and rendering costs one split of the finished text.
 import html
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from gateways.hot import record
 
 TAGS = frozenset({"b", "i", "u", "s", "code", "pre", "a", "blockquote", "tg-spoiler"})
 _SOLID = frozenset({"code", "pre"})  # hold no other formatting
@@ -30,7 +31,7 @@ _BARE = re.compile(r"\{[{%#].*?[}%#]\}|https?://(?:\{\{.*?\}\}|[^\s{}<>])+", re.
 _AFTER_ADDRESS = ".,;:!?)]»”\"'"  # what ends a sentence rather than an address
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Span:
     """`tag` of the subset over text[start:end], counted in code points; `url` for "a"."""
 
@@ -40,7 +41,7 @@ class Span:
     url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RichText:
     """Plain text and the spans over it, outer before inner."""
 

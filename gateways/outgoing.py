@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateways.abilities import PartKind
+from gateways.hot import record
 from gateways.markup import RichText
 from gateways.message import Card, Rows
 
@@ -24,7 +25,7 @@ class Part:
     extra: Mapping[str, Any] = field(default_factory=dict)  # what only this kind knows: a template's name …
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Outgoing:
     """A part for one client: text and buttons are rendered, `button_data` goes with the buttons that come back to us.
 
@@ -45,7 +46,7 @@ class Outgoing:
     shared_reference: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Accepted:
     """The platform took the part; `external_id` is its name there, unique within the channel.
 

@@ -1,7 +1,7 @@
 """What a lane takes into its hand: deliveries claimed, then marked as about to be written to the socket."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from math import ceil
@@ -27,6 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateways.base import AddressStatus
+from gateways.hot import record
 from storage.bulk import Asked, Row, among, is_among
 from storage.clients import values_for
 from storage.quotas import DayQuota, PackageQuota, quota_left
@@ -35,7 +36,7 @@ from storage.schema import addresses, attempts, counters, deliveries, settings, 
 from storage.writer import lasting
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ClaimRequest:
     step_id: int
     channel: str
@@ -51,7 +52,7 @@ class ClaimRequest:
         return self.quota is not None or self.canary is not None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Claim:
     """`used_up`: the quota gives no more, even when what is in hand came back unsent."""
 
@@ -208,7 +209,7 @@ def _claimed(row: Row, cards: Mapping[int, Mapping[str, Any]], run_id: int) -> C
     )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StartRequest:
     ids: tuple[int, ...]
     at: datetime

@@ -8,6 +8,7 @@ from math import ceil
 from typing import Any
 
 from gateways.base import AddressStatus
+from gateways.hot import record
 from gateways.message import Message
 
 
@@ -165,7 +166,7 @@ class Mailing:
     canary_until: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Claimed:
     """A delivery in a lane's hand, with what it needs to be sent."""
 
@@ -183,7 +184,7 @@ class Claimed:
     run_id: int | None = None  # in whose hand it is: another run's outcome puts nothing back
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AcceptedPart:
     position: int
     external_id: str
@@ -192,7 +193,7 @@ class AcceptedPart:
     units: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Outcome:
     """How a delivery's attempt ended. `state` PLANNED puts it back (retry, throttled, channel broken), due at `due_at`.
 
