@@ -36,6 +36,7 @@ from gateways.base import Account, Gateway
 from storage.channel_states import told_of
 from storage.migrate import upgrade
 from storage.store import Store, open_store
+from storage.writer import WriterStopped
 
 if TYPE_CHECKING:
     from bot.surfaces.console.phones import Phones
@@ -49,6 +50,7 @@ ALL_PARTS = frozenset({"web", "engine", "bot"})
 WATCH_WEBHOOKS_S = 300
 KEEP_UP_PAUSE_S = 5.0
 STORAGE_WITHIN_S = 3.0
+TELLS_FOR_S = 3.0  # that it is past mending, to whoever looks at /health meanwhile
 
 Tell = Callable[[str], None]
 
@@ -166,7 +168,7 @@ async def running(
 ) -> AsyncIterator[Service]:
     """Everything, up and running; at the end nothing new is sent, and what is in flight is finished and recorded.
 
-    Raises AnotherEngine, TakenPort, UnusableStorage, as the one error in a group."""
+    Raises AnotherEngine, TakenPort, UnusableStorage, WriterStopped, as the first error in a group."""
     secret = secret_of(config)
     clock = SystemClock()
     async with AsyncExitStack() as stack:
@@ -310,6 +312,7 @@ def _start(service: Service, tasks: asyncio.TaskGroup, stack: AsyncExitStack) ->
     engine = service.engine
     engine_task = tasks.create_task(engine.run(), name="engine") if "engine" in service.parts else None
     listening = tasks.create_task(_listen(service), name="listening")
+    minding = tasks.create_task(_mind_writer(service.desk.store), name="the writer's end")
 
     async def stop() -> None:
         if engine_task is not None:
@@ -317,8 +320,17 @@ def _start(service: Service, tasks: asyncio.TaskGroup, stack: AsyncExitStack) ->
             await asyncio.wait((stopping, engine_task), return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
         listening.cancel()
+        minding.cancel()
 
     stack.push_async_callback(stop)
+
+
+async def _mind_writer(store: Store) -> None:
+    """It ends before we do only through a fault; who started us is to start us anew."""
+    await store.writer.ended.wait()
+    log.critical("the writer broke, so the program ends")
+    await asyncio.sleep(TELLS_FOR_S)
+    raise WriterStopped
 
 
 async def _listen(service: Service) -> None:

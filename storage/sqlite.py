@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 T = TypeVar("T")
 LOCK_WAIT_S = 10.0
 LOCK_PAUSE_S = 0.002
+_SHOWN = "shown"
 Work = Callable[[AsyncConnection], Awaitable[T]]
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
@@ -42,7 +43,7 @@ class SqliteWriting:
                 yield Direct(self._connection)
                 await self._in_thread(transaction.commit)
             except BaseException:
-                await self._in_thread(transaction.rollback)
+                await self._in_thread(_roll_back, transaction)
                 raise
 
     async def _begin(self, connection: Connection) -> RootTransaction:
@@ -61,6 +62,13 @@ class SqliteWriting:
         """Run `work`, which awaits nothing but its connection, in the thread: other tasks go on meanwhile."""
         return await self._in_thread(_drive, work, connection)
 
+    async def show(self, image: bytes) -> None:
+        """Have the tables of a serialized database beside our own, instead of those that were shown before."""
+        async with self._one_at_a_time:
+            if self._connection is None:
+                self._connection = await self._in_thread(self._engine.connect)
+            await self._in_thread(_show, Direct(self._connection), image)
+
     async def close(self) -> None:
         if self._connection is not None:
             await self._in_thread(self._connection.close)
@@ -69,6 +77,11 @@ class SqliteWriting:
 
     async def _in_thread(self, call: Callable[..., T], *arguments: Any) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
+
+
+def _roll_back(transaction: RootTransaction) -> None:
+    if transaction.is_active:  # whoever was cancelled while it committed finds it committed
+        transaction.rollback()
 
 
 class Direct:
@@ -96,19 +109,19 @@ class Direct:
     def fetch(self, statement: str, values: Sequence[Any]) -> list[Any]:
         """What one statement gives, straight from the driver."""
         try:
-            return self._driver.execute(statement, values).fetchall()
+            return self.driver.execute(statement, values).fetchall()
         except sqlite3.Error as error:
             raise self._ours(error) from error
 
     def change(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         """The statement for each of the rows, straight to the driver."""
         try:
-            self._driver.executemany(statement, rows)
+            self.driver.executemany(statement, rows)
         except sqlite3.Error as error:
             raise self._ours(error) from error
 
     @property
-    def _driver(self) -> sqlite3.Connection:
+    def driver(self) -> sqlite3.Connection:
         return cast(sqlite3.Connection, self._connection.connection.driver_connection)
 
     def _ours(self, error: sqlite3.Error) -> BaseException:
@@ -119,6 +132,13 @@ class Direct:
 
     async def run_sync(self, call: Callable[..., T], *arguments: Any) -> T:
         return call(self._connection, *arguments)
+
+
+def _show(connection: Direct, image: bytes) -> None:
+    driver = connection.driver
+    if not any(name == _SHOWN for _number, name, _file in driver.execute("PRAGMA database_list")):
+        driver.execute(f"ATTACH ':memory:' AS {_SHOWN}")
+    driver.deserialize(image, name=_SHOWN)
 
 
 def _drive(work: Work[T], connection: Direct) -> T:

