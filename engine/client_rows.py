@@ -1,22 +1,23 @@
 """What stands in a client file or comes from a program, as rows for storage: each cell checked, each value typed."""
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from difflib import get_close_matches
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import NoneType
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from engine.addresses import MAX_ADDRESS, read_address
 from engine.errors import Invalid, _
 from engine.phones import read_phone, time_zones, timezone_of
 from engine.settings import ChannelSettings
 from storage.fields import as_source
-from storage.matching import ClientRow, Place, Value
+from storage.matching import Batch, PlaceColumn, Texts, Value
 from storage.tagging import as_tag
 
+T = TypeVar("T")
 CARD = ("name", "first_name", "last_name", "language")
 KNOWN_COLUMNS = ("id", *CARD, "phone", "email", "timezone", "tags", "main_channel", "subscribed_to")
 MAX_CELL = 4000  # characters
@@ -58,11 +59,21 @@ def _column(name: str, channels: Collection[str]) -> str:
     return name.casefold() if name.casefold() in KNOWN_COLUMNS else name
 
 
+class ReadRows(NamedTuple):
+    """`places` are those of the good rows, in order; `problems` says of each other one why it can't be taken."""
+
+    batch: Batch
+    places: Sequence[int]
+    problems: Mapping[int, str]
+
+
 @dataclass(slots=True)
 class RowReader:
     """Reads rows with addresses on these channels; `region` is the country of phones that are written without one.
 
-    `types` gathers what each attribute's values have been: number, date or text."""
+    Many rows are read column by column: what has to be asked of a column is asked once then, and a cell costs its own
+    check alone (docs/decisions/bulk.md). `types` gathers what each attribute's values have been: number, date or
+    text."""
 
     channels: Mapping[str, ChannelSettings]
     region: str | None = None
@@ -72,47 +83,55 @@ class RowReader:
         if self.region is not None:
             self.region = _region(self.region)
 
-    def read(self, cells: Mapping[str, str]) -> ClientRow:
-        """A row by column names; empty cells say nothing. Raises Invalid with the reason why it can't be taken."""
-        given: dict[str, str] = {}
-        for name, text in cells.items():
-            if stripped := text.strip():
-                if len(stripped) > MAX_CELL or "\0" in stripped:
-                    raise _no_cell(name, stripped)
-                given[name] = stripped
-        card = {name: given[name] for name in CARD if name in given}
-        phone, email = given.get("phone"), given.get("email")
-        if phone:
-            phone = card["phone"] = read_phone(phone, self.region)
-        external_id = given.get("id")
-        if external_id and len(external_id) > MAX_ADDRESS:
-            raise Invalid(_("“{column}” is longer than {most} characters"), column="id", most=MAX_ADDRESS)
-        if email:
-            email = card["email"] = _email(email)
-        if main := given.get("main_channel"):
-            card["main_channel"] = self._main(main)
-        places, attributes = [], {}
-        for name, text in given.items():
-            if channel := self.channels.get(name):  # in the order of columns: the first becomes the main one
-                places.append(Place(name, read_address(name, text, channel.able, self.region), name))
-            elif name not in _KNOWN:
-                attributes[name] = self._value(name, text)
-        if phone:
-            places.append(Place("phone", phone, None))
-        if email:
-            places.append(Place("email", email, None))
-        if external_id is None and not places:
-            raise Invalid(_("it has neither an id nor an address"))
-        return ClientRow(
-            external_id,
+    def read(self, names: Sequence[str], rows: Sequence[Sequence[str]]) -> ReadRows:
+        """Rows with these columns; empty cells say nothing. A row with several faults is told the first one."""
+        checked = _Checked(len(rows))
+        given = {name: _stripped(column) for name, column in zip(names, zip(*rows, strict=True), strict=False)}
+        for name, column in given.items():
+            checked.sizes(name, column)
+        phones = checked.each(given.get("phone"), lambda text: read_phone(text, self.region))
+        checked.each(given.get("id"), _external_id)
+        emails = checked.each(given.get("email"), _email)
+        mains = checked.each(given.get("main_channel"), self._main)
+        places = [  # in the order of columns: the first becomes the main one
+            PlaceColumn(name, name, checked.each(column, partial(self._address, self.channels[name])))
+            for name, column in given.items()
+            if name in self.channels
+        ]
+        places += [
+            PlaceColumn(scope, None, column)
+            for scope, column in (("phone", phones), ("email", emails))
+            if scope in given
+        ]
+        checked.keys([given.get("id"), *(one.names for one in places)])
+        zones = checked.each(given.get("timezone"), _timezone)
+        tags = checked.each(given.get("tags"), _tags)
+        sources = checked.each(given.get("subscribed_to"), _sources)
+        own = {name: column for name, column in given.items() if name not in _KNOWN and name not in self.channels}
+        kept = checked.kept
+        card: dict[str, Texts] = {name: kept(_or_none(given[name])) for name in CARD if name in given}
+        card |= {
+            name: kept(column)
+            for name, column in (("phone", phones), ("email", emails), ("main_channel", mains))
+            if name in given
+        }
+        of_phones = card.get("phone")
+        good = kept(range(len(rows)))
+        batch = Batch(
+            len(good),
+            kept(_or_none(given["id"]) if "id" in given else checked.nothing),
             card,
-            _timezone(given["timezone"]) if "timezone" in given else None,
-            timezone_of(phone) if phone else None,
-            tuple(places),
-            _tags(given["tags"]) if "tags" in given else (),
-            _sources(given["subscribed_to"]) if "subscribed_to" in given else (),
-            attributes,
+            kept(zones),
+            [timezone_of(phone) if phone else None for phone in of_phones] if of_phones else kept(checked.nothing),
+            tuple(PlaceColumn(one.scope, one.channel, kept(one.names)) for one in places),
+            [one or () for one in kept(tags)],
+            [one or () for one in kept(sources)],
+            {name: self._values(name, kept(column)) for name, column in own.items()},
         )
+        return ReadRows(batch, good, checked.problems)
+
+    def _address(self, channel: ChannelSettings, text: str) -> str:
+        return read_address(channel.id, text, channel.able, self.region)
 
     def _main(self, channel: str) -> str:
         if channel not in self.channels:
@@ -120,13 +139,80 @@ class RowReader:
             raise Invalid(_("main_channel “{channel}” is no channel; there is {known}"), channel=channel, known=known)
         return channel
 
-    def _value(self, name: str, text: str) -> Value:
-        value, kind = typed(text)
-        known = self.types.get(name, kind)
-        self.types[name] = kind if known == kind else "text"
-        return value
+    def _values(self, name: str, column: Sequence[str]) -> tuple[Texts, Sequence[float | None]]:
+        """The texts of an attribute, and their numbers where they are some."""
+        read = [typed(text) for text in column]
+        for kind in {kind for (text, _number), kind in read if text}:
+            known = self.types.get(name, kind)
+            self.types[name] = kind if known == kind else "text"
+        return [value.text or None for value, _kind in read], [value.number for value, _kind in read]
 
 
+@dataclass(slots=True)
+class _Checked:
+    """What was found wrong so far with rows, by their place; of each the first fault that was asked for."""
+
+    size: int
+    problems: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def nothing(self) -> Sequence[None]:
+        return [None] * self.size
+
+    def sizes(self, name: str, column: Sequence[str]) -> None:
+        if "\0" not in "".join(column) and len(max(column, key=len, default="")) <= MAX_CELL:
+            return
+        for place, text in enumerate(column):
+            if len(text) > MAX_CELL or "\0" in text:
+                self.problems.setdefault(place, str(_no_cell(name, text)))
+
+    def each(self, column: Sequence[str] | None, read: Callable[[str], T]) -> Sequence[T | None]:
+        """The cells as `read` takes them, None for what is empty or Invalid."""
+        if column is None:
+            return self.nothing
+        out: list[T | None] = []
+        for place, text in enumerate(column):
+            value: T | None = None
+            if text and place not in self.problems:
+                try:
+                    value = read(text)
+                except Invalid as error:
+                    self.problems[place] = str(error)
+            out.append(value)
+        return out
+
+    def keys(self, columns: Sequence[Sequence[str | None] | None]) -> None:
+        """A row needs something in one of these columns."""
+        there = [column for column in columns if column is not None]
+        for place, has_key in enumerate(map(any, zip(*there, strict=True)) if there else [False] * self.size):
+            if not has_key:
+                self.problems.setdefault(place, str(_NO_KEY))
+
+    def kept(self, column: Sequence[T]) -> Sequence[T]:
+        """The column without the rows that are wrong."""
+        if not self.problems:
+            return column
+        return [value for place, value in enumerate(column) if place not in self.problems]
+
+
+_NO_KEY = _("it has neither an id nor an address")
+
+
+def _stripped(column: Sequence[str]) -> list[str]:
+    return [text.strip() for text in column]
+
+
+def _or_none(column: Sequence[str]) -> list[str | None]:
+    return [text or None for text in column]
+
+
+def _external_id(text: str) -> str:
+    if len(text) > MAX_ADDRESS:
+        raise Invalid(_("“{column}” is longer than {most} characters"), column="id", most=MAX_ADDRESS)
+    return text
+
+
+@lru_cache(maxsize=8192)  # many clients share a value
 def typed(text: str) -> tuple[Value, str]:
     """A value with its type: number, date (ISO) or text, exactly as it was written."""
     if _NUMBER.fullmatch(text):

@@ -59,6 +59,11 @@ class Database:
             return await self._sqlite.aside(connection, work)
         return await work(connection)
 
+    async def show(self, image: bytes) -> None:
+        """Have SQLite's `writing` see the tables of a serialized database beside our own, until the next one."""
+        if self._sqlite is not None:
+            await self._sqlite.show(image)
+
     async def close(self) -> None:
         await self._engine.dispose()
         if self._sqlite is not None:

@@ -51,6 +51,49 @@ class ClientRow(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class PlaceColumn:
+    """The addresses that rows have in one scope, None where one has none."""
+
+    scope: str
+    channel: str | None
+    names: Sequence[str | None]
+
+
+Texts = Sequence[str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows of one file by their columns, all of one length; a column that the file has not is not there."""
+
+    size: int
+    external_ids: Texts
+    card: Mapping[str, Texts]
+    timezones: Texts
+    timezones_of_phone: Texts
+    places: tuple[PlaceColumn, ...]
+    tags: Sequence[tuple[str, ...]]
+    sources: Sequence[tuple[str, ...]]
+    attributes: Mapping[str, tuple[Texts, Sequence[float | None]]]
+
+    def row(self, number: int) -> ClientRow:
+        return ClientRow(
+            self.external_ids[number],
+            {name: text for name, texts in self.card.items() if (text := texts[number])},
+            self.timezones[number],
+            self.timezones_of_phone[number],
+            tuple(Place(one.scope, name, one.channel) for one in self.places if (name := one.names[number])),
+            self.tags[number],
+            self.sources[number],
+            {
+                name: Value(text, numbers[number])
+                for name, (texts, numbers) in self.attributes.items()
+                if (text := texts[number])
+            },
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Rejection:
     """Why a row changed nothing: a sentence's message id and what fills it."""
 

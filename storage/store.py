@@ -29,6 +29,7 @@ from storage.preferences import Preferences
 from storage.runs import Runs
 from storage.saved import SavedMessages
 from storage.segments import Segments
+from storage.staging import Staging
 from storage.templates import Templates
 from storage.timelines import Timelines
 from storage.uploads import Uploads
@@ -44,6 +45,7 @@ class Store:
     clients: Clients
     attributes: Attributes
     upserts: Upserts
+    staging: Staging
     segments: Segments
     audiences: Audiences
     inbound: InboundStore
@@ -83,6 +85,7 @@ async def open_store(url: str, *, data_dir: Path, secret: bytes) -> AsyncIterato
         clients=Clients(database, writer, secret),
         attributes=Attributes(database, writer),
         upserts=Upserts(database, writer, secret),
+        staging=Staging(database, writer, secret),
         segments=Segments(database, writer),
         audiences=Audiences(database, writer),
         inbound=InboundStore(database, writer, secret),

@@ -40,7 +40,7 @@ _TEXTS = ("name", "first_name", "last_name", "phone", "email", "language")  # of
 _ENABLED = AddressStatus.ENABLED.value
 _NO_DETAILS: Mapping[str, Any] = {}
 _NO_VALUE = (None, None)
-_LOOKS = 3  # at who is there already, when somebody else writes the same clients just then
+LOOKS = 3  # at who is there already, when somebody else writes the same clients just then
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +73,16 @@ class Upserts:
 
     async def write(self, rows: Sequence[ClientRow], slots: Mapping[str, int], at: datetime) -> WrittenPiece:
         """Add and update, in one transaction. The rows' attributes must have slots."""
-        for look in range(1, _LOOKS + 1):
+        for look in range(1, LOOKS + 1):
             # Looking is done before the write lock is taken; what changes in between shows as a broken constraint.
             async with self._database.read() as connection:
                 matching = await Matching.look(connection, rows, self._secret)
-                is_sending = await connection.scalar(_SENDING) is not None
-            piece = Piece(rows, matching.outcomes(), matching.found, slots, at, is_sending)
+                sending = await is_sending(connection)
+            piece = Piece(rows, matching.outcomes(), matching.found, slots, at, sending)
             try:
                 return await self._writer.write(_write_pieces, piece)
             except IntegrityError:
-                if look == _LOOKS:
+                if look == LOOKS:
                     raise
         raise AssertionError
 
@@ -90,6 +90,11 @@ class Upserts:
         """What `write` would answer, without writing; new clients have no number."""
         async with self._database.read() as connection:
             return (await Matching.look(connection, rows, self._secret)).outcomes()
+
+
+async def is_sending(connection: AsyncConnection) -> bool:
+    """Whether a mailing is being sent, whose lanes a piece may keep waiting."""
+    return await connection.scalar(_SENDING) is not None
 
 
 _SENDING = select(steps.c.id).where(steps.c.status == Status.SENDING.value).limit(1)

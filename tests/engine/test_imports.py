@@ -494,7 +494,7 @@ KINDS = {
     ],
 )
 def test_an_address_is_made_what_its_channel_takes(channel: str, text: str, region: str | None, address: str) -> None:
-    assert RowReader(KINDS, region).read({channel: text}).places[0].external_id == address
+    assert RowReader(KINDS, region).read([channel], [[text]]).batch.row(0).places[0].external_id == address
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,448 @@
+"""New clients from files, set-wise: rows are staged beside the tables, and one statement takes each table's from there.
+
+A row that shares its id or an address with another row of its batch, with a client who is there, or with one who was
+erased, stands apart: `storage.upserts` takes those one by one (docs/decisions/bulk.md)."""
+
+import asyncio
+import itertools
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from time import perf_counter
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Executable,
+    Float,
+    Insert,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Select,
+    SmallInteger,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    case,
+    cast,
+    exists,
+    false,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    text,
+    true,
+    update,
+)
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.schema import CreateTable
+
+from gateways.base import AddressStatus
+from storage.bulk import Rows
+from storage.database import Database
+from storage.erasing import ID_SCOPE, hash_address, is_anybody_erased
+from storage.matching import Batch
+from storage.schema import Instant, Json, addresses, client_tags, clients, erased_addresses, subscriptions
+from storage.tagging import tag_ids
+from storage.upserts import LOOKS, is_sending
+from storage.writer import Writer, long
+
+_ENABLED = AddressStatus.ENABLED.value
+
+
+class _Place(NamedTuple):
+    scope: str
+    channel: str | None
+
+
+class _Layout(NamedTuple):
+    """What the staged rows have, by which their statements are made once."""
+
+    texts: tuple[str, ...]
+    places: tuple[_Place, ...]
+    slots: tuple[int, ...]
+    has_tags: bool
+    has_sources: bool
+    is_hashed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A batch as it is handed to the database; rows count from 0. `image` is what SQLite reads it from."""
+
+    size: int
+    layout: _Layout
+    rows: Sequence[Sequence[Any]]
+    tags: Sequence[tuple[int, int]]
+    sources: Sequence[tuple[int, str]]
+    image: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Which rows of the piece stood apart; how long the write lock was held before the commit, and whether a lane may
+    have waited for it."""
+
+    apart: Sequence[int]
+    held_s: float
+    is_sending: bool
+
+
+class Staging:
+    """`stage` rows, then `take` piece after piece of them."""
+
+    def __init__(self, database: Database, writer: Writer, secret: bytes) -> None:
+        self._database = database
+        self._writer = writer
+        self._secret = secret
+        self._tags: dict[str, int] = {}
+        self._shown: Staged | None = None  # what SQLite's writer sees
+        self._one_at_a_time = asyncio.Lock()
+
+    async def prepare(self, batch: Batch, slots: Mapping[str, int]) -> Callable[[], Staged]:
+        """What stages the batch; it may run in any thread. Names its tags."""
+        names = {tag for its in set(batch.tags) for tag in its}
+        if missing := names.difference(self._tags):
+            self._tags |= await self._writer.write(_name_tags, tuple(missing))
+        async with self._database.read() as connection:
+            secret = self._secret if await is_anybody_erased(connection) else None
+        is_sqlite, tags = self._database.dialect == "sqlite", dict(self._tags)
+        return lambda: _stage(batch, slots, tags, secret, is_sqlite=is_sqlite)
+
+    async def take(self, staged: Staged, first: int, last: int, at: datetime) -> Taken:
+        """Add the clients of these rows, in one transaction, but for those that stand apart."""
+        piece = _Piece(staged, first, last, at)
+        async with self._one_at_a_time:
+            if staged.image is not None and self._shown is not staged:
+                await self._database.show(staged.image)
+                self._shown = staged
+            for look in range(1, LOOKS + 1):
+                try:
+                    return await self._writer.write(_take_pieces, piece)
+                except IntegrityError:  # PostgreSQL: somebody else wrote the same client since we looked
+                    if look == LOOKS:
+                        raise
+        raise AssertionError
+
+
+async def _name_tags(connection: AsyncConnection, values: Sequence[tuple[str, ...]]) -> Sequence[Mapping[str, int]]:
+    ids = await tag_ids(connection, {name for names in values for name in names})
+    return [ids] * len(values)
+
+
+# --- staging ---------------------------------------------------------------------------------------------------------
+
+
+def _stage(
+    batch: Batch, slots: Mapping[str, int], tags: Mapping[str, int], secret: bytes | None, *, is_sqlite: bool
+) -> Staged:
+    named = [name for name in batch.card if name != "main_channel"]
+    layout = _Layout(
+        tuple(named),
+        tuple(_Place(one.scope, one.channel) for one in batch.places),
+        tuple(slots[name] for name in batch.attributes),
+        any(batch.tags),
+        any(batch.sources),
+        secret is not None,
+    )
+    columns: list[Sequence[Any]] = [range(batch.size), _apart(batch), batch.external_ids]
+    columns += [batch.card[name] for name in named]
+    columns += [[own or derived for own, derived in zip(batch.timezones, batch.timezones_of_phone, strict=True)]]
+    columns += [
+        ["card" if own else "phone" if derived else None
+         for own, derived in zip(batch.timezones, batch.timezones_of_phone, strict=True)]
+    ]  # fmt: skip
+    columns += _reached(batch)
+    columns += [one.names for one in batch.places]
+    columns += [column for both in batch.attributes.values() for column in both]
+    marked: list[tuple[int, int]] = []
+    if layout.has_tags:
+        columns.append([_marked(",", tuple(str(tags[tag]) for tag in its)) for its in batch.tags])
+        marked = [(tags[tag], row) for row, its in enumerate(batch.tags) for tag in its]
+    sources: list[tuple[int, str]] = []
+    if layout.has_sources:
+        columns.append([_marked("|", its) for its in batch.sources])
+        sources = [(row, source) for row, its in enumerate(batch.sources) for source in its]
+    if secret is not None:
+        for scope, names in ((ID_SCOPE, batch.external_ids), *((one.scope, one.names) for one in batch.places)):
+            columns.append([hash_address(secret, scope, name) if name else None for name in names])
+    rows = list(zip(*columns, strict=True))
+    if not is_sqlite:
+        return Staged(batch.size, layout, rows, marked, sources, None)
+    return Staged(batch.size, layout, (), (), (), _image(layout, rows, marked, sources))
+
+
+def _image(
+    layout: _Layout,
+    rows: Sequence[Sequence[Any]],
+    tags: Sequence[tuple[int, int]],
+    sources: Sequence[tuple[int, str]],
+) -> bytes:
+    """A database of its own, in memory, whose bytes the writer's connection takes as they are."""
+    tables = _tables(layout, "sqlite")
+    database = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        database.execute("PRAGMA journal_mode=OFF")
+        # By this number a statement that was prepared for another image notices that the tables are not the same ones.
+        database.execute("BEGIN")
+        for table, given in zip(tables, (rows, tags, sources), strict=True):
+            database.execute(str(CreateTable(table).compile(dialect=sqlite.dialect())))
+            marks = ", ".join("?" * len(table.columns))
+            database.executemany(f"INSERT INTO {table.name} VALUES ({marks})", given)  # noqa: S608  # a name of ours
+        database.execute("COMMIT")
+        database.execute(f"PRAGMA schema_version = {next(_IMAGES)}")
+        return database.serialize()
+    finally:
+        database.close()
+
+
+_IMAGES = itertools.count(1000)
+
+
+def _apart(batch: Batch) -> Sequence[bool]:
+    """Whether a row shares a name with another one."""
+    apart = [False] * batch.size
+    for names in (batch.external_ids, *(one.names for one in batch.places)):
+        given = [name for name in names if name]
+        if len(set(given)) == len(given):
+            continue
+        first: dict[str, int] = {}
+        for row, name in enumerate(names):
+            if name and (before := first.setdefault(name, row)) != row:
+                apart[before] = apart[row] = True
+    return apart
+
+
+def _reached(batch: Batch) -> list[Sequence[Any]]:
+    """The main channel, which place is its address, and what the card repeats of its addresses."""
+    channels = [(place, one) for place, one in enumerate(batch.places) if one.channel is not None]
+    mains = batch.card.get("main_channel") or [None] * batch.size
+    known: dict[tuple[str | None, tuple[int | None, ...]], tuple[str | None, int | None, str]] = {}
+    found = []
+    on = [[place if name else None for name in one.names] for place, one in channels] or [[None] * batch.size]
+    for main, its in zip(mains, zip(*on, strict=True), strict=True):
+        if (key := (main, its)) not in known:
+            there = {batch.places[place].channel: place for place in its if place is not None}
+            channel = main or next(iter(there), None)
+            reach = _marked("|", tuple(f"{name}={_ENABLED}" for name in there))
+            known[key] = (channel, there.get(channel), reach)
+        found.append(known[key])
+    return [list(column) for column in zip(*found, strict=True)] if found else [[], [], []]
+
+
+def _marked(mark: str, words: Sequence[str]) -> str:
+    return f"{mark}{mark.join(words)}{mark}" if words else mark
+
+
+# --- taking ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    staged: Staged
+    first: int
+    last: int
+    at: datetime
+
+
+@long
+async def _take_pieces(connection: AsyncConnection, pieces: Sequence[_Piece]) -> Sequence[Taken]:
+    taken = []
+    for piece in pieces:
+        began = perf_counter()
+        apart = await _take(connection, piece)
+        taken.append(Taken(apart, perf_counter() - began, await is_sending(connection)))
+    return taken
+
+
+async def _take(connection: AsyncConnection, piece: _Piece) -> Sequence[int]:
+    dialect, layout = connection.dialect.name, piece.staged.layout
+    made = _statements(layout, dialect)
+    span: dict[str, Any] = {"first": piece.first, "last": piece.last}
+    if dialect == "sqlite":
+        for name, table in (("clients", clients), ("addresses", addresses)):
+            span[f"last_of_{name}"] = (await connection.scalar(select(func.max(table.c.id))) or 0) + 1
+    else:
+        await _bring(connection, piece)
+    if not layout.is_hashed and await is_anybody_erased(connection):
+        return range(piece.first, piece.last + 1)  # since it was staged: who looks at each row will say whose it was
+    await connection.execute(made.part, span)
+    for statement in made.take:
+        await connection.execute(statement, {**span, "at": piece.at})
+    return list(await connection.scalars(made.apart, span))
+
+
+async def _bring(connection: AsyncConnection, piece: _Piece) -> None:
+    """PostgreSQL: the piece's rows into tables of this transaction."""
+    staged = piece.staged
+    tables = _tables(staged.layout, "postgresql")
+    # It plans by what the tables were when it last looked, which in the first minutes of an import is nothing.
+    await connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+    rows = staged.rows[piece.first : piece.last + 1]
+    tags = [one for one in staged.tags if piece.first <= one[1] <= piece.last]
+    sources = [one for one in staged.sources if piece.first <= one[0] <= piece.last]
+    for table, given, copied in zip(tables, (rows, tags, sources), _rows(staged.layout), strict=True):
+        await connection.execute(CreateTable(table))
+        await copied.insert(connection, given)
+
+
+@lru_cache(maxsize=16)
+def _rows(layout: _Layout) -> tuple[Rows, ...]:
+    tables = _tables(layout, "postgresql")
+    return tuple(
+        Rows([c for c in table.c if c.server_default is None], lambda _, t=table: insert(t)) for table in tables
+    )
+
+
+class _Tables(NamedTuple):
+    clients: Table
+    tags: Table
+    sources: Table
+
+
+@lru_cache(maxsize=32)
+def _tables(layout: _Layout, dialect: str) -> _Tables:
+    own = MetaData()
+    columns: list[Column[Any]] = [
+        Column("n", Integer, primary_key=True),
+        Column("apart", Boolean),
+        *(Column(name, Text) for name in ("external_id", *layout.texts, "timezone", "timezone_source", "main_channel")),
+        Column("main_place", SmallInteger),
+        Column("reach", Text),
+        *(Column(f"place_{place}", Text) for place in range(len(layout.places))),
+    ]
+    for slot in layout.slots:
+        columns += [Column(f"text_{slot}", Text), Column(f"number_{slot}", Float)]
+    columns += [Column("tags", Text)] if layout.has_tags else []
+    columns += [Column("sources", Text)] if layout.has_sources else []
+    if layout.is_hashed:
+        columns += [Column(f"hash_{place}", LargeBinary) for place in range(1 + len(layout.places))]
+    if dialect != "sqlite":
+        columns.append(Column("client_id", BigInteger, server_default=_next("clients")))
+        columns += [
+            Column(f"address_{place}", BigInteger, server_default=_next("addresses"))
+            for place in range(len(layout.places))
+        ]
+    how: dict[str, Any] = {} if dialect == "sqlite" else {"prefixes": ["TEMPORARY"], "postgresql_on_commit": "DROP"}
+    return _Tables(
+        Table("staged_clients", own, *columns, **how),
+        Table("staged_tags", own, Column("tag_id", BigInteger), Column("n", Integer), **how),
+        Table("staged_sources", own, Column("n", Integer), Column("source", Text), **how),
+    )
+
+
+def _next(table: str) -> Any:
+    return text(f"nextval(pg_get_serial_sequence('{table}', 'id'))")
+
+
+class _Statements(NamedTuple):
+    """`part` sets apart whoever is there already, `take` takes the others, `apart` tells who was left."""
+
+    part: Executable
+    take: tuple[Executable, ...]
+    apart: Select[tuple[int]]
+
+
+@lru_cache(maxsize=32)
+def _statements(layout: _Layout, dialect: str) -> _Statements:
+    staged, tags, sources = _tables(layout, dialect)
+    inside = staged.c.n.between(bindparam("first", type_=Integer), bindparam("last", type_=Integer))
+    taken = and_(inside, staged.c.apart.is_(false()))
+    ids = _Ids(staged, dialect)
+    moment = bindparam("at", type_=Instant())
+    take: list[Executable] = [_take_cards(layout, staged, ids, moment, taken)]
+    for number, place in enumerate(layout.places):
+        name = staged.c[f"place_{number}"]
+        given: dict[str, ColumnElement[Any]] = {
+            "id": ids.address(number),
+            "client_id": ids.client,
+            "scope": literal(place.scope, Text),
+            "external_id": name,
+            "channel": literal(place.channel, Text),
+            "status": literal(_ENABLED, Text),
+            "status_at": moment,
+            "created_at": moment,
+            "details": literal({}, Json),
+        }
+        chosen = select(*given.values()).where(taken, name.is_not(None)).order_by(staged.c.n)
+        take.append(insert(addresses).from_select(list(given), chosen))
+    if layout.has_tags:
+        chosen = select(tags.c.tag_id, ids.client).join(staged, staged.c.n == tags.c.n).where(taken)
+        take.append(insert(client_tags).from_select(["tag_id", "client_id"], chosen))
+    if layout.has_sources:
+        chosen = select(ids.client, sources.c.source, moment).join(staged, staged.c.n == sources.c.n).where(taken)
+        take.append(insert(subscriptions).from_select(["client_id", "source", "since"], chosen))
+    part = update(staged).where(taken, or_(*_known(layout, staged))).values(apart=true())
+    left = select(staged.c.n).where(inside, staged.c.apart.is_(true())).order_by(staged.c.n)
+    return _Statements(part, tuple(take), left)
+
+
+class _Ids:
+    """The numbers of new rows: those after the last one on SQLite, whose write lock is ours; of PostgreSQL's sequences
+    otherwise."""
+
+    def __init__(self, staged: Table, dialect: str) -> None:
+        self._staged = staged
+        self._is_sqlite = dialect == "sqlite"
+        self._first = bindparam("first", type_=BigInteger)
+        self._count = bindparam("last", type_=BigInteger) - self._first + 1
+
+    @property
+    def client(self) -> ColumnElement[int]:
+        if not self._is_sqlite:
+            return self._staged.c.client_id
+        return bindparam("last_of_clients", type_=BigInteger) + self._staged.c.n - self._first
+
+    def address(self, place: int) -> ColumnElement[int]:
+        if not self._is_sqlite:
+            return self._staged.c[f"address_{place}"]
+        return bindparam("last_of_addresses", type_=BigInteger) + place * self._count + self._staged.c.n - self._first
+
+
+def _take_cards(
+    layout: _Layout, staged: Table, ids: _Ids, moment: ColumnElement[datetime], taken: ColumnElement[bool]
+) -> Executable:
+    """The whole cards at once, with what `storage.addresses.keep_in_step` would write on them."""
+    mains = [
+        (staged.c.main_place == number, ids.address(number))
+        for number, place in enumerate(layout.places)
+        if place.channel is not None
+    ]
+    has_main = staged.c.main_place.is_not(None)
+    names = ["external_id", *layout.texts, "timezone", "timezone_source", "main_channel", "reach"]
+    names += [name for slot in layout.slots for name in (f"text_{slot}", f"number_{slot}")]
+    names += ["tags"] if layout.has_tags else []
+    names += ["sources"] if layout.has_sources else []
+    values: dict[str, ColumnElement[Any]] = {
+        "id": ids.client,
+        **{name: staged.c[name] for name in names},
+        "main_address_id": case(*mains) if mains else cast(literal(None), BigInteger),
+        "main_status": case((has_main, literal(_ENABLED, Text)), else_=literal("none", Text)),
+        "created_at": moment,
+        "updated_at": moment,
+    }
+    return insert(clients).from_select(list(values), select(*values.values()).where(taken).order_by(staged.c.n))
+
+
+def _known(layout: _Layout, staged: Table) -> list[ColumnElement[bool]]:
+    """Where a row's id or one of its addresses is somebody's already, or was."""
+    known: list[ColumnElement[bool]] = [exists().where(clients.c.external_id == staged.c.external_id)]
+    known += [
+        exists().where(addresses.c.scope == place.scope, addresses.c.external_id == staged.c[f"place_{number}"])
+        for number, place in enumerate(layout.places)
+    ]
+    if layout.is_hashed:
+        hashes = [staged.c[f"hash_{number}"] for number in range(1 + len(layout.places))]
+        known.append(exists().where(erased_addresses.c.hash.in_(hashes)))
+    return known
