@@ -292,7 +292,8 @@ async def _bring(connection: AsyncConnection, piece: _Piece) -> None:
     rows = staged.rows[piece.first : piece.last + 1]
     tags = [one for one in staged.tags if piece.first <= one[1] <= piece.last]
     sources = [one for one in staged.sources if piece.first <= one[0] <= piece.last]
-    for table, given, copied in zip(tables, (rows, tags, sources), _rows(staged.layout), strict=True):
+    everything: Sequence[Sequence[Sequence[Any]]] = (rows, tags, sources)
+    for table, given, copied in zip(tables, everything, _rows(staged.layout), strict=True):
         await connection.execute(CreateTable(table))
         await copied.insert(connection, given)
 
@@ -300,9 +301,14 @@ async def _bring(connection: AsyncConnection, piece: _Piece) -> None:
 @lru_cache(maxsize=16)
 def _rows(layout: _Layout) -> tuple[Rows, ...]:
     tables = _tables(layout, "postgresql")
-    return tuple(
-        Rows([c for c in table.c if c.server_default is None], lambda _, t=table: insert(t)) for table in tables
-    )
+    return tuple(_rows_of(table) for table in tables)
+
+
+def _rows_of(table: Table) -> Rows:
+    def build(_dialect: str) -> Insert:
+        return insert(table)
+
+    return Rows([column for column in table.c if column.server_default is None], build)
 
 
 class _Tables(NamedTuple):
