@@ -26,6 +26,7 @@ pytest.register_assert_rewrite("tests.gateways.cases", "tests.bot.chat", "tests.
 
 # What takes long and another test covers nearly as well: with --thorough only, so that everybody runs the rest.
 THOROUGH = (
+    "test_aiogram_library.py::test_where_somebody_else_has_imported_it_nothing_changes",
     "test_app.py::test_it_gets_ready_and_ends_on_a_signal[2]",
     "test_app.py::test_a_mailing_launched_from_the_command_line_goes_out_beside_it",
     "test_app.py::test_a_second_engine_ends_with_2_and_names_the_first",

@@ -125,8 +125,7 @@ def _forker() -> str:
 
 
 def _serve(folder: Path) -> None:
-    import aiogram  # noqa: F401 - imported for what is forked
-    import slack_bolt  # noqa: F401 - the same
+    import slack_bolt  # noqa: F401 - imported for what is forked
 
     import bot.app
     import bot.cli.main

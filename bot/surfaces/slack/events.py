@@ -180,7 +180,7 @@ def _shortcut(body: Json) -> Heard | None:
 
 def _event(body: Json) -> Heard | TokenDied | None:
     event = _table(body, "event")
-    kind = event.get("type")
+    kind = _string(event, "type")
     if kind in TOKEN_DIED:
         return TokenDied()
     if kind not in ("message", "app_mention") or event.get("subtype") not in (None, "file_share"):

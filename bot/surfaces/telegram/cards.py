@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-from aiogram.types import InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity
-
 from bot.screens import Button, Screen, Style
 from bot.surfaces.splitting import split
+from bot.surfaces.telegram.library import InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity
 from gateways.markup import RichText, read_html
 from gateways.telegram.render import text_and_entities
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from aiogram.types import InlineKeyboardMarkup, Message, MessageEntity, Update
 from pydantic import ValidationError
 
 from bot.screens import Command, Press
+from bot.surfaces.telegram.library import InlineKeyboardMarkup, Message, MessageEntity, Update
 from bot.texts import _
 from gateways.base import PartKind, Unreadable
 from gateways.markup import RichText, Span, to_html

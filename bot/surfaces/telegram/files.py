@@ -4,11 +4,9 @@ import asyncio
 import logging
 from io import BytesIO
 
-from aiogram import Bot
-from aiogram.exceptions import TelegramBadRequest
-
 from bot.screens import Attachment, Said
 from bot.surfaces.telegram.events import FileToFetch, Sent
+from bot.surfaces.telegram.library import Bot, TelegramBadRequest
 from bot.texts import Texts, _
 from engine.errors import Invalid
 from engine.media import Media

@@ -3,13 +3,17 @@
 import asyncio
 import logging
 
-from aiogram import Bot
-from aiogram.exceptions import ClientDecodeError, TelegramAPIError, TelegramNotFound
-from aiogram.types import BotCommand, BotCommandScopeChat
-
 from bot.dialogs.home import COMMANDS
 from bot.people import OnSurface
 from bot.screens import People
+from bot.surfaces.telegram.library import (
+    Bot,
+    BotCommand,
+    BotCommandScopeChat,
+    ClientDecodeError,
+    TelegramAPIError,
+    TelegramNotFound,
+)
 from bot.texts import Texts
 from engine.access import may
 from storage.records import Role

@@ -3,12 +3,18 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from aiogram import Bot
-from aiogram.exceptions import TelegramBadRequest, TelegramForbiddenError, TelegramRetryAfter
-from aiogram.types import BufferedInputFile, InputMediaPhoto, LinkPreviewOptions, MessageEntity
-
 from bot.screens import Busy, Screen, Unreachable
 from bot.surfaces.telegram import cards
+from bot.surfaces.telegram.library import (
+    Bot,
+    BufferedInputFile,
+    InputMediaPhoto,
+    LinkPreviewOptions,
+    MessageEntity,
+    TelegramBadRequest,
+    TelegramForbiddenError,
+    TelegramRetryAfter,
+)
 from bot.texts import Texts
 from engine.clock import Clock
 from gateways.base import Gateway, GatewayError, Throttled

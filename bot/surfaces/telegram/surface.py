@@ -12,27 +12,26 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from aiogram import Bot
-from aiogram.client.session.aiohttp import AiohttpSession
-from aiogram.client.telegram import TelegramAPIServer
-from aiogram.exceptions import (
+from bot.conversation import Conversation
+from bot.screens import Busy, Event, People, Press, Screen, Unreachable
+from bot.surfaces.telegram.albums import Albums
+from bot.surfaces.telegram.events import Heard, Sent, read_update
+from bot.surfaces.telegram.files import Files
+from bot.surfaces.telegram.library import (
+    AiohttpSession,
+    Bot,
+    BotCommand,
     ClientDecodeError,
     TelegramAPIError,
+    TelegramAPIServer,
     TelegramConflictError,
+    TelegramMethod,
     TelegramNetworkError,
     TelegramNotFound,
     TelegramRetryAfter,
     TelegramServerError,
     TelegramUnauthorizedError,
 )
-from aiogram.methods import TelegramMethod
-from aiogram.types import BotCommand
-
-from bot.conversation import Conversation
-from bot.screens import Busy, Event, People, Press, Screen, Unreachable
-from bot.surfaces.telegram.albums import Albums
-from bot.surfaces.telegram.events import Heard, Sent, read_update
-from bot.surfaces.telegram.files import Files
 from bot.surfaces.telegram.menus import SURFACE, Menus
 from bot.surfaces.telegram.painter import LONGEST_WAIT_S, Painter
 from bot.texts import Texts, _

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bot.screens import Button, Command, Press, Screen, Style
@@ -332,6 +332,7 @@ _JSON = st.recursive(
     st.sampled_from(["block_actions", "view_submission", "shortcut", "message_action", "event_callback", 7]),
     st.dictionaries(st.sampled_from(["event", "user", "view", "actions", "container", "message", "trigger_id"]), _JSON),
 )
+@example("event_callback", {"event": {"type": []}})
 def test_requests_of_any_shape_are_read(kind: object, rest: dict[str, Any]) -> None:
     read({"type": kind, **rest})
     read({"command": "/carillon", **rest})
