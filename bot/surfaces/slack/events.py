@@ -278,7 +278,7 @@ def _file(one: Json) -> FileToFetch:
     url = _string(one, "url_private_download") or _string(one, "url_private")
     return FileToFetch(
         kind,
-        "" if one.get("mode") in _KEEPS_NO_FILE else url,
+        "" if _string(one, "mode") in _KEEPS_NO_FILE else url,
         _string(one, "name") or "file",
         size if isinstance(size, int) else None,
         content_type == "text/html",

@@ -333,6 +333,10 @@ _JSON = st.recursive(
     st.dictionaries(st.sampled_from(["event", "user", "view", "actions", "container", "message", "trigger_id"]), _JSON),
 )
 @example("event_callback", {"event": {"type": []}})
+@example(
+    "message_action",
+    {"callback_id": "carillon_mail", "user": {"id": "U1"}, "trigger_id": "1", "message": {"files": [{"mode": {}}]}},
+)
 def test_requests_of_any_shape_are_read(kind: object, rest: dict[str, Any]) -> None:
     read({"type": kind, **rest})
     read({"command": "/carillon", **rest})
