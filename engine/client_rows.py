@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from difflib import get_close_matches
 from functools import lru_cache, partial
+from itertools import compress
 from types import NoneType
 from typing import Any, NamedTuple, TypeVar
 
@@ -141,11 +142,11 @@ class RowReader:
 
     def _values(self, name: str, column: Sequence[str]) -> tuple[Texts, Sequence[float | None]]:
         """The texts of an attribute, and their numbers where they are some."""
-        read = [typed(text) for text in column]
+        read = list(map(typed, column))
         for kind in {kind for (text, _number), kind in read if text}:
             known = self.types.get(name, kind)
             self.types[name] = kind if known == kind else "text"
-        return [value.text or None for value, _kind in read], [value.number for value, _kind in read]
+        return [value[0] or None for value, _kind in read], [value[1] for value, _kind in read]
 
 
 @dataclass(slots=True)
@@ -154,6 +155,7 @@ class _Checked:
 
     size: int
     problems: dict[int, str] = field(default_factory=dict)
+    _mask: Sequence[bool] = ()
 
     @property
     def nothing(self) -> Sequence[None]:
@@ -171,14 +173,12 @@ class _Checked:
         if column is None:
             return self.nothing
         out: list[T | None] = []
-        for place, text in enumerate(column):
-            value: T | None = None
-            if text and place not in self.problems:
-                try:
-                    value = read(text)
-                except Invalid as error:
-                    self.problems[place] = str(error)
-            out.append(value)
+        for text in column:
+            try:
+                out.append(read(text) if text else None)
+            except Invalid as error:
+                self.problems.setdefault(len(out), str(error))
+                out.append(None)
         return out
 
     def keys(self, columns: Sequence[Sequence[str | None] | None]) -> None:
@@ -192,7 +192,13 @@ class _Checked:
         """The column without the rows that are wrong."""
         if not self.problems:
             return column
-        return [value for place, value in enumerate(column) if place not in self.problems]
+        return list(compress(column, self.mask()))
+
+    def mask(self) -> Sequence[bool]:
+        """Which rows are good; made once all is known."""
+        if not self._mask:
+            self._mask = [place not in self.problems for place in range(self.size)]
+        return self._mask
 
 
 _NO_KEY = _("it has neither an id nor an address")

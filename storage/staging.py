@@ -158,17 +158,16 @@ def _stage(
     )
     columns: list[Sequence[Any]] = [range(batch.size), _apart(batch), batch.external_ids]
     columns += [batch.card[name] for name in named]
-    columns += [[own or derived for own, derived in zip(batch.timezones, batch.timezones_of_phone, strict=True)]]
-    columns += [
-        ["card" if own else "phone" if derived else None
-         for own, derived in zip(batch.timezones, batch.timezones_of_phone, strict=True)]
-    ]  # fmt: skip
+    zones = list(zip(batch.timezones, batch.timezones_of_phone, strict=True))
+    columns.append([own or derived for own, derived in zones])
+    columns.append(["card" if own else "phone" if derived else None for own, derived in zones])
     columns += _reached(batch)
     columns += [one.names for one in batch.places]
     columns += [column for both in batch.attributes.values() for column in both]
     marked: list[tuple[int, int]] = []
     if layout.has_tags:
-        columns.append([_marked(",", tuple(str(tags[tag]) for tag in its)) for its in batch.tags])
+        marks = {its: _marked(",", [str(tags[tag]) for tag in its]) for its in set(batch.tags)}
+        columns.append([marks[its] for its in batch.tags])
         marked = [(tags[tag], row) for row, its in enumerate(batch.tags) for tag in its]
     sources: list[tuple[int, str]] = []
     if layout.has_sources:
@@ -226,19 +225,20 @@ def _apart(batch: Batch) -> Sequence[bool]:
 
 def _reached(batch: Batch) -> list[Sequence[Any]]:
     """The main channel, which place is its address, and what the card repeats of its addresses."""
-    channels = [(place, one) for place, one in enumerate(batch.places) if one.channel is not None]
-    mains = batch.card.get("main_channel") or [None] * batch.size
-    known: dict[tuple[str | None, tuple[int | None, ...]], tuple[str | None, int | None, str]] = {}
-    found = []
-    on = [[place if name else None for name in one.names] for place, one in channels] or [[None] * batch.size]
-    for main, its in zip(mains, zip(*on, strict=True), strict=True):
-        if (key := (main, its)) not in known:
-            there = {batch.places[place].channel: place for place in its if place is not None}
-            channel = main or next(iter(there), None)
-            reach = _marked("|", tuple(f"{name}={_ENABLED}" for name in there))
-            known[key] = (channel, there.get(channel), reach)
-        found.append(known[key])
-    return [list(column) for column in zip(*found, strict=True)] if found else [[], [], []]
+    on = [
+        [place if name else None for name in one.names]
+        for place, one in enumerate(batch.places)
+        if one.channel is not None
+    ] or [[None] * batch.size]
+    keys = list(zip(batch.card.get("main_channel") or [None] * batch.size, *on, strict=True))
+    known = {key: _reach(batch, key[0], key[1:]) for key in set(keys)}
+    return [[known[key][column] for key in keys] for column in range(3)]
+
+
+def _reach(batch: Batch, main: str | None, its: Sequence[int | None]) -> tuple[str | None, int | None, str]:
+    there = {batch.places[place].channel: place for place in its if place is not None}
+    channel = main or next(iter(there), None)
+    return channel, there.get(channel), _marked("|", [f"{name}={_ENABLED}" for name in there])
 
 
 def _marked(mark: str, words: Sequence[str]) -> str:
