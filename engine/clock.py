@@ -9,6 +9,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
+class Alarm(Protocol):
+    def cancel(self) -> None: ...
+
+
 class Clock(Protocol):
     def now(self) -> datetime:
         """Aware UTC."""
@@ -21,6 +25,10 @@ class Clock(Protocol):
     async def sleep(self, delay_s: float) -> None: ...
 
     async def sleep_until(self, monotonic_s: float) -> None: ...
+
+    def call_at(self, monotonic_s: float, call: Callable[[], None]) -> Alarm:
+        """Have it called then, from the loop."""
+        ...
 
     async def wait(self, event: asyncio.Event, longest_s: float) -> None:
         """Until the event is set; after so long it is set by the clock. Clearing it is the caller's."""
@@ -40,12 +48,15 @@ class SystemClock:
     async def sleep_until(self, monotonic_s: float) -> None:
         await asyncio.sleep(_until(monotonic_s))
 
+    def call_at(self, monotonic_s: float, call: Callable[[], None]) -> Alarm:
+        return asyncio.get_running_loop().call_later(_until(monotonic_s), call)
+
     async def wait(self, event: asyncio.Event, longest_s: float) -> None:
-        handle = asyncio.get_running_loop().call_later(_until(time.monotonic() + longest_s), event.set)
+        alarm = self.call_at(time.monotonic() + longest_s, event.set)
         try:
             await event.wait()
         finally:
-            handle.cancel()
+            alarm.cancel()
 
 
 class FakeClock:
@@ -75,15 +86,19 @@ class FakeClock:
         heapq.heappush(self._sleepers, (monotonic_s, self._count, woken))
         await woken
 
-    async def wait(self, event: asyncio.Event, longest_s: float) -> None:
-        woken = asyncio.get_running_loop().create_future()
-        woken.add_done_callback(lambda done: None if done.cancelled() else event.set())
+    def call_at(self, monotonic_s: float, call: Callable[[], None]) -> Alarm:
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        woken.add_done_callback(lambda done: None if done.cancelled() else call())
         self._count += 1
-        heapq.heappush(self._sleepers, (self._elapsed_s + longest_s, self._count, woken))
+        heapq.heappush(self._sleepers, (monotonic_s, self._count, woken))
+        return _FakeAlarm(woken)
+
+    async def wait(self, event: asyncio.Event, longest_s: float) -> None:
+        alarm = self.call_at(self._elapsed_s + longest_s, event.set)
         try:
             await event.wait()
         finally:
-            woken.cancel()
+            alarm.cancel()
 
     async def advance(self, seconds: float, settle: Callable[[], Awaitable[None]] | None = None) -> None:
         """Move on by so many seconds, letting everybody run at each instant at which somebody wakes.
@@ -105,6 +120,14 @@ class FakeClock:
             await asyncio.sleep(0)
         if settle is not None:
             await settle()
+
+
+class _FakeAlarm:
+    def __init__(self, woken: "asyncio.Future[None]") -> None:
+        self._woken = woken
+
+    def cancel(self) -> None:
+        self._woken.cancel()
 
 
 def _until(monotonic_s: float) -> float:

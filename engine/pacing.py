@@ -29,6 +29,7 @@ class Pacer:
         self._starts: deque[float] = deque()
         self._unwritten = 0  # slots taken whose call is not written yet
         self._recovers_at = float("inf")
+        self._next_at: float | None = None  # reckoned when somebody asks for it
         self._reckon()
 
     @property
@@ -47,17 +48,23 @@ class Pacer:
         coming slot, or now where slots were missed; never in a burst."""
         if now >= self._recovers_at:
             self._recover(now)
+        if slots == 1:
+            if self._next_at is None:
+                self._next_at = max(self._next_slot, self._guard(1))
+            return max(now, self._next_at)
         return max(self._next_slot + (slots - 1) * self._interval_s, self._guard(slots), now)
 
     def take(self, now: float, slots: int = 1) -> None:
         """These slots are used from now on. They stay on their grid while starts keep up with it; missed ones are let
         go."""
+        self._next_at = None
         on_grid = self._next_slot + slots * self._interval_s
         self._next_slot = on_grid if on_grid > now else now + self._interval_s
         self._unwritten += slots
 
     def record(self, at: float, slots: int = 1) -> None:
         """The call that took so many was written."""
+        self._next_at = None
         self._unwritten -= slots
         starts = self._starts
         if slots == 1:
@@ -93,6 +100,7 @@ class Pacer:
 
     def _reckon(self) -> None:
         """What follows from the rate, reckoned when it changes and not at each start."""
+        self._next_at = None
         self._rate = self._ceiling * self._share
         self._interval_s = (1 + SPACING) / self._rate
         self._whole = max(int(self._rate), 1)

@@ -298,12 +298,12 @@ class Engine:
             outside = Personaliser(
                 fitted.outside, able, known_fields, links=links, after=fitted.parts, step_id=mailing.step_id
             )
-        speed = min(mailing.draft.speed or lane.channel.rate, lane.channel.rate)
+        speed = _own_speed(mailing.draft.speed, lane)
         return LaneStep(
             mailing.step_id,
             fitted.parts,
             inside,
-            Pacer(speed),
+            None if speed is None else Pacer(speed),
             outside,
             fitted.outside,
             canary=mailing.draft.canary if mailing.canary_state is None else None,
@@ -336,7 +336,7 @@ class Engine:
         for lane in self.lanes.values():
             lane_step = lane.step(step.step_id)
             if lane_step is not None:
-                lane_step.pacer.set_rate(min(step.speed or lane.channel.rate, lane.channel.rate))
+                lane_step.set_speed(_own_speed(step.speed, lane))
 
     async def _drop(self, step_id: int) -> None:
         work = self._work.pop(step_id)
@@ -414,3 +414,8 @@ class Engine:
             await self.send_now(channel, outgoing)
         except GatewayError as error:
             log.warning("an answer to a client did not go out", extra={"channel": channel, "code": error.code})
+
+
+def _own_speed(speed: float | None, lane: Lane) -> float | None:
+    """A mailing's speed where the channel would go faster."""
+    return speed if speed and speed < lane.channel.rate else None

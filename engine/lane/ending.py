@@ -1,9 +1,11 @@
 """How a delivery ends in a lane: one arm for each error class, and what a row of failures means."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from engine.errors import _
@@ -130,6 +132,31 @@ class Ending:
             case _:
                 await self._finish(step, job, DeliveryState.FAILED, error, "rejected")
 
+    def settle_sent(self, step: LaneStep, job: Job, ended: Callable[[LaneStep], None]) -> None:
+        """The same for what the platform took, as it takes nearly all: nobody waits, `ended` is called after the
+        commit."""
+        self._streaks.end(step.step_id)
+        outcome = self._outcome(step, job, DeliveryState.SENT, None, None)
+        self._writer.hand_in(finish, outcome).add_done_callback(partial(self._kept, step, outcome, ended))
+
+    def _kept(
+        self, step: LaneStep, outcome: Outcome, ended: Callable[[LaneStep], None], done: "asyncio.Future[bool]"
+    ) -> None:
+        if done.cancelled() or not self._state.running:
+            return
+        if done.exception() is not None:
+            self._spawn(self._keep_again(step, outcome, ended), f"keep {outcome.delivery.id}")
+            return
+        self._count(step, outcome.state)
+        ended(step)
+
+    async def _keep_again(self, step: LaneStep, outcome: Outcome, ended: Callable[[LaneStep], None]) -> None:
+        try:
+            await self._keep(outcome)
+            self._count(step, outcome.state)
+        finally:
+            ended(step)
+
     async def skip(self, step: LaneStep, job: Job, reason: str) -> None:
         """At the last look it was out of bounds: not sent, and counted by its reason."""
         await self._finish(step, job, DeliveryState.SKIPPED, None, reason, job.delivery.tries)
@@ -173,7 +200,20 @@ class Ending:
         reason: str | None,
         tries: int | None = None,
     ) -> None:
-        outcome = Outcome(
+        outcome = self._outcome(step, job, state, error, reason, tries)
+        await self._keep(outcome)
+        self._count(step, state)
+
+    def _outcome(
+        self,
+        step: LaneStep,
+        job: Job,
+        state: DeliveryState,
+        error: GatewayError | None,
+        reason: str | None,
+        tries: int | None = None,
+    ) -> Outcome:
+        return Outcome(
             delivery=job.delivery,
             channel=self._state.channel.id,
             state=state,
@@ -187,18 +227,20 @@ class Ending:
             address_status=error.status if isinstance(error, AddressGone) else None,
             new_address=job.new_address,
             next_channels=step.next_channels,
-            hand_on_after_s=_hand_on_after_s(step, state, reason, error),
+            hand_on_after_s=_hand_on_after_s(step, state, reason, error) if step.next_channels else None,
         )
-        await self._keep(outcome)
+
+    def _count(self, step: LaneStep, state: DeliveryState) -> None:
+        figures = self._state.figures
         match state:
             case DeliveryState.SENT:
-                self._state.figures.sent += 1
+                figures.sent += 1
             case DeliveryState.UNKNOWN:
-                self._state.figures.unknown += 1
+                figures.unknown += 1
             case DeliveryState.SKIPPED:
-                self._state.figures.skipped += 1
+                figures.skipped += 1
             case _:
-                self._state.figures.failed += 1
+                figures.failed += 1
         if self._state.in_flight <= 1 and not step.waiting():
             self._report.progressed(step.step_id)
 
@@ -331,8 +373,6 @@ def _hand_on_after_s(
     step: LaneStep, state: DeliveryState, reason: str | None, error: GatewayError | None
 ) -> float | None:
     """In a cascade: how long until the next channel is tried; None: it ends here, as an opt-out does."""
-    if not step.next_channels:
-        return None
     if state is DeliveryState.SENT:
         return step.hand_on_after_s
     match error:

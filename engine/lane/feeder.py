@@ -24,7 +24,7 @@ from storage.writer import Writer
 
 log = logging.getLogger(__name__)
 
-CLAIM_AHEAD_S = 0.25  # of the lane's rate
+CLAIM_AHEAD_S = 0.5  # of the lane's rate; half of it before there is more (docs/decisions/path.md)
 # A delivery is marked as started so long before its slot: longer where commits take longer, never more than the last.
 START_AHEAD_S = 0.05
 MOST_START_AHEAD_S = 0.09
@@ -95,7 +95,7 @@ class Feeder:
     # --- claiming ---
 
     async def claim_ahead(self) -> None:
-        """Forever: keep a quarter of a second's deliveries of each step in hand."""
+        """Forever: keep a quarter to half a second's deliveries of each step in hand."""
         while True:
             await self._settle_lost()
             busy = False
@@ -107,9 +107,11 @@ class Feeder:
     async def _claim_for(self, step: LaneStep) -> bool:
         """Whether there may be more to claim at once."""
         now = self._state.clock.monotonic()
-        if not self._state.may_claim() or not self.is_low(step) or now < step.look_again_at:
+        ahead = self._ahead(step)
+        step.low = ahead // 2
+        if step.waiting() > step.low or now < step.look_again_at or not self._state.may_claim():
             return False
-        want = self._ahead(step) - step.waiting()
+        want = ahead - step.waiting()
         channel, at = self._state.channel.id, self._state.clock.now()
         request = claims.ClaimRequest(
             step.step_id, channel, want, self._run_id, at, self._quota(), step.fields, step.canary
@@ -133,8 +135,8 @@ class Feeder:
             if not self._takes(step):
                 await self.release(left)
                 return
-            if self._state.is_starved:
-                self._state.slot_wake.set()
+            if self._state.turns.is_idle:
+                self._state.turns.ask()
 
     def _takes(self, step: LaneStep) -> bool:
         return self._state.holds(step) and self._state.may_claim()
@@ -152,11 +154,10 @@ class Feeder:
         if recovered.planned or recovered.unknown:
             log.warning("claims that a lost commit had kept were settled", extra={"deliveries": recovered.planned})
 
-    def is_low(self, step: LaneStep) -> bool:
-        return step.waiting() <= self._ahead(step) // 2
-
     def _ahead(self, step: LaneStep) -> int:
-        rate = min(self._state.pacer.rate, step.pacer.rate)
+        rate = self._state.pacer.rate
+        if step.pacer is not None:
+            rate = min(rate, step.pacer.rate)
         return min(max(math.ceil(rate * CLAIM_AHEAD_S), 2), MAX_CLAIM)
 
     def _prepare(self, step: LaneStep, delivery: Claimed) -> None:
@@ -227,23 +228,27 @@ class Feeder:
         taken: list[tuple[LaneStep, Job]] = []
         due_at = math.inf
         steps = sorted(self._ready_steps(), key=_served_at)
-        queues = {step.step_id: self._queues(step, now) for step in steps}
-        while steps and len(taken) < MAX_CLAIM:
-            for step in list(steps):
+        queues = [self._queues(step, now) for step in steps]
+        waiting = list(zip(steps, queues, strict=True))
+        while waiting and len(taken) < MAX_CLAIM:
+            for place in list(waiting):
+                step, (of_lane, own) = place
                 if not step.claimed:
-                    steps.remove(step)
+                    waiting.remove(place)
                     continue
-                mark_at = _next_at(queues[step.step_id]) - self._ahead_s
+                next_at = of_lane.next_at() if own is None else max(of_lane.next_at(), own.next_at())
+                mark_at = next_at - self._ahead_s
                 if mark_at > now:
                     due_at = min(due_at, mark_at if self._is_late else mark_at + MARK_LATER_S)
-                    steps.remove(step)
+                    waiting.remove(place)
                     continue
                 if step.needs_upload:
                     step.priming = True
-                    steps.remove(step)
+                    waiting.remove(place)
                 taken.append((step, step.claimed.popleft()))
-                queues[step.step_id][1].before += 1
-                for lane_queue, _ in queues.values():
+                if own is not None:
+                    own.before += 1
+                for lane_queue, _ in queues:
                     lane_queue.before += 1
         return taken, due_at
 
@@ -254,7 +259,8 @@ class Feeder:
         before = sum(len(each.started) for each in self._state.steps.values())
         # What travels alone has a slot of its own: waiting for those of a whole call would lose most of them.
         most = 1 if self._is_alone(step) else self._most_together
-        return _Queue(self._state.pacer, now, before, most), _Queue(step.pacer, now, len(step.started), most)
+        own = None if step.pacer is None else _Queue(step.pacer, now, len(step.started), most)
+        return _Queue(self._state.pacer, now, before, most), own
 
     def _is_alone(self, step: LaneStep) -> bool:
         """Whether the next one to be started shares its call with none of its neighbours."""
@@ -290,8 +296,8 @@ class Feeder:
             verdicts = done.result()
             for step, job in jobs:
                 self._obey_one(step, job, verdicts[job.delivery.id], at)
-        if self._state.is_starved or self._is_late or self._error is not None or self._state.closing:
-            self._state.slot_wake.set()
+        if self._state.turns.is_idle or self._is_late or self._error is not None or self._state.closing:
+            self._state.turns.ask()
 
     def _obey_one(self, step: LaneStep, job: Job, verdict: str, at: datetime) -> None:
         if verdict == claims.GO and self._is_too_late(job, at):
@@ -338,12 +344,8 @@ class _Queue:
         return self._first_at + self.before // self._together * self._together * self._interval_s
 
 
-_Queues = tuple[_Queue, _Queue]  # the channel's and the step's own
+_Queues = tuple[_Queue, _Queue | None]  # the channel's and the step's own
 
 
 def _served_at(step: LaneStep) -> float:
     return step.served_at
-
-
-def _next_at(queues: _Queues) -> float:
-    return max(queue.next_at() for queue in queues)

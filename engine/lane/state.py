@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from engine.clock import Clock
+from engine.lane.turns import Turns
 from engine.pacing import Pacer
 from engine.personalise import Personaliser
 from engine.settings import ChannelSettings
@@ -59,7 +60,7 @@ class LaneStep:
     step_id: int
     parts: Sequence[Part]
     personaliser: Personaliser
-    pacer: Pacer
+    pacer: Pacer | None = None  # its own, where it is to go slower than the channel does
     outside: Personaliser | None = None  # what goes where the client's window is closed
     outside_parts: Sequence[Part] = ()
     next_channels: tuple[str, ...] = ()  # of a cascade, after this one
@@ -72,10 +73,20 @@ class LaneStep:
     priming: bool = False  # a first message uploads; the others wait to use what it uploaded
     served_at: float = 0.0
     used_up: bool = False  # the quota gives no more
+    low: int = 0  # so few in hand are to be followed by more
     fields: frozenset[str] = field(init=False)  # of the card, that the message names
 
     def __post_init__(self) -> None:
         self.fields = self.personaliser.fields() | (self.outside.fields() if self.outside else frozenset())
+
+    def set_speed(self, speed: float | None) -> None:
+        """At most so many messages/second of this step; None: as many as the channel may."""
+        if speed is None:
+            self.pacer = None
+        elif self.pacer is None:
+            self.pacer = Pacer(speed)
+        else:
+            self.pacer.set_rate(speed)
 
     def waiting(self) -> int:
         return len(self.claimed) + len(self.started)
@@ -113,10 +124,9 @@ class LaneState:
         self.down_since: datetime | None = None
         self.throttled_until = 0.0  # monotonic
         self.halted = False  # the kill switch
+        self.running = False
         self.closing = False
-        self.is_starved = False  # the slots wait for something to send
-        # One waits for each: the slots and the claims.
-        self.slot_wake = asyncio.Event()
+        self.turns = Turns(clock)  # of the slots
         self.claim_wake = asyncio.Event()
 
     def may_claim(self) -> bool:
@@ -127,17 +137,26 @@ class LaneState:
 
     def reachable(self) -> bool:
         """Whether the platform takes calls, as far as we know."""
-        return self.broken is None and self.down_since is None and self.clock.monotonic() >= self.throttled_until
+        return (
+            self.broken is None
+            and self.down_since is None
+            and (not self.throttled_until or self.clock.monotonic() >= self.throttled_until)
+        )
 
     def is_idle(self) -> bool:
         """Whether nothing is in any of the three hands."""
         return not self.in_flight and not any(step.waiting() or step.priming for step in self.steps.values())
 
     def has_room(self) -> bool:
-        return self.in_flight < min(max(self.pacer.rate * IN_FLIGHT_S, MIN_IN_FLIGHT), MAX_IN_FLIGHT)
+        in_flight = self.in_flight
+        return in_flight < MIN_IN_FLIGHT or in_flight < min(self.pacer.rate * IN_FLIGHT_S, MAX_IN_FLIGHT)
 
     def holds(self, step: LaneStep) -> bool:
         return self.steps.get(step.step_id) is step
+
+    def holds_any(self) -> bool:
+        """Whether anything is claimed or about to go."""
+        return any(step.claimed or step.started for step in self.steps.values())
 
     def take_all(self) -> Iterator[Job]:
         """Empty every step's hands."""
@@ -145,5 +164,5 @@ class LaneState:
             yield from step.take_all()
 
     def wake(self) -> None:
-        self.slot_wake.set()
+        self.turns.ask()
         self.claim_wake.set()

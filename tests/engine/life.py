@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import insert, select
 
+from engine.clock import Alarm
 from engine.operations import Operations
 from engine.runner import Engine
 from engine.settings import ChannelSettings, EngineSettings, InterruptAt
@@ -70,12 +71,16 @@ class QuickClock:
     async def sleep_until(self, monotonic_s: float) -> None:
         await self.sleep(monotonic_s - self.monotonic())
 
+    def call_at(self, monotonic_s: float, call: Callable[[], None]) -> Alarm:
+        delay_s = max(monotonic_s - self.monotonic(), 0)
+        return asyncio.get_running_loop().call_later(delay_s / self.FACTOR, call)
+
     async def wait(self, event: asyncio.Event, longest_s: float) -> None:
-        handle = asyncio.get_running_loop().call_later(longest_s / self.FACTOR, event.set)
+        alarm = self.call_at(self.monotonic() + longest_s, event.set)
         try:
             await event.wait()
         finally:
-            handle.cancel()
+            alarm.cancel()
 
 
 class Platform:

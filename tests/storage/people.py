@@ -1,10 +1,11 @@
 """Clients for tests of storage: written as an import writes them."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from engine.clock import Alarm
 from engine.imports import ImportOutcome, upsert_clients
 from engine.settings import ChannelSettings
 from storage.records import ClientCard
@@ -32,6 +33,9 @@ class StillClock:
         raise AssertionError
 
     async def sleep_until(self, monotonic_s: float) -> None:
+        raise AssertionError
+
+    def call_at(self, monotonic_s: float, call: Callable[[], None]) -> Alarm:
         raise AssertionError
 
     async def wait(self, event: asyncio.Event, longest_s: float) -> None:
