@@ -32,7 +32,7 @@ from storage.bulk import Asked, Row, among, is_among
 from storage.clients import values_for
 from storage.quotas import DayQuota, PackageQuota, quota_left
 from storage.records import Canary, Claimed, DeliveryState, Status
-from storage.schema import addresses, attempts, counters, deliveries, settings, steps
+from storage.schema import addresses, attempts, counters, deliveries, runs, settings, steps
 from storage.writer import lasting
 
 
@@ -156,7 +156,11 @@ def _due_one(number: int) -> Select[Any]:
 _TAKE_THESE = Asked(
     lambda dialect: (
         update(deliveries)
-        .where(is_among(dialect, deliveries.c.id, "ids"), deliveries.c.state == DeliveryState.PLANNED.value)
+        .where(
+            is_among(dialect, deliveries.c.id, "ids"),
+            deliveries.c.state == DeliveryState.PLANNED.value,
+            ~_has_successor(),
+        )
         .values(state=DeliveryState.SENDING.value, run_id=bindparam("run"))
     )
 )
@@ -248,6 +252,7 @@ def _start_these(dialect: str) -> Update:
             deliveries.c.state == DeliveryState.SENDING.value,
             # Another engine may have the storage by now, and this row in its own hand: nobody sends it twice.
             deliveries.c.run_id == bindparam("run"),
+            ~_has_successor(),
             address == AddressStatus.ENABLED.value,
             or_(deliveries.c.attempt == 1, ~_has_opted_out()),
             step == Status.SENDING.value,
@@ -259,6 +264,11 @@ def _start_these(dialect: str) -> Update:
 
 
 _START_THESE = Asked(_start_these)
+
+
+def _has_successor() -> ColumnElement[bool]:
+    """Whether another engine has begun since: a process that stood still for long may not know yet."""
+    return select(runs.c.id).where(runs.c.id > bindparam("run")).exists()
 
 
 def _has_opted_out() -> ColumnElement[bool]:

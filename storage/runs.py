@@ -57,15 +57,16 @@ class Runs:
             await lock.give_back()
 
     async def _keep(self, lock: "_AdvisoryLock", run_id: int) -> None:
-        """Another engine may have begun meanwhile: then this one ends. Until it does, nobody gets it twice, as a start
-        mark asks for the run that has the delivery in hand."""
+        """Another engine may have begun meanwhile, or even ended: then this one ends. Until it does, it claims and
+        starts nothing, as storage.claims asks for the latest run."""
         while True:
             await asyncio.sleep(_KEEP_S)
             if await lock.is_held():
                 continue
             log.warning("the lock on the storage went with its connection, and is taken again")
             try:
-                if not await lock.take() and await self._latest() != run_id:
+                await lock.take()  # where it is not given, its owner is our own lost connection, or begins just now
+                if await self._latest() != run_id:
                     raise AnotherEngine(await self._name_other())
             except Exception as error:
                 if not may_pass(error):

@@ -9,6 +9,7 @@ import asyncio
 import math
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
+from datetime import timedelta
 from functools import partial
 from itertools import islice, takewhile
 from typing import Any
@@ -19,7 +20,7 @@ from engine.lane.feeder import Feeder
 from engine.lane.preparing import Preparing
 from engine.lane.senders import Senders
 from engine.lane.sending import Amend, AmendCall, First, Sending
-from engine.lane.state import LaneReport, LaneState, LaneStep
+from engine.lane.state import Job, LaneReport, LaneState, LaneStep
 from engine.pacing import Pacer
 from engine.settings import ChannelSettings
 from gateways.base import (
@@ -37,6 +38,7 @@ from storage.writer import Writer
 
 LONGEST_NAP_S = 0.2  # before the lane looks round again, so that a change takes hold
 TIMER_S = 0.001  # a timer is no finer: where slots lie closer, the lane has a turn at each turn of the loop
+MARK_LASTS = timedelta(seconds=10)  # of a start; what is older is asked for again
 MOST_AT_ONCE = 8  # calls begun before others have a turn of the loop, where slots lie so close
 
 
@@ -314,12 +316,19 @@ class Lane:
 
     def _use_for_step(self, step: LaneStep, count: int, now: float) -> None:
         jobs = [step.started.popleft() for _ in range(count)]
+        if self._is_stale(jobs[0]):
+            self._spawn(self._feeder.release([job.delivery for job in (*jobs, *step.take_all())]), "release")
+            return
         self.state.in_flight += count
         step.served_at = now
         calls = [job.outgoing[0] for job in jobs]
         self._begin(self._sending.send(step, jobs, calls), now, self._slots_of(calls), step.pacer)
         if step.waiting() <= step.low:
             self.state.claim_wake.set()
+
+    def _is_stale(self, job: Job) -> bool:
+        """Whether we stood still since it was marked: another engine may have the storage, and it in its hand."""
+        return job.started_at is not None and self._clock.now() - job.started_at > MARK_LASTS
 
     def _use_for_amend(self, now: float) -> None:
         amend = self._amends.popleft()
