@@ -5,7 +5,7 @@ import resource
 import sys
 import time
 from bisect import bisect_left
-from collections.abc import AsyncIterator, Hashable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -99,12 +99,15 @@ class Watched:
         return getattr(self.inner, name)
 
 
+@dataclass
 class WatchedTogether(Watched):
     """One that takes several messages in a call."""
 
-    def together(self, outgoing: Outgoing) -> Hashable | None:
+    together: Callable[[Outgoing], Hashable | None] = field(init=False)
+
+    def __post_init__(self) -> None:
         assert isinstance(self.inner, SendsTogether)
-        return self.inner.together(outgoing)
+        self.together = self.inner.together
 
 
 @dataclass
@@ -112,6 +115,7 @@ class Bench:
     store: Store
     engine: Engine
     gateways: dict[str, Watched]
+    clients: int
 
     async def launch(self, draft: Draft) -> int:
         mailing_id = await self.store.mailings.create(draft, _audited("create"))
@@ -128,13 +132,16 @@ class Bench:
         return mailing_id
 
     async def until_sent(self, mailing_id: int) -> None:
+        """Looks into the storage, which costs, only when everybody has been begun with."""
+        while sum(len(gateway.starts) for gateway in self.gateways.values()) < self.clients:
+            await asyncio.sleep(0.02)
         while True:
             mailing = await self.store.mailings.find(mailing_id)
             assert mailing is not None
             if mailing.status is Status.SENT:
                 return
             assert mailing.status is Status.SENDING, (mailing.status, mailing.reason_words)
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.02)
 
 
 def _audited(verb: str) -> Audited:
@@ -165,7 +172,7 @@ async def bench(
             assert not running.done(), running.result()
             await asyncio.sleep(0.01)
         try:
-            yield Bench(store, engine, gateways)
+            yield Bench(store, engine, gateways, channels * each)
         finally:
             await engine.stop()
             await running

@@ -164,5 +164,8 @@ class LaneState:
             yield from step.take_all()
 
     def wake(self) -> None:
+        """Something has changed: look again whether there is something to claim and to send."""
+        for step in self.steps.values():
+            step.look_again_at = 0.0
         self.turns.ask()
         self.claim_wake.set()
