@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 PARALLEL := -n 4 --dist worksteal
 SYNC := $(BIN)/uv sync --frozen --inexact --python $(BIN)/python
 
-.PHONY: demo test lint bench torture audit
+.PHONY: demo test traced browser lint bench torture audit
 .DEFAULT_GOAL := demo
 
 $(BIN)/uv:
@@ -33,13 +33,20 @@ lint: .venv/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# Everything but what --thorough adds: make test ARGS=--thorough. Coverage is taken of engine and storage, by their tests.
-test: .venv/.installed-dev lint
-	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } || \
-		echo "No Chromium was found and none may be installed here: the browser tests will say so."
-	$(BIN)/pytest tests/engine tests/storage --part traced --cov --cov-report=term $(PARALLEL) $(ARGS)
+# Everything but what --thorough adds: make test ARGS=--thorough. Types are checked, and a browser is fetched, beside the
+# first part: each of them leaves a core idle.
+test: .venv/.installed-dev
+	@$(MAKE) --no-print-directory -j 3 lint browser traced
 	$(BIN)/pytest --ignore=tests/flows --part rest $(PARALLEL) $(ARGS)
 	$(BIN)/pytest tests/flows $(PARALLEL) $(ARGS)
+
+# Coverage is taken of engine and storage, by their tests.
+traced: .venv/.installed-dev
+	$(BIN)/pytest tests/engine tests/storage --part traced --cov --cov-report=term $(PARALLEL) $(ARGS)
+
+browser:
+	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } || \
+		echo "No Chromium was found and none may be installed here: the browser tests will say so."
 
 # make bench NAME=pace runs one; without a name, each in turn. FULL=1 takes the whole sizes and times.
 bench: .venv/.installed-dev

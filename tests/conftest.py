@@ -4,9 +4,11 @@ import asyncio
 import os
 import re
 import shutil
+import tempfile
 import uuid
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +22,19 @@ from storage.migrate import upgrade
 from storage.schema import metadata
 from storage.store import Store, open_store
 from tests.postgres import own_server
+
+_MEMORY = Path("/dev/shm")  # noqa: S108 - what is made in it is named and guarded as in any other such folder
+_ENOUGH = 2 * 1024**3  # bytes; a whole round has 0.3 GiB there at once
+
+
+def _keep_in_memory() -> None:
+    """Nothing that a test writes outlives it, so none waits for the disk; a TMPDIR that somebody named stays."""
+    if "TMPDIR" not in os.environ and _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ENOUGH:
+        os.environ["TMPDIR"] = str(_MEMORY)
+        tempfile.tempdir = None
+
+
+_keep_in_memory()
 
 # They assert for tests, and are to show what they compared.
 pytest.register_assert_rewrite("tests.gateways.cases", "tests.bot.chat", "tests.flows.carillon")
@@ -76,6 +91,44 @@ ON_BOTH = (
 )
 
 
+# What takes longest begins first, so that no worker is left alone with it at the end; in this order.
+LONGEST = (
+    "test_sending.py::test_an_outage_loses_nobody",
+    "test_operator.py::test_an_operator_composes",
+    "test_page.py::",
+    "test_sending.py::test_kill_9_at_random_moments",
+    "test_sending.py::test_a_storm_of_throttles",
+    "test_sending.py::test_pause_resume_and_cancel",
+    "test_sending.py::test_sigterm",
+    "test_sending.py::test_a_token_revoked",
+    "test_five_killed.py::",
+    "test_five.py::",
+    "faults/",
+    "test_guide.py::",
+    "test_app.py::test_it_gets_ready",
+    "test_walk.py::",
+    "test_after.py::test_words_are_corrected",
+    "test_life_cycle_model.py::",
+    "test_amending.py::test_words_are_corrected",
+    "test_writer.py::test_while_it_is_read_only",
+    "test_media.py::test_a_picture_of_too_many_pixels",
+    "test_lane.py::test_an_outage",
+)
+
+
+def _begin_with_the_longest(items: list[pytest.Item], workers: int) -> None:
+    """Each worker gets an equal share of the list, of which others take the end when they have done theirs."""
+    ranks = {item: rank for rank, name in enumerate(LONGEST) for item in items if name in item.nodeid}
+    longest = sorted(ranks, key=ranks.__getitem__)
+    others = iter([item for item in items if item not in ranks])
+    ends = [len(items) * (worker + 1) // workers for worker in range(workers)]
+    made: list[pytest.Item] = []
+    for worker, end in enumerate(ends):
+        made += longest[worker::workers]
+        made += islice(others, max(end - len(made), 0))
+    items[:] = made
+
+
 def _is_on_postgresql(name: str) -> bool:
     return re.search(r"[\[-]postgresql\b", name) is not None
 
@@ -107,6 +160,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+    _begin_with_the_longest(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 
 # Fewer examples than hypothesis takes by itself, in each of many tests; HYPOTHESIS_EXAMPLES=1000 looks longer.
