@@ -5,6 +5,7 @@ BIN := .venv/bin
 # Compiling anew at each start costs a command half of its second.
 unexport PYTHONDONTWRITEBYTECODE
 PARALLEL := -n 4 --dist worksteal
+PARALLEL_FLOWS := -n 6 --dist worksteal # they wait more than they work
 SYNC := $(BIN)/uv sync --frozen --inexact --python $(BIN)/python
 
 .PHONY: demo test traced browser lint bench torture audit
@@ -38,7 +39,7 @@ lint: .venv/.installed-dev
 test: .venv/.installed-dev
 	@$(MAKE) --no-print-directory -j 3 lint browser traced
 	$(BIN)/pytest --ignore=tests/flows --part rest $(PARALLEL) $(ARGS)
-	$(BIN)/pytest tests/flows $(PARALLEL) $(ARGS)
+	$(BIN)/pytest tests/flows $(PARALLEL_FLOWS) $(ARGS)
 
 # Coverage is taken of engine and storage, by their tests.
 traced: .venv/.installed-dev
