@@ -7,6 +7,8 @@ close a tag, and rendering costs one split of the finished text.
 import html
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from itertools import accumulate
 
 from gateways.hot import record
 
@@ -74,20 +76,29 @@ def read_marked(marked: str) -> RichText:
         return RichText(marked)
     pieces = _MARK.split(marked)  # text, mark, text, … text
     texts = pieces[::2]
-    spans: list[Span | None] = []
-    stack: list[tuple[str, int, str, int]] = []
-    length = len(texts[0])
-    for piece, text in zip(pieces[1::2], texts[1:], strict=True):
-        if piece != CLOSE:
-            stack.append((_CODE_TAGS[piece[1]], length, piece[2:-1], len(spans)))
-            spans.append(None)
+    places = list(accumulate(map(len, texts)))  # of the marks, and of the end
+    spans = [
+        Span(tag, places[first], places[last], url)
+        for tag, url, first, last in _structure(tuple(pieces[1::2]))
+        if places[first] < places[last]
+    ]
+    return RichText("".join(texts), tuple(spans))
+
+
+@lru_cache(maxsize=256)  # clients' values stand between the marks: a text has hardly more than one row of them
+def _structure(marks: tuple[str, ...]) -> Sequence[tuple[str, str, int, int]]:
+    """Tag and address of each span, outer before inner, and by which marks it begins and ends."""
+    found: list[tuple[str, str, int, int]] = []
+    stack: list[int] = []
+    for number, mark in enumerate(marks):
+        if mark != CLOSE:
+            stack.append(len(found))
+            found.append((_CODE_TAGS[mark[1]], mark[2:-1], number, len(marks)))
         elif stack:
-            tag, start, url, place = stack.pop()
-            spans[place] = Span(tag, start, length, url) if length > start else None
-        length += len(text)
-    for tag, start, url, place in stack:
-        spans[place] = Span(tag, start, length, url) if length > start else None
-    return RichText("".join(texts), tuple([span for span in spans if span is not None]))
+            place = stack.pop()
+            tag, url, first, _ = found[place]
+            found[place] = (tag, url, first, number)
+    return found
 
 
 def link_addresses(marked: str) -> str:
