@@ -11,15 +11,15 @@ from engine.errors import Invalid
 from engine.pieces import Pieces
 from engine.schedule import CLIENT, client_instant
 from engine.settings import LATE_START_S, ChannelSettings, EngineSettings
-from storage.planning import Package, Planned, plan_package, zones_of_package
+from storage.planning import MadePlan, Package, Plan, Planned, make_plan, pass_by, plan_package, zones_of_package
 from storage.records import Draft, Mailing, Routing
 from storage.store import Store
 
 log = logging.getLogger(__name__)
 
 # Ids looked at in one transaction: bounds the time to the first message, and the memory. Where few match, most of them
-# are looked at and passed by, and a package takes more.
-LEAST, MOST = 2000, 20_000
+# are looked at and passed by, and a package takes more. The first one is small: its messages leave meanwhile.
+FIRST, LEAST, MOST = 500, 1000, 20_000
 HOLD_S = 0.020
 
 
@@ -30,33 +30,34 @@ class Planner:
     store: Store
     settings: EngineSettings
     clock: Clock
-    pieces: Pieces = field(default_factory=lambda: Pieces(LEAST, LEAST, MOST))
+    pieces: Pieces = field(default_factory=lambda: Pieces(FIRST, LEAST, MOST))
+    _made: MadePlan | None = None
+    _found_nobody: bool = False
 
     async def plan_next(self, mailing: Mailing) -> Planned:
         """Plan the next package of the mailing's step. Raises Invalid where the audience can't be read any more."""
-        draft = mailing.draft
-        routing, channels = route_of(draft, self.settings.channels)
+        made = self._made = self._made or await self._make(mailing)
         size = self.pieces.size
-        package = Package(
-            step_id=mailing.step_id,
-            size=size,
-            audience=read_audience(draft.audience),
-            routing=routing,
-            channels=channels,
-            known_channels=tuple(self.settings.channels),
-            at=self.clock.now(),
-            zone=self.settings.timezone,
-            due_by_zone=await self._due_by_zone(mailing, size),
-        )
+        after = await pass_by(self.store.database, made) if self._found_nobody else 0
+        package = Package(made, size, self.clock.now(), after, await self._due_by_zone(mailing, after, size))
         planned = await self.store.writer.write(plan_package, package)
+        self._found_nobody = not planned.planned
         self.pieces.took(size, planned.held_s, HOLD_S)
         return planned
 
-    async def _due_by_zone(self, mailing: Mailing, size: int) -> Mapping[str | None, datetime] | None:
+    async def _make(self, mailing: Mailing) -> MadePlan:
+        draft = mailing.draft
+        routing, channels = route_of(draft, self.settings.channels)
+        known = tuple(self.settings.channels)
+        audience, zone = read_audience(draft.audience), self.settings.timezone
+        plan = Plan(mailing.step_id, audience, routing, channels, known, self.clock.now(), zone)
+        return await make_plan(self.store.database, plan)
+
+    async def _due_by_zone(self, mailing: Mailing, after: int, size: int) -> Mapping[str | None, datetime] | None:
         """With `timezone = "client"`: when each zone of the next package has its hour. None: everybody now."""
         if mailing.draft.timezone != CLIENT or mailing.draft.start == "now":
             return None
-        zones = await zones_of_package(self.store.database, mailing.step_id, size)
+        zones = await zones_of_package(self.store.database, mailing.step_id, after, size)
         return {zone: self._due(mailing.draft.start, zone or self.settings.timezone) for zone in (None, *zones)}
 
     def _due(self, start: str, zone: str) -> datetime:

@@ -16,7 +16,7 @@ from gateways.base import Account, ChannelBroken
 from gateways.message import Message, Text
 from gateways.telegram.capabilities import TELEGRAM
 from storage.filters import AudienceFilter
-from storage.planning import Package, plan_package
+from storage.planning import Package, Plan, make_plan, plan_package
 from storage.records import Actor, DeliveryState, Draft, Role, Routing, Status
 from storage.schema import addresses, channel_states, clients, steps
 from storage.store import Store
@@ -58,10 +58,10 @@ class Shop:
 
     async def plan(self, mailing_id: int) -> None:
         mailing = await self.operations.get(mailing_id)
-        package = Package(
-            mailing.step_id, 5000, AudienceFilter(), Routing.MAIN, (), ("tg-shop",), self.clock.now(), "Europe/Kyiv"
-        )
-        await self.store.writer.write(plan_package, package)
+        now = self.clock.now()
+        plan = Plan(mailing.step_id, AudienceFilter(), Routing.MAIN, (), ("tg-shop",), now, "Europe/Kyiv")
+        made = await make_plan(self.store.database, plan)
+        await self.store.writer.write(plan_package, Package(made, 5000, now))
 
     async def status(self, mailing_id: int) -> Status:
         return (await self.operations.get(mailing_id)).status

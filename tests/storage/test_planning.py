@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import insert, select
 
 from storage.filters import AudienceFilter, Comparison, Condition
-from storage.planning import Package, Planned, plan_package
+from storage.planning import Package, Plan, Planned, make_plan, plan_package
 from storage.records import Routing
 from storage.schema import addresses, clients, counters, deliveries, mailings, steps
 from storage.store import Store
@@ -42,7 +42,8 @@ async def fill(store: Store) -> None:
 
 async def plan(store: Store, size: int, audience: AudienceFilter = EVERYBODY) -> Sequence[Planned]:
     """Package after package, up to the one that is the last."""
-    package = Package(1, size, audience, Routing.MAIN, (), ("tg-shop",), NOW, "UTC")
+    made = await make_plan(store.database, Plan(1, audience, Routing.MAIN, (), ("tg-shop",), NOW, "UTC"))
+    package = Package(made, size, NOW)
     packages = [await store.writer.write(plan_package, package)]
     while not packages[-1].all:
         packages.append(await store.writer.write(plan_package, package))
