@@ -173,7 +173,7 @@ async def channel(simulator: ViberSimulator, media: MemoryMedia) -> AsyncIterato
         secret=SECRET,
         public_url=PUBLIC,
         api_base=f"{simulator.url}/pa",
-        call_s=0.3,
+        call_s=1.5,
     )
     await opened.open()
     yield opened
