@@ -120,6 +120,7 @@ class Writer:
     async def run(self) -> None:
         """Commit groups until `stop`; what waits then is still committed."""
         linger_s = LINGER_S
+        is_long = False
         group: list[_Member] = []
         self.alive = True
         try:
@@ -128,16 +129,18 @@ class Writer:
                 if not self._stopped:
                     await asyncio.sleep(linger_s)
                 self._wake.clear()
-                group, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
+                group = self._take_group(after_long=is_long)
                 if self._waiting:
                     self._wake.set()
                 if not group:
                     continue
-                began = perf_counter()
+                began, is_long = perf_counter(), group[0].apply in _LONG
                 self._committing = True
                 await self._commit(group)
                 self._committing = False
-                linger_s = min(max(perf_counter() - began, LINGER_S), MOST_LINGER_S)
+                # Whoever came during a long one has waited enough; and a long one needs no company.
+                is_eager = is_long or any(member.apply in _LONG for member in self._waiting)
+                linger_s = 0 if is_eager else min(max(perf_counter() - began, LINGER_S), MOST_LINGER_S)
         finally:
             self.alive = False
             self._stopped = True
@@ -149,6 +152,16 @@ class Writer:
     def stop(self) -> None:
         self._stopped = True
         self._wake.set()
+
+    def _take_group(self, *, after_long: bool) -> list[_Member]:
+        """Who is committed next: a long one by itself and in turn with all others, who would have to wait for it."""
+        long = [member for member in self._waiting if member.apply in _LONG]
+        others = [member for member in self._waiting if member.apply not in _LONG] if long else self._waiting
+        if long and not (after_long and others):
+            self._waiting = [*others, *long[1:]]
+            return long[:1]
+        self._waiting = [*others[MAX_GROUP:], *long]
+        return others[:MAX_GROUP]
 
     async def _commit(self, group: list[_Member]) -> None:
         began, members = perf_counter(), len(group)
