@@ -29,7 +29,7 @@ from aiohttp import web
 from sqlalchemy import func, select
 
 from benchmarks._post import Posts
-from benchmarks._world import APP_SECRET, FIRST_NUMBER, WABA, Bench, bench, cpu_s, draft, run, simulators
+from benchmarks._world import APP_SECRET, FIRST_NUMBER, WABA, Bench, bench, control, cpu_s, draft, run, simulators
 from bot.http import Doors, Readiness, create_app, serve
 from storage.records import DeliveryState
 from storage.schema import counters, deliveries, parts, receipts
@@ -155,6 +155,7 @@ async def measure(arguments: argparse.Namespace) -> tuple[float, float]:
             bench(Path(folder), urls, 1, UNLIMITED, arguments.messages) as made,
             _served(made) as (port, bare_port),
         ):
+            await control(urls["whatsapp"], "limits", account=str(FIRST_NUMBER), throughput=1_000_000)
             mailing = await made.launch(draft("receipts", "The sale is on."))
             await made.until_sent(mailing)
             told = _statuses(await _wamids(made), rng)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
@@ -197,15 +197,16 @@ class Inbox:
             log.error("an answer to a client failed", exc_info=error)
 
 
-def _pieces(channel: str, at: datetime, happenings: Sequence[Happening], heard: Heard) -> Iterator[tuple[Taken, int]]:
+def _pieces(channel: str, at: datetime, happenings: Sequence[Happening], heard: Heard) -> Iterable[tuple[Taken, int]]:
     """What is committed one after the other, each with what it weighs. A piece that fails is heard again with the
     whole of it, and those before it change nothing the second time."""
     whole = Taken(channel, at, tuple(happenings), heard.receipts, heard.watermarks)
     weight = len(whole.happenings) * _HAPPENING + len(whole.receipts) + len(whole.watermarks) * _WATERMARK
-    if weight <= _ROOM:
-        yield whole, weight
-        return
-    nothing = Taken(channel, at)
+    return ((whole, weight),) if weight <= _ROOM else _cut_up(whole)
+
+
+def _cut_up(whole: Taken) -> Iterator[tuple[Taken, int]]:
+    nothing = Taken(whole.channel, whole.received_at)
     for some in _cut(whole.happenings, _ROOM // _HAPPENING):
         yield replace(nothing, happenings=some), len(some) * _HAPPENING
     for few in _cut(whole.receipts, _ROOM):

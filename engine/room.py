@@ -2,8 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from types import TracebackType
 
 
 class Room:
@@ -13,29 +12,43 @@ class Room:
         self._free = size
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
-    @asynccontextmanager
-    async def take(self, amount: int) -> AsyncIterator[None]:
-        """Wait until there is so much room, and hold it for the block."""
-        if self._waiting or amount > self._free:
-            place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._waiting.append((amount, place))
-            try:
-                await place
-            except asyncio.CancelledError:
-                if place.done() and not place.cancelled():  # it was given just then
-                    self._give(amount)
-                raise
-        else:
-            self._free -= amount
-        try:
-            yield
-        finally:
-            self._give(amount)
+    def take(self, amount: int) -> "_Place":
+        """A block that waits until there is so much room, and holds it."""
+        return _Place(self, amount)
 
-    def _give(self, amount: int) -> None:
+    async def enter(self, amount: int) -> None:
+        if not self._waiting and amount <= self._free:
+            self._free -= amount
+            return
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((amount, place))
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled():  # it was given just then
+                self.leave(amount)
+            raise
+
+    def leave(self, amount: int) -> None:
         self._free += amount
         while self._waiting and (self._waiting[0][1].cancelled() or self._waiting[0][0] <= self._free):
             wanted, place = self._waiting.popleft()
             if not place.cancelled():
                 self._free -= wanted
                 place.set_result(None)
+
+
+class _Place:
+    __slots__ = ("_amount", "_room")
+
+    def __init__(self, room: Room, amount: int) -> None:
+        self._room = room
+        self._amount = amount
+
+    async def __aenter__(self) -> None:
+        await self._room.enter(self._amount)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._room.leave(self._amount)

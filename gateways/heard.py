@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from gateways.abilities import AddressStatus, ReceiptState
+from gateways.hot import record
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +21,12 @@ class Account:
     quota_left: int | None = None  # how many more clients the platform lets us begin with now; None: it says nothing
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Hook:
     """A request to our webhook, as it came."""
 
     method: str
-    headers: Mapping[str, str]  # names in lower case
+    headers: Mapping[str, str]  # asked for by names in lower case
     query: Mapping[str, str]
     body: bytes
     raw_query: str = ""  # as it stood in the request line, for signatures over the URL
@@ -46,7 +47,7 @@ class Profile:
     other_ids: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Receipt:
     """What a platform says later about a part, found by its external id or by our reference.
 
@@ -184,7 +185,7 @@ class Answer:
     content_type: str = "text/plain"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Heard:
     receipts: tuple[Receipt, ...] = ()
     inbound: tuple[Inbound, ...] = ()

@@ -6,7 +6,6 @@ and a delivery the highest state that was told of it.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +13,7 @@ from sqlalchemy import ColumnElement, bindparam, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateways.base import AddressStatus, Receipt, ReceiptState
+from gateways.hot import record
 from storage.addresses import AddressChange
 from storage.bulk import Asked, Changes, Rows, among, is_among
 from storage.counters import CounterKey, add_counters
@@ -39,7 +39,7 @@ _RANK: Mapping[DeliveryState, int] = {
 _ARRIVED = (ReceiptState.DELIVERED, ReceiptState.READ)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Told:
     """A receipt, and the part that it speaks of. `key` names its event: the same for every repeat."""
 

@@ -1,5 +1,6 @@
 """What clients do: their addresses, opt-outs, presses and words. Everything of one hook is one transaction."""
 
+from asyncio import Future
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from gateways.base import (
     Watermark,
     Wrote,
 )
+from gateways.hot import record
 from storage.addresses import keep_in_step, move_address
 from storage.counters import CounterKey, add_counters
 from storage.database import Database, insert
@@ -38,7 +40,7 @@ from storage.watermarks import TakenWatermark, take_watermarks
 from storage.writer import Writer
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Taken:
     """All that one request of a platform told."""
 
@@ -61,7 +63,7 @@ class Noted:
     revoked: tuple[Revoked, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TakenNote:
     """One note for each happening, in order, and every address that nothing goes to any more."""
 
@@ -84,9 +86,9 @@ class InboundStore:
         self._writer = writer
         self._secret = secret
 
-    async def take(self, taken: Taken) -> TakenNote:
-        """Commit everything that was heard."""
-        return await self._writer.write(_take, (taken, self._secret))
+    def take(self, taken: Taken) -> Future[TakenNote]:
+        """What came of it, once everything that was heard is committed."""
+        return self._writer.hand_in(_take, (taken, self._secret))
 
     async def find_press(self, delivery_id: int) -> Mapping[str, Any] | None:
         """Step, channel and plain message of a delivery, for reading which button was pressed."""

@@ -238,9 +238,10 @@ _PLAIN = frozenset(
 )
 
 
-def _locked(statement: Select[Any]) -> Select[Any]:
-    """In the order of the ids, so that two processes never wait for each other in a circle."""
-    return statement.order_by(deliveries.c.id).with_for_update(of=deliveries)
+def _locked(statement: Select[Any], dialect: str) -> Select[Any]:
+    """In the order of the ids, so that two processes never wait for each other in a circle. SQLite has one writer, and
+    would sort for nothing."""
+    return statement if dialect == "sqlite" else statement.order_by(deliveries.c.id).with_for_update(of=deliveries)
 
 
 _CHANNEL: Any = bindparam("channel")
@@ -248,7 +249,8 @@ _NAMED = Asked(
     lambda dialect: _locked(
         select(*_OF_PART[:_PART_COLUMNS], *_OF_DELIVERY[:10])
         .join(deliveries, deliveries.c.id == parts.c.delivery_id)
-        .where(parts.c.channel == _CHANNEL, is_among(dialect, parts.c.external_id, "names"))
+        .where(parts.c.channel == _CHANNEL, is_among(dialect, parts.c.external_id, "names")),
+        dialect,
     )
 )
 _ADDRESSES = Asked(
@@ -256,6 +258,8 @@ _ADDRESSES = Asked(
         addresses.c.scope == _CHANNEL, is_among(dialect, addresses.c.external_id, "names")
     )
 )
-_DELIVERIES = Asked(lambda dialect: _locked(select(*_OF_DELIVERY).where(is_among(dialect, deliveries.c.id, "ids"))))
+_DELIVERIES = Asked(
+    lambda dialect: _locked(select(*_OF_DELIVERY).where(is_among(dialect, deliveries.c.id, "ids")), dialect)
+)
 _PARTS = Asked(lambda dialect: select(*_OF_PART).where(is_among(dialect, parts.c.delivery_id, "ids")))
 _ATTEMPTS = Asked(lambda dialect: select(*_OF_ATTEMPT).where(is_among(dialect, attempts.c.delivery_id, "ids")))

@@ -5,7 +5,6 @@ update of parts and one of deliveries, the events and the counters.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +12,7 @@ from sqlalchemy import Row, and_, bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateways.base import AddressStatus, Receipt, ReceiptState
+from gateways.hot import record
 from storage.applying import FAILED_BY_RECEIPT, Applying, Deltas, Told, cost_counters, count_state
 from storage.bulk import Asked, Rows, among, is_among
 from storage.database import insert_in
@@ -38,7 +38,7 @@ SETTLED = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.READ)
 _LATE_AT_ONCE = 2000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TakenReceipt:
     channel: str
     receipt: Receipt

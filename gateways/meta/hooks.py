@@ -5,13 +5,13 @@ Messenger and WhatsApp of one app may come to one URL, in one shape: {"object": 
 
 import hashlib
 import hmac
-import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from gateways.base import Answer, BadSignature, Heard, Hook, Unreadable
+from gateways.jsons import read_json
 from gateways.signatures import require_same
 
 SIGNATURE_HEADER = "x-hub-signature-256"
@@ -48,20 +48,13 @@ def challenge_answer(request: Hook) -> Heard:
 
 def entries_of(request: Hook) -> tuple[str, list[Json]]:
     """The body's `object` and its entries. Raises Unreadable."""
-    data = request.content if request.content is not None else _content_of(request.body)
+    data = request.content if request.content is not None else read_json(request.body)
     if not isinstance(data, dict) or not isinstance(data.get("object"), str):
         raise Unreadable("no event as Meta sends it")
     entries = data.get("entry", [])
     if not isinstance(entries, list):
         raise Unreadable("its entries are no list")
     return data["object"], [entry for entry in entries if isinstance(entry, dict)]
-
-
-def _content_of(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        raise Unreadable("no JSON") from None
 
 
 def split_by_account(request: Hook) -> Mapping[str, Hook]:

@@ -3,7 +3,6 @@
 viberbot's parser drops tokens and knows not all events, so ours reads the JSON itself. A token is a whole number near
 5.9e18, which Python keeps exact; as a float it has lost its end, so it names nothing."""
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -24,6 +23,7 @@ from gateways.base import (
     Watermark,
     Wrote,
 )
+from gateways.jsons import read_json
 from gateways.viber.api import whole
 from gateways.viber.errors import MAX_WORDS
 from gateways.viber.presses import START
@@ -43,10 +43,7 @@ def read_event(body: bytes, find_press: FindPress, welcome: Welcome, now: Callab
     """What a callback says to us; Heard() for what we do not use. Raises Unreadable.
 
     `now` dates what came without a timestamp."""
-    try:
-        data = json.loads(body)
-    except (ValueError, RecursionError):
-        raise Unreadable("no JSON") from None
+    data = read_json(body)
     if not isinstance(data, dict) or not isinstance(data.get("event"), str):
         raise Unreadable("no event")
     event = _Event(data, now)

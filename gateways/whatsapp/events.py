@@ -6,7 +6,7 @@ it, and a refused body comes again for a week.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -92,8 +92,9 @@ def _take_change(ears: _Ears, change: Json) -> None:
         return
     # By what is in it: Meta's own samples print a wrong `field` at times.
     if "statuses" in value or "messages" in value:
-        ears.receipts += filter(None, (_receipt(ears, status) for status in _objects(value.get("statuses"))))
-        _take_breaks(ears, value)
+        statuses = _objects(value.get("statuses"))
+        ears.receipts += [receipt for status in statuses if (receipt := _receipt(ears, status)) is not None]
+        _take_breaks(ears, statuses)
         contacts = _objects(value.get("contacts"))
         ears.inbound += filter(None, (_said(ears, each, contacts) for each in _objects(value.get("messages"))))
     elif "user_preferences" in value:
@@ -140,9 +141,9 @@ def _cost(status: Json) -> str:
     return f"whatsapp.{category}" if _CATEGORY.fullmatch(category) else ""
 
 
-def _take_breaks(ears: _Ears, value: Json) -> None:
+def _take_breaks(ears: _Ears, statuses: Iterable[Json]) -> None:
     """A failed status may say that nothing at all goes out any more: once is enough."""
-    for status in _objects(value.get("statuses")):
+    for status in statuses:
         failure = failure_of(status.get("errors")) if status.get("status") == "failed" else None
         if failure is not None and failure.breaks:
             _break(ears, failure.breaks, failure.code)
