@@ -164,13 +164,13 @@ async def serve_all(config: Config, parts: frozenset[str], ended: asyncio.Event,
 
 @asynccontextmanager
 async def running(
-    config: Config, parts: frozenset[str] = ALL_PARTS, *, demo: Demo | None = None
+    config: Config, parts: frozenset[str] = ALL_PARTS, *, demo: Demo | None = None, clock: Clock | None = None
 ) -> AsyncIterator[Service]:
     """Everything, up and running; at the end nothing new is sent, and what is in flight is finished and recorded.
 
     Raises AnotherEngine, TakenPort, UnusableStorage, WriterStopped, as the first error in a group."""
     secret = secret_of(config)
-    clock = SystemClock()
+    clock = clock or SystemClock()
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_store(config.storage_url, data_dir=config.data_dir, secret=secret))
         await upgrade(store.database)

@@ -67,9 +67,12 @@ THOROUGH = (
     "test_sending.py::test_an_outage_loses_nobody_and_uses_no_tries_up[60",
     "test_starting.py::test_a_scheduled_mailing_changes_until_five_minutes_before_its_start",
     "test_long_down.py",
+    "test_long_outage.py",
     "test_restored.py::test_a_restored_copy_sends_nothing_before_a_person_says_so[postgresql]",
     "test_operator.py::test_an_operator_composes_launches_and_steers_a_mailing_from_the_chat[postgresql]",
     "test_starting.py::test_a_scheduled_mailing_starts_by_itself_also_after_a_restart[postgresql]",
+    "test_two_engines.py::test_a_frozen_engine_keeps_its_file_and_goes_on_where_it_was",
+    "test_two_engines.py::test_a_second_engine_is_turned_away_and_begins_at_once_when_the_first_is_killed",
     "test_webhooks.py::test_what_was_answered_200_survives_a_power_cut[postgresql]",
 )
 
