@@ -20,7 +20,6 @@ log = logging.getLogger(__name__)
 # Ids looked at in one transaction: bounds the time to the first message, and the memory. Where few match, most of them
 # are looked at and passed by, and a package takes more. The first one is small: its messages leave meanwhile.
 FIRST, LEAST, MOST = 500, 1000, 20_000
-HOLD_S = 0.020
 
 
 @dataclass(slots=True)
@@ -42,7 +41,7 @@ class Planner:
         package = Package(made, size, self.clock.now(), after, await self._due_by_zone(mailing, after, size))
         planned = await self.store.writer.write(plan_package, package)
         self._found_nobody = not planned.planned
-        self.pieces.took(size, planned.held_s, HOLD_S)
+        self.pieces.took(size, planned.held_s)
         return planned
 
     async def _make(self, mailing: Mailing) -> MadePlan:
