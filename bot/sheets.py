@@ -10,7 +10,7 @@ from engine.values import shown
 
 _BEGIN_FORMULAS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # the wide ones where a spreadsheet speaks Japanese
 _LEFT_OUT = (
-    *("steps", "by_channel", "stopped", "stopped_by", "stuck"),
+    *("steps", "by_channel", "stopped", "stopped_by", "stuck", "unknown_left"),
     *("progress", "rate", "eta_seconds", "eta_at"),
 )
 

@@ -9,14 +9,13 @@ from engine.amender import NEVER, SAME, SHAPE, why_not, window_of
 from engine.approval import reasons_for
 from engine.errors import Invalid, NotFound, Refused, _
 from engine.fits import Fits
-from engine.launching import Launching
+from engine.reporting import ENDED, LEFT_UNKNOWN, Reporting
 from gateways.message import Message
 from storage.amendments import Amendment, EndAmendment, NewAmendment
 from storage.deliveries import DeliveryRow
 from storage.filters import MailingResult
 from storage.records import Actor, AmendedState, AmendmentKind, AmendmentStatus, DeliveryState, Mailing, Status
 
-ENDED = (Status.SENT, Status.CANCELLED)
 TOO_OLD = "too_old"
 
 
@@ -49,7 +48,7 @@ class Progress:
         return sum(self.missed.values())
 
 
-class Amending(Launching):
+class Amending(Reporting):
     """The part of `engine.operations.Operations` that comes after sending."""
 
     # --- looking ---
@@ -194,6 +193,12 @@ class Amending(Launching):
         return await self.store.deliveries.rows(
             mailing.step_id, [DeliveryState.UNKNOWN], after_id=after_id, limit=limit
         )
+
+    async def leave_unknown(self, mailing_id: int, by: Actor) -> None:
+        """Decide that those do not get it again; a receipt that comes late still settles them."""
+        require(by, "repeat")
+        unknown = (await self.figures(mailing_id))["unknown"]
+        await self.store.mailings.note(self._audited(by, LEFT_UNKNOWN, mailing_id, details={"count": unknown}))
 
     # --- guards ---
 

@@ -8,8 +8,11 @@ from typing import Any
 from engine.launching import Launching
 from engine.statistics import Sums, of_channel, render_figures, render_totals
 from engine.stuck import Stuck
-from storage.records import Mailing
+from storage.records import Mailing, Status
 from storage.timelines import Span
+
+ENDED = (Status.SENT, Status.CANCELLED)
+LEFT_UNKNOWN = "leave_unknown"  # the verb of whoever has decided so
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,8 @@ class Reporting(Launching):
         states = await self.store.channel_states.all()
         stopped_by, at = await self.stopped(), self._clock.now()
         stuck = Stuck(self.store, self.settings, states, self.checker.quota_left, at)
+        ended = [one.id for one in mailings if one.status in ENDED]
+        left = await self.store.mailings.last_details(LEFT_UNKNOWN, ended)
         told = []
         for mailing in mailings:
             figures = render_figures(
@@ -50,6 +55,7 @@ class Reporting(Launching):
             waiting = {channel: one["waiting"] for channel, one in figures["by_channel"].items()}
             figures["stopped_by"] = stopped_by.name if stopped_by else None
             figures["stuck"] = None if stopped_by else await stuck.why(mailing, waiting)
+            figures["unknown_left"] = left.get(mailing.id, {}).get("count", 0)  # whom a person has decided to leave so
             told.append(figures)
         return told
 

@@ -7,8 +7,8 @@ from bot.dialogs import mailings
 from bot.dialogs.talk import Rows, Screens, Talk, button, card, danger, footer, lines, paragraphs, primary
 from bot.screens import Screen, with_note
 from bot.texts import Html, Texts, _
-from engine.amending import ENDED
 from engine.errors import Refused
+from engine.reporting import ENDED
 from storage.records import AmendmentKind, AmendmentStatus, Mailing, Status
 
 if TYPE_CHECKING:

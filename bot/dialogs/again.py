@@ -1,12 +1,11 @@
 """Writing once more to some of a mailing's clients: those it failed for, those who got it; and the unknown ones."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from bot.dialogs import after, compose, mailings
 from bot.dialogs.said import message_from
 from bot.dialogs.talk import PAGE, Rows, Screens, Talk, button, card, danger, footer, lines, paragraphs, primary
-from bot.screens import Button, Said
+from bot.screens import Said
 from bot.texts import _
 from engine.errors import Invalid, Refused
 from storage.filters import MailingResult
@@ -133,15 +132,8 @@ async def repeat_unknown(talk: Talk, mailing_id: str) -> Screens:
 
 
 async def leave_unknown(talk: Talk, mailing_id: str) -> Screens:
-    """Nothing changes: they stay unknown, and a receipt that comes late still settles them."""
-    (screen,) = await _told(talk, mailing_id, talk.t("Left as it is: nobody gets it a second time. /unknown has them."))
-    # The question was just answered: the card does not ask it again.
-    rows = [tuple(one for one in row if not _asks(one)) for row in screen.rows]
-    return [replace(screen, rows=tuple(row for row in rows if row))]
-
-
-def _asks(one: Button) -> bool:
-    return one.token.startswith("m:unknown:")
+    await talk.operations.leave_unknown(int(mailing_id), talk.actor)
+    return await _told(talk, mailing_id, talk.t("Left as it is: nobody gets it a second time. /unknown has them."))
 
 
 async def _told(talk: Talk, mailing_id: str, note: str) -> Screens:

@@ -256,7 +256,7 @@ def _after(t: Texts, number: int, figures: Mapping[str, Any]) -> Rows:
     rows: Rows = []
     if figures["failed"]:
         rows.append((button(t("Who failed"), "m:failed", number, 0), button(t("Send to them"), "af:failed", number)))
-    if figures["unknown"]:
+    if figures["unknown"] > figures["unknown_left"]:
         rows.append((button(t("Unknown ones"), "m:unknown", number, 0),))
     if figures["sent"]:
         rows.append((button(t("Take back, correct, write again"), "af", number),))

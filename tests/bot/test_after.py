@@ -271,6 +271,8 @@ async def test_unknown_ones_are_listed_repeated_or_left(shop: Desk) -> None:
     await chat.press("Leave them")
     chat.sees("Left as it is: nobody gets it a second time. /unknown has them.", "Sale – finished")
     assert not [label for label in chat.labels() if "Unknown" in label]
+    await chat.say("/mailings 1")
+    assert not [label for label in chat.labels() if "Unknown" in label], "left is left, also when it is opened anew"
     await chat.say("/unknown 1")
     again = chat.sees_button("Send it to them again").token
     await chat.press("Send it to them again")
