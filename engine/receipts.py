@@ -33,7 +33,7 @@ from gateways.message import Button, Buy, Link, Reply, read_message
 from storage.happenings import Happening, Press
 from storage.inbound import Noted, Taken
 from storage.orders import Purchase
-from storage.receipts import apply_late_receipts
+from storage.receipts import Late, apply_late_receipts
 from storage.store import Store
 
 log = logging.getLogger(__name__)
@@ -45,6 +45,7 @@ _ROOM = 200
 _HAPPENING, _WATERMARK = 10, 5  # what one of them weighs beside a receipt: each has statements of its own
 _LATE_EVERY_S = 60.0
 _LATE_FOR_S = 600.0  # so long a receipt is looked at again that its part was not known for
+_LATE_AT_START_S = 7 * 86_400.0
 
 
 class Replies(Protocol):
@@ -220,15 +221,28 @@ def _cut(values: tuple[T, ...], size: int) -> Iterator[tuple[T, ...]]:
 
 
 async def keep_late_receipts(store: Store, clock: Clock) -> None:
-    """Apply, minute by minute, receipts that came while neither they nor their part could see the other. A task."""
+    """Apply, minute by minute, receipts that came while neither they nor their part could see the other. A task.
+
+    The first look reaches as far back as platforms repeat what was not taken: this may have been down as long."""
+    reach_s = _LATE_AT_START_S
     while True:
         try:
-            applied = await store.writer.write(apply_late_receipts, clock.now() - timedelta(seconds=_LATE_FOR_S))
-            if applied:
-                log.info("receipts that had waited were applied", extra={"receipts": applied})
+            await _look_at_late(store, clock.now() - timedelta(seconds=reach_s))
+            reach_s = _LATE_FOR_S
         except Exception:
             log.exception("receipts that wait could not be looked at")
         await clock.sleep(_LATE_EVERY_S)
+
+
+async def _look_at_late(store: Store, since: datetime) -> None:
+    look: Late | None = Late(since)
+    applied = 0
+    while look is not None:
+        looked_at = await store.writer.write(apply_late_receipts, look)
+        look = looked_at.onward
+        applied += looked_at.applied
+    if applied:
+        log.info("receipts that had waited were applied", extra={"receipts": applied})
 
 
 async def _answer_press(gateway: AnswersPresses, pressed: Pressed, channel: str) -> None:

@@ -83,7 +83,7 @@ class Applying:
     """Tell it what was told, then `write` once."""
 
     def __init__(self, connection: AsyncConnection, reached: Reached) -> None:
-        self.new_parts: set[PartKey] = set()
+        self.new_parts: set[PartKey] = set()  # known, or known by the platform's id, only now: others may wait for them
         self._connection = connection
         self._reached = reached
         self._deltas: dict[CounterKey, int] = defaultdict(int)
@@ -135,7 +135,7 @@ class Applying:
             self._reached.parts[told.part] = part
         if part.external_id is None and external_id:
             part.external_id, part.is_changed, part.is_named = external_id, True, True
-        if part.is_new:
+        if part.is_new or part.is_named:
             self.new_parts.add(told.part)
         return part
 

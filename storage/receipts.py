@@ -5,10 +5,11 @@ update of parts and one of deliveries, the events and the counters.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, or_, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateways.base import AddressStatus, Receipt, ReceiptState
@@ -25,6 +26,8 @@ from storage.watermarks import apply_told, told_before
 __all__ = [
     "FAILED_BY_RECEIPT",
     "SETTLED",
+    "Late",
+    "LookedAt",
     "TakenReceipt",
     "apply_early_receipts",
     "apply_late_receipts",
@@ -35,7 +38,7 @@ __all__ = [
 ]
 
 SETTLED = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.READ)
-_LATE_AT_ONCE = 2000
+_LATE_AT_ONCE = 200  # what is applied at once holds the loop up: as much as hooks may bring
 
 
 @record
@@ -84,17 +87,42 @@ async def apply_early_receipts(
         await apply_told(connection, await told_before(connection, named))
 
 
-async def apply_late_receipts(connection: AsyncConnection, sinces: Sequence[datetime]) -> Sequence[int]:
-    """Apply what has waited since then and can be applied now; how many were.
+@dataclass(frozen=True, slots=True)
+class Late:
+    """Where to look on for receipts that wait: those received since then, after the one with this id."""
+
+    since: datetime
+    after_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class LookedAt:
+    """How many could be applied, and where to look on; None: at all of them was looked."""
+
+    applied: int
+    onward: Late | None
+
+
+async def apply_late_receipts(connection: AsyncConnection, looks: Sequence[Late]) -> Sequence[LookedAt]:
+    """Apply those of the next few waiting receipts that can be applied now.
 
     Another process may write a part just while this one keeps the receipt for it, and a receipt of an earlier attempt
-    waits while a lane has the delivery in hand: neither sees the other."""
-    applied = []
-    for since in sinces:
-        waiting = select(receipts).where(receipts.c.applied_at.is_(None), receipts.c.received_at >= since)
-        rows = await connection.execute(waiting.order_by(receipts.c.received_at).limit(_LATE_AT_ONCE))
-        applied.append(await _apply_stored(connection, rows.all()))
-    return applied
+    waits while a lane has the delivery in hand: neither sees the other. Most that wait are of messages that are not
+    ours and wait for ever, so it goes through them all, a few at a time."""
+    return [await _look_at_few(connection, look) for look in looks]
+
+
+async def _look_at_few(connection: AsyncConnection, look: Late) -> LookedAt:
+    at, number = receipts.c.received_at, receipts.c.id
+    few = await connection.execute(
+        select(receipts)
+        .where(receipts.c.applied_at.is_(None), at >= look.since, or_(at > look.since, number > look.after_id))
+        .order_by(at, number)
+        .limit(_LATE_AT_ONCE)
+    )
+    rows = few.all()
+    applied = await _apply_stored(connection, rows)
+    return LookedAt(applied, Late(rows[-1].received_at, rows[-1].id) if len(rows) == _LATE_AT_ONCE else None)
 
 
 async def settle_unknown(connection: AsyncConnection, delivery: Row[Any], deltas: Deltas) -> None:
@@ -191,14 +219,28 @@ _ANYTHING_EARLY = Asked(
 async def _waiting(
     connection: AsyncConnection, external_ids: Collection[tuple[str, str]], references: Collection[tuple[str, str]]
 ) -> Sequence[Row[Any]]:
-    wanted = [
-        and_(receipts.c.channel == channel, column.in_([name for its, name in names if its == channel]))
-        for column, names in ((receipts.c.external_id, external_ids), (receipts.c.reference, references))
-        for channel in sorted({its for its, _name_of in names})
-    ]
-    if not wanted:
+    """Those that wait for these external ids, or these references of ours, each with its channel."""
+    dialect = connection.dialect.name
+    ids: set[int] = set()
+    for look, names in ((_BY_EXTERNAL_ID, external_ids), (_BY_REFERENCE, references)):
+        for channel in sorted({its for its, _name in names}):
+            named = among(dialect, sorted(name for its, name in names if its == channel and name))
+            ids.update(number for (number,) in await look.rows(connection, {"channel": channel, "names": named}))
+    if not ids:
         return []
-    return (await connection.execute(select(receipts).where(or_(*wanted), receipts.c.applied_at.is_(None)))).all()
+    found = select(receipts).where(is_among(dialect, receipts.c.id, "ids")).order_by(receipts.c.id)
+    return (await connection.execute(found, {"ids": among(dialect, sorted(ids))})).all()
+
+
+def _waiting_by(column: ColumnElement[Any]) -> Asked:
+    return Asked(
+        lambda dialect: select(receipts.c.id).where(
+            receipts.c.channel == _CHANNEL, is_among(dialect, column, "names"), receipts.c.applied_at.is_(None)
+        )
+    )
+
+
+_BY_EXTERNAL_ID, _BY_REFERENCE = _waiting_by(receipts.c.external_id), _waiting_by(receipts.c.reference)
 
 
 async def _apply_stored(connection: AsyncConnection, rows: Sequence[Row[Any]]) -> int:

@@ -11,7 +11,7 @@ from sqlalchemy import event, insert, select, update
 from engine.watch import NORMAL_FAILURES
 from gateways.base import AccountBroken, AddressStatus, Heard, ReceiptState, TemplateChanged
 from storage import settling
-from storage.receipts import apply_late_receipts
+from storage.receipts import Late, LookedAt, apply_late_receipts
 from storage.schema import (
     addresses,
     attempts,
@@ -113,10 +113,10 @@ async def test_a_receipt_that_neither_saw_nor_was_seen_is_applied_within_a_minut
     await world.hear(world.receipt(D, "m1"))
     row = {"delivery_id": delivery, "attempt": 1, "position": 0, "channel": SHOP, "external_id": "m1"}
     await change(world, insert(parts).values(**row, accepted_at=world.clock.now()))
-    since = world.clock.now() - timedelta(minutes=10)
-    assert await world.store.writer.write(apply_late_receipts, since) == 1
+    since = Late(world.clock.now() - timedelta(minutes=10))
+    assert await world.store.writer.write(apply_late_receipts, since) == LookedAt(1, None)
     assert await world.all(deliveries.c.state) == [("delivered",)]
-    assert await world.store.writer.write(apply_late_receipts, since) == 0
+    assert await world.store.writer.write(apply_late_receipts, since) == LookedAt(0, None)
 
 
 # --- of several attempts ---------------------------------------------------------------------------------------------
