@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Final
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LATE: Final = timedelta(hours=12)  # later than this nobody waits for it any more: the next one comes in time
+_IN_HAND: Final = timedelta(minutes=5)  # longer than a surface takes to show one; a kill delays it by so much
 _LOOKS: Final = "*/20"  # seconds of each minute
 _PAUSE_S: Final = 60.0  # for a surface that does not take one
 _HEADS: Final = {Every.DAY: _("Yesterday"), Every.WEEK: _("The last 7 days")}
@@ -81,19 +82,26 @@ class Digests:
         surface, now = self._surfaces.get(digest.surface), self._clock.now()
         if surface is None or self._clock.monotonic() < self._paused_until_s.get(digest.surface, 0.0):
             return
-        # It is moved on before it is shown: a kill in between loses this one, and nobody gets one twice.
-        next_at = due_after(digest, now)
-        if not await self._store.digests.move(digest, next_at) or now - digest.due_at > LATE:
+        meant, next_at = replace(digest, due_at=_meant_for(digest)), due_after(digest, now)
+        if now - meant.due_at > LATE:
+            await self._store.digests.move(digest, next_at)
+            return
+        # In hand for a while, so that a kill before it is shown has it shown after: none is lost. One that is killed
+        # between the chat's answer and the next line comes twice, which a reader of numbers forgives.
+        taken = replace(digest, due_at=now + _IN_HAND)
+        if not await self._store.digests.move(digest, taken.due_at):
             return
         try:
             t = Texts(person.locale or self._house.locale, digest.timezone)
-            await surface.show(digest.chat, await digest_screen(t, self._operations, digest))
+            await surface.show(digest.chat, await digest_screen(t, self._operations, meant))
+            await self._store.digests.move(taken, next_at)
         except Unreachable:
+            await self._store.digests.move(taken, next_at)
             log.warning("a digest's chat can't be written to", extra={"digest": digest.id, "surface": digest.surface})
         except Exception as error:  # noqa: BLE001  # it was not shown, so it is due again
             wait_s = error.retry_after_s if isinstance(error, Busy) else _PAUSE_S
             self._paused_until_s[digest.surface] = self._clock.monotonic() + wait_s
-            await self._store.digests.move(replace(digest, due_at=next_at), digest.due_at)
+            await self._store.digests.move(taken, meant.due_at)
             log.warning("a digest waits", extra={"digest": digest.id, "error": type(error).__name__, "wait_s": wait_s})
 
 
@@ -126,8 +134,16 @@ async def _before(t: Texts, operations: "Operations", days: Days) -> Html | None
 def due_after(digest: NewDigest, after: datetime) -> datetime:
     """The first moment after that one at which it is due, by the clock of its zone: once a day, also where clocks are
     put back over its hour."""
+    return next(at for at in _moments(digest, after, 0) if at > after)
+
+
+def _meant_for(digest: Digest) -> datetime:
+    """The moment that it is about: the one at which it became due, whoever has it in hand since."""
+    return max(at for at in _moments(digest, digest.due_at, -8) if at <= digest.due_at)
+
+
+def _moments(digest: NewDigest, around: datetime, first_day: int) -> Iterator[datetime]:
     zone = ZoneInfo(digest.timezone)
-    today, hour = after.astimezone(zone).date(), time(*divmod(digest.minute, 60), tzinfo=zone)
-    days = (today + timedelta(days=number) for number in range(9))
-    moments = (datetime.combine(day, hour) for day in days if digest.weekday in (None, day.weekday()))
-    return next(at for at in moments if at.astimezone(UTC) > after.astimezone(UTC)).astimezone(UTC)
+    today, hour = around.astimezone(zone).date(), time(*divmod(digest.minute, 60), tzinfo=zone)
+    days = (today + timedelta(days=number) for number in range(first_day, first_day + 9))
+    return (datetime.combine(day, hour).astimezone(UTC) for day in days if digest.weekday in (None, day.weekday()))

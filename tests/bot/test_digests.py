@@ -1,5 +1,6 @@
 """Numbers that come by themselves: ordered in the chat, sent once, in time, whatever happens in between."""
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -21,7 +22,7 @@ class Board:
 
     name: str = "telegram"
     shown: list[tuple[str, Screen]] = field(default_factory=list)
-    fails: list[Exception] = field(default_factory=list)
+    fails: list[BaseException] = field(default_factory=list)
 
     async def show(self, chat: str, screen: Screen) -> str:
         if self.fails:
@@ -210,6 +211,24 @@ async def test_two_who_look_at_once_send_it_once(post: Post) -> None:
     await post.digests().tick()
     assert not await post.desk.store.digests.move(due, post.desk.clock.now())
     assert len(post.board.shown) == 1
+
+
+@pytest.mark.parametrize(("day", "hour", "minute"), [(22, 9, 0), (21, 23, 59)])
+async def test_one_that_is_killed_before_it_is_shown_is_shown_after_about_the_same_days(
+    post: Post, day: int, hour: int, minute: int
+) -> None:
+    await post.desk.chat("Maria").say(f"/digest day {hour}:{minute:02}")
+    post.board.fails = [asyncio.CancelledError()]  # whatever would be done after it is not
+    with pytest.raises(asyncio.CancelledError):
+        await post.at(day, hour, minute)
+    await post.digests().tick()
+    assert post.board.shown == []  # it may still be shown by whom it was in hand
+    await post.desk.clock.advance(301)
+    await post.digests().tick()
+    await post.digests().tick()
+    assert [told.split("\n")[0] for told in post.board.told] == [f"Yesterday · {day - 1} Nov 2026"]
+    await post.at(day + 1, hour, minute)
+    assert post.board.told[1].startswith(f"Yesterday · {day} Nov 2026")
 
 
 @pytest.mark.parametrize(
