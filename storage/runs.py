@@ -168,11 +168,11 @@ class _AdvisoryLock:
             async with asyncio.timeout(_ANSWER_S):
                 await connection.execute(text(words))
                 await connection.commit()
-        except Exception as error:
+        except BaseException as error:  # cancelled in the middle it is of no use any more, too
             self._connection = None
             await connection.invalidate()
             await connection.close()
-            if not may_pass(error):
+            if not (isinstance(error, Exception) and may_pass(error)):
                 raise
             return False
         return True

@@ -73,6 +73,9 @@ THOROUGH = (
     "test_starting.py::test_a_scheduled_mailing_starts_by_itself_also_after_a_restart[postgresql]",
     "test_two_engines.py::test_a_frozen_engine_keeps_its_file_and_goes_on_where_it_was",
     "test_two_engines.py::test_a_second_engine_is_turned_away_and_begins_at_once_when_the_first_is_killed",
+    "test_poison.py::test_whatever_is_poison_ends_alone_and_the_rest_go_on[sqlite]",
+    "test_storage.py::test_a_server_that_is_stopped_in_mid_mailing_is_waited_for",
+    "test_throttled.py",
     "test_webhooks.py::test_what_was_answered_200_survives_a_power_cut[postgresql]",
 )
 

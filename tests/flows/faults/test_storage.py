@@ -2,12 +2,14 @@
 
 import asyncio
 import resource
+from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 from tests.flows.carillon import FIRST_CLIENT, TOKEN, Carillon, assert_adds_up, carillon
+from tests.postgres import Server, own_server
 
 pytestmark = pytest.mark.timeout(120)
 RATE, CLIENTS = 100.0, 250
@@ -39,6 +41,29 @@ async def test_a_database_that_cuts_its_connections_is_waited_for(postgres_datab
         # Its lock went with a connection, and it has taken it again.
         await asyncio.sleep(1.5)
         assert "Another Carillon engine works" in await made.run_to_its_end("run", "--only", "engine", code=2)
+
+
+@pytest.mark.parametrize("mode", ["fast", "immediate"])
+async def test_a_server_that_is_stopped_in_mid_mailing_is_waited_for(
+    own_postgres: Server, mode: str, tmp_path: Path
+) -> None:
+    """`immediate` ends as a crash: it recovers from its log what was committed."""
+    async with carillon(tmp_path, own_postgres.url, rate=RATE) as made:
+        mailing = await sending(made)
+        await asyncio.to_thread(own_postgres.stop, mode)
+        await asyncio.sleep(1)
+        stood_at = len(made.simulator.accepted_at(TOKEN))
+        await asyncio.sleep(2)
+        assert len(made.simulator.accepted_at(TOKEN)) == stood_at < CLIENTS  # nothing starts that can't be kept
+        await asyncio.to_thread(own_postgres.start)
+        await assert_all_got_it_once(made, mailing)
+        assert "Another Carillon engine works" in await made.run_to_its_end("run", "--only", "engine", code=2)
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[Server]:
+    with own_server() as server:
+        yield server
 
 
 async def sending(made: Carillon) -> int:
