@@ -41,7 +41,8 @@ T = TypeVar("T")
 
 _KEPT_STEPS = 200  # whose buttons are remembered
 # What is written at once holds the loop up, and the slots of every lane with it: so many receipts take milliseconds.
-_ROOM = 200
+# More at once cost less each, so there is more room while nothing is being sent.
+_ROOM, _ROOM_BESIDE_LANES = 200, 32
 _HAPPENING, _WATERMARK = 10, 5  # what one of them weighs beside a receipt: each has statements of its own
 _LATE_EVERY_S = 60.0
 _LATE_FOR_S = 600.0  # so long a receipt is looked at again that its part was not known for
@@ -60,7 +61,7 @@ class Inbox:
     `revoked` is told of each address that may not be written to any more, so that a lane drops what it holds for it;
     `broken` of a channel whose platform says that it may not send now, with the platform's words; `templates_changed`
     of a channel whose templates are to be read anew. Without `payloads` no link binds anybody. `hands_over`:
-    what clients write by themselves is shown to people."""
+    what clients write by themselves is shown to people. `sending`: whether mailings are under way."""
 
     def __init__(
         self,
@@ -74,6 +75,7 @@ class Inbox:
         templates_changed: Callable[[str], None] | None = None,
         payloads: StartPayloads | None = None,
         hands_over: bool = False,
+        sending: Callable[[], bool] = lambda: False,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -84,6 +86,7 @@ class Inbox:
         self._templates_changed = templates_changed
         self._payloads = payloads
         self._hands_over = hands_over
+        self._sending = sending
         self._buttons: dict[tuple[int, str], tuple[Button, ...]] = {}
         self._answers: set[asyncio.Task[None]] = set()
         self._room = Room(_ROOM)
@@ -97,7 +100,8 @@ class Inbox:
 
     async def _take(self, channel: str, heard: Heard) -> None:
         happenings = [await self._read(inbound) for inbound in heard.inbound]
-        for taken, weight in _pieces(channel, self._clock.now(), happenings, heard):
+        self._room.size = _ROOM_BESIDE_LANES if self._sending() else _ROOM
+        for taken, weight in _pieces(channel, self._clock.now(), happenings, heard, self._room.size):
             async with self._room.take(weight):
                 noted = await self._store.inbound.take(taken)
             for address in noted.revoked:
@@ -198,21 +202,23 @@ class Inbox:
             log.error("an answer to a client failed", exc_info=error)
 
 
-def _pieces(channel: str, at: datetime, happenings: Sequence[Happening], heard: Heard) -> Iterable[tuple[Taken, int]]:
+def _pieces(
+    channel: str, at: datetime, happenings: Sequence[Happening], heard: Heard, most: int
+) -> Iterable[tuple[Taken, int]]:
     """What is committed one after the other, each with what it weighs. A piece that fails is heard again with the
     whole of it, and those before it change nothing the second time."""
     whole = Taken(channel, at, tuple(happenings), heard.receipts, heard.watermarks)
     weight = len(whole.happenings) * _HAPPENING + len(whole.receipts) + len(whole.watermarks) * _WATERMARK
-    return ((whole, weight),) if weight <= _ROOM else _cut_up(whole)
+    return ((whole, weight),) if weight <= most else _cut_up(whole, most)
 
 
-def _cut_up(whole: Taken) -> Iterator[tuple[Taken, int]]:
+def _cut_up(whole: Taken, most: int) -> Iterator[tuple[Taken, int]]:
     nothing = Taken(whole.channel, whole.received_at)
-    for some in _cut(whole.happenings, _ROOM // _HAPPENING):
+    for some in _cut(whole.happenings, most // _HAPPENING):
         yield replace(nothing, happenings=some), len(some) * _HAPPENING
-    for few in _cut(whole.receipts, _ROOM):
+    for few in _cut(whole.receipts, most):
         yield replace(nothing, receipts=few), len(few)
-    for marks in _cut(whole.watermarks, _ROOM // _WATERMARK):
+    for marks in _cut(whole.watermarks, most // _WATERMARK):
         yield replace(nothing, watermarks=marks), len(marks) * _WATERMARK
 
 

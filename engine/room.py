@@ -6,10 +6,11 @@ from types import TracebackType
 
 
 class Room:
-    """`size` of it may be taken at once; nobody takes more than that."""
+    """`size` of it may be taken at once, and may be changed; who wants more has it alone."""
 
     def __init__(self, size: int) -> None:
-        self._free = size
+        self.size = size
+        self._taken = 0
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
     def take(self, amount: int) -> "_Place":
@@ -17,8 +18,8 @@ class Room:
         return _Place(self, amount)
 
     async def enter(self, amount: int) -> None:
-        if not self._waiting and amount <= self._free:
-            self._free -= amount
+        if not self._waiting and self._holds(amount):
+            self._taken += amount
             return
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((amount, place))
@@ -30,12 +31,15 @@ class Room:
             raise
 
     def leave(self, amount: int) -> None:
-        self._free += amount
-        while self._waiting and (self._waiting[0][1].cancelled() or self._waiting[0][0] <= self._free):
+        self._taken -= amount
+        while self._waiting and (self._waiting[0][1].cancelled() or self._holds(self._waiting[0][0])):
             wanted, place = self._waiting.popleft()
             if not place.cancelled():
-                self._free -= wanted
+                self._taken += wanted
                 place.set_result(None)
+
+    def _holds(self, amount: int) -> bool:
+        return self._taken == 0 or self._taken + amount <= self.size
 
 
 class _Place:

@@ -104,6 +104,7 @@ class Engine:
             templates_changed=self._templates.changed,
             payloads=payloads,
             hands_over=settings.inbox,
+            sending=lambda: bool(self._work),
         )
         self._amender = Amender(store, settings, clock, lanes=lambda: self.lanes, links=links)
         self._reads = ReadPolling(store, gateways, clock, self.inbox.take)

@@ -56,3 +56,15 @@ async def test_who_is_cancelled_when_the_place_was_just_given_gives_it_back() ->
 async def _enter(room: Room, amount: int) -> None:
     async with room.take(amount):
         await asyncio.sleep(0)
+
+
+async def test_who_wants_more_than_there_is_has_it_alone() -> None:
+    """The room may have become smaller since it was asked for."""
+    room = Room(10)
+    async with room.take(3):
+        room.size = 4
+        large = asyncio.create_task(_enter(room, 9))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert not large.done()
+    await large
