@@ -158,11 +158,14 @@ class Ending:
             ended(step)
 
     async def skip(self, step: LaneStep, job: Job, reason: str) -> None:
-        """At the last look it was out of bounds: not sent, and counted by its reason."""
-        await self._finish(step, job, DeliveryState.SKIPPED, None, reason, job.delivery.tries)
+        """At the last look it was out of bounds: not sent, and counted by its reason; unknown, if it may have been."""
+        if job.delivery.doubted_at is not None:
+            await self.leave_unknown(step, job)
+        else:
+            await self._finish(step, job, DeliveryState.SKIPPED, None, reason, job.delivery.tries)
 
     async def leave_unknown(self, step: LaneStep, job: Job) -> None:
-        """It may have been taken, too long ago to repeat it: nobody gets it twice."""
+        """It may have been taken, and can't be repeated any more: nobody gets it twice."""
         job.started_at = job.delivery.doubted_at
         await self._finish(step, job, DeliveryState.UNKNOWN, None, "no_answer", job.delivery.tries)
 

@@ -272,3 +272,16 @@ async def test_what_may_have_been_taken_is_not_repeated_once_the_platform_has_fo
     await repeatable.advance(2)
     assert await repeatable.states(step) == end
     assert repeatable.gateway.received_by("a1") == 1 + end["sent"]
+
+
+async def test_who_may_have_been_taken_and_opts_out_before_the_repeat_is_unknown_and_not_skipped(
+    repeatable: World,
+) -> None:
+    repeatable.gateway.script["a1"] = [OutcomeUnknown("no answer")]
+    step = await repeatable.step(2)
+    await repeatable.advance(0.3)
+    assert await repeatable.states(step) == {"sent": 1, "planned": 1}
+    await repeatable.set_address(1, "unsubscribed")
+    await repeatable.advance(120)
+    assert await repeatable.states(step) == {"sent": 1, "unknown": 1}
+    assert repeatable.gateway.received_by("a1") == 1
