@@ -350,3 +350,5 @@ class Lane:
         self.state.pacer.record(now, slots)
         if own is not None:
             own.record(now, slots)
+        if self.state.turns.is_idle:  # nobody could say before when the next slot is
+            self.state.turns.ask()
