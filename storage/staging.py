@@ -105,7 +105,7 @@ class Staging:
     def __init__(self, database: Database, writer: Writer, secret: bytes) -> None:
         self._database = database
         self._writer = writer
-        self._secret = secret
+        self.secret = secret
         self._tags: dict[str, int] = {}
         self._shown: Staged | None = None  # what SQLite's writer sees
         self._one_at_a_time = asyncio.Lock()
@@ -116,7 +116,7 @@ class Staging:
         if missing := names.difference(self._tags):
             self._tags |= await self._writer.write(_name_tags, tuple(missing))
         async with self._database.read() as connection:
-            secret = self._secret if await is_anybody_erased(connection) else None
+            secret = self.secret if await is_anybody_erased(connection) else None
         is_sqlite, tags = self._database.dialect == "sqlite", dict(self._tags)
         return lambda: _stage(batch, slots, tags, secret, is_sqlite=is_sqlite)
 

@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import io
+import random
 from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
@@ -24,9 +25,10 @@ from gateways.viber.capabilities import VIBER
 from gateways.whatsapp.capabilities import WHATSAPP
 from storage.addresses import AddressChange, change_addresses
 from storage.matching import ClientRow, Value
+from storage.migrate import upgrade
 from storage.records import Actor
 from storage.schema import attributes, clients, mailings, steps
-from storage.store import Store
+from storage.store import Store, open_store
 from tests.storage.people import NOW, SETTINGS, card_of
 
 BY = Actor("Olha")
@@ -267,6 +269,49 @@ async def test_the_same_client_twice_in_a_file_is_added_and_updated(store: Store
     outcome = await imported(store, tmp_path, "id,tg-shop,city\nc1,1,Kyiv\nc1,1,Lviv\n,1,Odesa\n")
     assert counts(outcome) == (1, 2, 0)
     assert (await card_of(store, "c1")).attributes == {"city": "Odesa"}
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_a_file_becomes_what_its_rows_become_one_by_one(store: Store, tmp_path: Path, seed: int) -> None:
+    """Rows that share ids and addresses in every way: the same clients come of them, and the same refusals."""
+    rng = random.Random(seed)
+    columns = ("id", "tg-shop", "tg-news", "phone", "first_name", "tags", "main_channel", "ltv")
+    rows = [
+        [
+            rng.choice(["", f"c{rng.randrange(40)}"]),
+            rng.choice(["", str(rng.randrange(40))]),
+            rng.choice(["", "", str(rng.randrange(40))]),
+            rng.choice(["", "", "", f"+3805012345{rng.randrange(20):02d}", "+12"]),
+            rng.choice(["", "Ann", "Bob"]),
+            rng.choice(["", "vip", "new;vip"]),
+            rng.choice(["", "", "tg-news"]),
+            rng.choice(["", str(rng.randrange(9))]),
+        ]
+        for _row in range(120)
+    ]
+    text = "".join(f"{','.join(row)}\n" for row in (columns, *rows))
+    outcome = await imported(store, tmp_path, text)
+    async with open_store(f"sqlite:///{tmp_path / 'other.db'}", data_dir=tmp_path, secret=b"x") as other:
+        await upgrade(other.database)
+        given = {number: dict(zip(columns, row, strict=True)) for number, row in enumerate(rows, start=2) if any(row)}
+        one_by_one = await upsert_clients(other, given.values(), channels=SETTINGS)
+        one_by_one.rejected = [Rejected(list(given)[one.row - 1], one.reason) for one in one_by_one.rejected]
+        assert outcome == one_by_one
+        assert await everything(store) == await everything(other)
+    assert min(outcome.added, outcome.updated, outcome.rejections) > 5
+
+
+async def everything(store: Store) -> list[Any]:
+    """All cards with what is theirs, without the numbers that they happened to get."""
+    found = []
+    async with store.database.read() as connection:
+        ids = (await connection.scalars(select(clients.c.id))).all()
+    for client_id in ids:
+        card = await store.clients.get(client_id)
+        places = sorted((one.scope, one.external_id, one.channel or "", one.status) for one in card.addresses)
+        given = (card.external_id, card.first_name, card.timezone, card.main_channel, card.tags, card.attributes)
+        found.append((given, places))
+    return sorted(found, key=str)
 
 
 async def test_an_import_never_enables_again_who_left(store: Store, tmp_path: Path) -> None:
