@@ -89,8 +89,12 @@ class Pacer:
     def together(self, most: int) -> int:
         """How many messages one call may carry: a quarter of a second's at most, and so many that whole calls fill a
         second (at 25/s five, not six)."""
-        most = max(min(most, int(self._rate * TOGETHER_S)), 1)
-        return max(range(1, most + 1), key=lambda count: (self._whole // count * count, count))
+        count = self._together.get(most)
+        if count is None:
+            able = max(min(most, int(self._rate * TOGETHER_S)), 1)
+            count = max(range(1, able + 1), key=lambda count: (self._whole // count * count, count))
+            self._together[most] = count
+        return count
 
     def _recover(self, now: float) -> None:
         while now >= self._recovers_at:
@@ -106,6 +110,7 @@ class Pacer:
         self._whole = max(int(self._rate), 1)
         self._most = max(ceil(self._rate), 1)
         self._most_kept = max(ceil(self._ceiling), 1)
+        self._together: dict[int, int] = {}
 
     def _guard(self, slots: int) -> float:
         """No more than the rate in the time that so many take, nor more than it, rounded up, in a second."""

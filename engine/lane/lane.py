@@ -8,7 +8,7 @@ commits what became of each.
 import asyncio
 import math
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 from itertools import islice, takewhile
@@ -260,7 +260,7 @@ class Lane:
         if state.halted:
             return math.inf, None
         if self._sending.more:
-            count, slots = self._next_call([waiting.outgoing for waiting in self._sending.more], state.pacer)
+            count, slots = self._next_call((waiting.outgoing for waiting in self._sending.more), state.pacer)
             return state.pacer.next_start(now, slots), partial(self._use_for_more, count)
         best: LaneStep | None = None
         best_at, best_count = math.inf, 1
@@ -286,20 +286,17 @@ class Lane:
             count = slots = 1
         else:
             slower = pacer if own is None or own.rate >= pacer.rate else own
-            count, slots = self._next_call(
-                [job.outgoing[0] for job in islice(step.started, self._most_together)], slower
-            )
+            count, slots = self._next_call((job.outgoing[0] for job in step.started), slower)
         next_at = pacer.next_start(now, slots)
         return next_at if own is None else max(own.next_start(now, slots), next_at), count
 
-    def _next_call(self, waiting: Sequence[Outgoing], pacer: Pacer) -> tuple[int, int]:
+    def _next_call(self, waiting: Iterator[Outgoing], pacer: Pacer) -> tuple[int, int]:
         """How many of those that wait go in the next call, and how many slots that takes."""
+        call = [next(waiting)]
         together = self._together
-        if together is None:
-            return 1, self._slots_of(waiting[:1])
-        key = together(waiting[0])
-        most = 1 if key is None else pacer.together(self._most_together)
-        call = [waiting[0], *takewhile(lambda out: together(out) == key, waiting[1:most])]
+        if together is not None and (key := together(call[0])) is not None:
+            others = islice(waiting, pacer.together(self._most_together) - 1)
+            call += takewhile(lambda out: together(out) == key, others)
         return len(call), self._slots_of(call)
 
     def _slots_of(self, call: Sequence[Outgoing]) -> int:
