@@ -5,6 +5,7 @@ and read, each in a body of its own, shuffled. Carillon verifies, reads, matches
 Both run in turn. Prints receipts/second and receipts/second of processor time, all threads, which another busy program
 disturbs less, and the median of the ratios of those; checks that nothing was lost or counted twice. A last share of
 receipts comes while another mailing goes out at 25/s: how near it keeps to its pace, and how late a slot was at most.
+`python -m benchmarks.flood` says what becomes of a flood of them.
 python -m benchmarks.receipts [--full] [--messages 4000] [--rounds 5] [--in-body 1] [--connections 64] [--check]
 """
 
@@ -19,7 +20,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -50,23 +51,28 @@ class Speed:
 
 async def fire(port: int, path: str, bodies: Sequence[bytes], connections: int, of_each: int) -> Speed:
     """Post all of these from another process; every one must be answered 200."""
+    posts = Posts("127.0.0.1", port, connections, [request_of(path, body) for body in bodies])
+    # It reads all of it before it begins; what this process then uses is the server's.
+    before = cpu_s()
+    statuses, took_s = await post(posts)
+    used_s = cpu_s() - before
+    assert statuses == {"200": len(bodies)}, statuses
+    number = len(bodies) * of_each
+    return Speed(number / took_s, number / used_s)
+
+
+async def post(posts: Posts) -> tuple[Mapping[str, int], float]:
+    """How many were answered with each status, and how long all of it took."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "benchmarks._post", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
-    posts = Posts("127.0.0.1", port, connections, [_request(path, body) for body in bodies])
-    # It reads all of it before it begins; what this process then uses is the server's.
-    pickled = pickle.dumps(posts)
-    before = cpu_s()
-    out, _ = await process.communicate(pickled)
-    used_s = cpu_s() - before
+    out, _ = await process.communicate(pickle.dumps(posts))
     told = json.loads(out)
-    assert told["statuses"] == {"200": len(bodies)}, told
-    number = len(bodies) * of_each
-    return Speed(number / told["seconds"], number / used_s)
+    return told["statuses"], told["seconds"]
 
 
-def _request(path: str, body: bytes) -> bytes:
-    digest = hmac.new(APP_SECRET.encode(), body, hashlib.sha256).hexdigest()
+def request_of(path: str, body: bytes, secret: str = APP_SECRET) -> bytes:
+    digest = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
     head = (
         f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
         f"X-Hub-Signature-256: sha256={digest}\r\nUser-Agent: facebookexternalua\r\n\r\n"
@@ -84,7 +90,7 @@ async def _bare(request: web.Request) -> web.Response:
 
 
 @asynccontextmanager
-async def _served(made: Bench) -> AsyncIterator[tuple[int, int]]:
+async def served(made: Bench) -> AsyncIterator[tuple[int, int]]:
     """Our own web side beside the engine, and the bare handler at /bare; their ports."""
 
     async def ready() -> Readiness:
@@ -101,12 +107,12 @@ async def _served(made: Bench) -> AsyncIterator[tuple[int, int]]:
         yield port, bare_port
 
 
-async def _wamids(made: Bench) -> Sequence[str]:
+async def wamids_of(made: Bench) -> Sequence[str]:
     async with made.store.database.read() as connection:
         return [str(one) for one in await connection.scalars(select(parts.c.external_id))]
 
 
-def _statuses(wamids: Sequence[str], rng: random.Random) -> list[dict[str, object]]:
+def statuses_of(wamids: Sequence[str], rng: random.Random) -> list[dict[str, object]]:
     """Three of each message, in any order."""
     told: list[dict[str, object]] = [
         {
@@ -124,7 +130,7 @@ def _statuses(wamids: Sequence[str], rng: random.Random) -> list[dict[str, objec
     return told
 
 
-def _body(told: Sequence[dict[str, object]]) -> bytes:
+def body_of(told: Sequence[dict[str, object]]) -> bytes:
     metadata = {"display_phone_number": "442079460001", "phone_number_id": str(FIRST_NUMBER)}
     value = {"messaging_product": "whatsapp", "metadata": metadata, "statuses": list(told)}
     entry = {"id": WABA, "changes": [{"value": value, "field": "messages"}]}
@@ -153,14 +159,14 @@ async def measure(arguments: argparse.Namespace) -> tuple[float, float]:
         async with (
             simulators({"whatsapp": 1}) as urls,
             bench(Path(folder), urls, 1, UNLIMITED, arguments.messages) as made,
-            _served(made) as (port, bare_port),
+            served(made) as (port, bare_port),
         ):
             await control(urls["whatsapp"], "limits", account=str(FIRST_NUMBER), throughput=1_000_000)
             mailing = await made.launch(draft("receipts", "The sale is on."))
             await made.until_sent(mailing)
-            told = _statuses(await _wamids(made), rng)
-            bodies = [_body(told[begin : begin + of_each]) for begin in range(0, len(told), of_each)]
-            shares = arguments.rounds + 1
+            told = statuses_of(await wamids_of(made), rng)
+            bodies = [body_of(told[begin : begin + of_each]) for begin in range(0, len(told), of_each)]
+            shares = 2 * arguments.rounds
             for number in range(arguments.rounds):
                 some = bodies[number::shares]
                 bare = await fire(bare_port, "/bare", some, arguments.connections, of_each)
@@ -177,13 +183,14 @@ async def measure(arguments: argparse.Namespace) -> tuple[float, float]:
             while len(starts) < SPEED:  # noqa: ASYNC110  # the gateway that is watched has no event
                 await asyncio.sleep(0.05)
             begun = len(starts)
-            await fire(port, "/hooks/whatsapp-1", bodies[arguments.rounds :: shares], arguments.connections, of_each)
-            pace = _pace(starts[begun:])
+            rest = [body for place, body in enumerate(bodies) if place % shares >= arguments.rounds]
+            await fire(port, "/hooks/whatsapp-1", rest, arguments.connections, of_each)
+            pace = pace_of(starts[begun:])
             await _require_exact(made, mailing, arguments.messages)
     return statistics.median(ratios), pace
 
 
-def _pace(starts: Sequence[float]) -> float:
+def pace_of(starts: Sequence[float]) -> float:
     """Prints how the mailing beside went; its pace as a share of SPEED."""
     assert len(starts) > 1, "the receipts were taken before two messages went out: give more --messages"
     pace = (len(starts) - 1) / (starts[-1] - starts[0]) / SPEED
