@@ -65,6 +65,7 @@ class CheckCard:
     only_for: tuple[str, ...] = ()  # titles of the messengers that the message exists for; empty: all
     expected: tuple[Expected, ...] = ()
     costs: tuple[Cost, ...] = ()
+    at_most: tuple[Cost, ...] = ()  # of a cascade whose every client is charged for on every channel that reaches them
     advice: tuple[Invalid, ...] = ()
     needs: tuple[Invalid, ...] = ()
     approval: Approval | None = None
@@ -177,6 +178,7 @@ class Checker:
             only_for=self.titles(draft.message.kinds),
             expected=await self._expected(count),
             costs=await self._costs(draft, count, fits, loads),
+            at_most=await self._costs_at_most(draft, fits),
             needs=needs,
             approval=await self._approval(mailing) if needs else None,
         )
@@ -210,6 +212,18 @@ class Checker:
                 if category := category_of(templates, draft.message, fit.able.kind):
                     categories[channel] = category
         return costs_of(loads, fits, count.inside, categories, self._settings.prices)
+
+    async def _costs_at_most(self, draft: Draft, fits: Mapping[str, Fit]) -> tuple[Cost, ...]:
+        """Nobody knows how many go on to the next channel of a cascade; that more than all do is not possible."""
+        if draft.routing is not Routing.CASCADE or not self._settings.prices:
+            return ()
+        costs: list[Cost] = []
+        for channel, fit in fits.items():
+            if fit.able.charges is not None:
+                alone = replace(draft, routing=Routing.CHOSEN, channels=(channel,))
+                count = await self._store.clients.count(self._with_windows(self.audience_of(alone)))
+                costs += await self._costs(alone, count, fits, await self._loads(alone, count, fits))
+        return tuple(costs)
 
     async def require_sendable(self, draft: Draft) -> None:
         """Raise what no launch would let pass, whoever is in the audience by then."""

@@ -32,7 +32,7 @@ def said_check(reads: Reads, mailing: Mailing, check: CheckCard, since: str | No
         ),
         said_ways(reads, check),
         said_loads(reads, check),
-        said_costs(reads, check.costs),
+        said_costs(reads, check.costs, check.at_most),
         lines(
             t("Start: {start}", start=said_start(reads, mailing)),
             t("⚠ {note}", note=check.start_note) if check.start_note else None,
@@ -112,15 +112,24 @@ def said_expected(reads: Reads, expected: tuple[Expected, ...]) -> Html | None:
     return lines(told, t("Too little was sent by {channels} to tell that.", channels=unknown) if unknown else None)
 
 
-def said_costs(reads: Reads, costs: tuple[Cost, ...]) -> Html | None:
+def said_costs(reads: Reads, costs: tuple[Cost, ...], at_most: tuple[Cost, ...]) -> Html | None:
     t = reads.t
-    if not costs:
+    if not costs and not at_most:
         return None
-    sums = [t.money(amount, currency) for currency, amount in in_all(costs).items()]
+    least, most = _sum(reads, costs), _sum(reads, at_most)
+    if most and most != least:
+        on_all = t("Cost: at most <b>{most}</b>, where nobody is reached before the last channel", most=most)
+        head = t("Cost: about <b>{sum}</b> on the first channels, at most <b>{most}</b> on all", sum=least, most=most)
+        return lines(head if least else on_all, *(t("At most {cost}", cost=_cost(reads, cost)) for cost in at_most))
+    told = at_most or costs
     return lines(
-        t("Cost: about <b>{sum}</b>", sum=t.listed(sums)) if sums else t("Cost: not known"),
-        *(_cost(reads, cost) for cost in costs),
+        t("Cost: about <b>{sum}</b>", sum=least) if least else t("Cost: not known"),
+        *(_cost(reads, cost) for cost in told),
     )
+
+
+def _sum(reads: Reads, costs: tuple[Cost, ...]) -> Html:
+    return reads.t.listed([reads.t.money(amount, currency) for currency, amount in in_all(costs).items()])
 
 
 def _cost(reads: Reads, cost: Cost) -> Html:

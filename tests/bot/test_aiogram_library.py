@@ -20,7 +20,8 @@ update = types.Update.model_validate({"update_id": 1, "message": message})
 print(update.message.poll.question, update.message.reply_to_message.chat.id, update.message.date.year)
 print(update.model_dump(exclude_none=True, mode="json")["message"]["poll"]["type"])
 answer = types.InputTextMessageContent(message_text="hi")
-print(types.InlineQueryResultArticle(id="1", title="t", input_message_content=answer).input_message_content.message_text)
+article = types.InlineQueryResultArticle(id="1", title="t", input_message_content=answer)
+print(article.input_message_content.message_text)
 print(type(Response[list[types.Message]].model_validate({"ok": True, "result": [question]}).result[0]).__name__)
 
 class Ours(BaseModel):

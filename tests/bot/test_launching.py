@@ -6,12 +6,13 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import update
 
+from engine.imports import upsert_clients
 from engine.settings import ChannelSettings, EngineSettings
-from gateways.message import content_hash
+from gateways.message import Message, Text, content_hash
 from gateways.viber.capabilities import VIBER
 from storage.audit import Audited, NewNotice
 from storage.counters import add_counters
-from storage.records import Actor, Canary, CanaryState, Role, Status
+from storage.records import Actor, Canary, CanaryState, Draft, Role, Routing, Status
 from storage.schema import steps
 from tests.bot.chat import Chat
 from tests.bot.composed import composed, only_mailing
@@ -31,9 +32,6 @@ def settings(settings: EngineSettings) -> EngineSettings:
 
 async def sent_before(shop: Desk, **amounts: int) -> None:
     """A mailing of ours that ended so on tg-shop."""
-    from gateways.message import Message, Text
-    from storage.records import Draft
-
     mailing = await shop.operations.get(await shop.operations.create(Draft("Old", Message((Text("Hi"),))), OLHA))
     at = shop.clock.now()
     async with shop.store.database.writing() as connection:
@@ -72,6 +70,21 @@ async def test_what_has_no_price_is_said(shop: Desk) -> None:
     chat = await composed(shop)
     await chat.say("/check 1")
     chat.sees("Cost: not known", "tg-shop: 10 messages, for which [prices] has no price")
+
+
+async def test_what_a_cascade_costs_lies_between_its_first_channels_and_all(shop: Desk) -> None:
+    draft = Draft("Sale", Message((Text("Hello"),)), routing=Routing.CASCADE, channels=("tg-club", "tg-shop"))
+    await shop.operations.create(draft, OLHA)
+    chat = shop.chat()
+    await chat.say("/check 1")
+    chat.sees("Cost: about 0.12 EUR", "tg-shop: 10 messages, 0.012 EUR each")
+    rows = [{"id": f"c{number}", "addresses": {"tg-club": str(3000 + number)}} for number in range(1, 6)]
+    await upsert_clients(shop.store, rows, channels=shop.settings.channels)
+    await chat.press("Check again")
+    chat.sees(
+        "Cost: about 0.06 EUR on the first channels, at most 0.12 EUR on all",
+        "At most tg-shop: 10 messages, 0.012 EUR each",
+    )
 
 
 async def test_a_few_first_is_chosen_by_buttons_or_typed(shop: Desk) -> None:

@@ -16,6 +16,7 @@ from engine.check import CheckCard
 from engine.costs import Cost, Expected, costs_of, expected_of, in_all
 from engine.fit import fit
 from engine.fits import Fit
+from engine.imports import upsert_clients
 from engine.operations import Operations
 from engine.reckoning import Load
 from engine.settings import ApprovalRule, Price
@@ -25,7 +26,7 @@ from gateways.twilio.capabilities import SMS
 from gateways.viber.capabilities import VIBER
 from gateways.whatsapp.capabilities import WHATSAPP
 from storage.counters import add_counters
-from storage.records import Draft
+from storage.records import Draft, Routing
 from storage.store import Store
 from tests.engine.test_check import DAY_S, HELLO, OLHA, SALE, TG, Shop, said, with_template
 
@@ -84,6 +85,22 @@ def test_failures_are_expected_as_they_were() -> None:
     sums = {("tg", "sent"): 90, ("tg", "failed"): 10, ("vb", "sent"): 3, ("vb", "failed"): 3}
     assert expected_of({"tg": 500, "vb": 5}, sums) == (Expected("tg", 500, 0.1, 100), Expected("vb", 5, None, 6))
     assert expected_of({"tg": 500}, sums)[0].failures == 50
+
+
+async def test_a_cascade_costs_at_most_what_all_of_its_channels_come_to(shop: Shop) -> None:
+    rows = [
+        {"id": name, "addresses": {"sms-shop": f"38050123451{number}"}} for number, name in enumerate(("Cid", "Dan"))
+    ]
+    await upsert_clients(shop.store, rows, channels=shop.operations.settings.channels)
+    priced = replace(shop.operations.settings, prices=PRICES)
+    shop.operations = Operations(shop.store, priced, shop.clock, check_channel=shop.ask)
+    channels = ("wa-shop", "tg-shop", "sms-shop")
+    card = await shop.check(Message((Text("x" * 200),)), routing=Routing.CASCADE, channels=channels)
+    assert card.costs == ()  # all are tried first where nothing is charged
+    assert [(cost.channel, cost.name, cost.count, cost.amount) for cost in card.at_most] == [
+        ("sms-shop", "sms.segment", 4, Decimal("0.180"))
+    ]
+    assert (await shop.check(routing=Routing.CHOSEN, channels=("sms-shop",))).at_most == ()
 
 
 # --- the two-person rule ---
