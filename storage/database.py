@@ -179,6 +179,7 @@ def _prepare_sqlite_writer(connection: DBAPIConnection, record: ConnectionPoolEn
     _prepare_sqlite(connection, record)
     cursor = connection.cursor()
     cursor.execute("PRAGMA busy_timeout=0")  # who waits for the lock must not hold the loop up
+    cursor.execute("PRAGMA cache_size=-16384")  # what is read is mapped; more of it would be memory for nothing
     cursor.close()
 
 

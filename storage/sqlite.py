@@ -138,6 +138,7 @@ def _show(connection: Direct, image: bytes) -> None:
     driver = connection.driver
     if not any(name == _SHOWN for _number, name, _file in driver.execute("PRAGMA database_list")):
         driver.execute(f"ATTACH ':memory:' AS {_SHOWN}")
+        driver.execute("PRAGMA main.cache_size=-65536")  # for indexes that are written all over, as only an import does
     driver.deserialize(image, name=_SHOWN)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -20,7 +20,6 @@ from sqlalchemy import (
     ColumnElement,
     Executable,
     Float,
-    Insert,
     Integer,
     LargeBinary,
     MetaData,
@@ -31,12 +30,12 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
-    cast,
     exists,
     false,
     func,
     insert,
     literal,
+    null,
     or_,
     select,
     text,
@@ -49,7 +48,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.schema import CreateTable
 
 from gateways.base import AddressStatus
-from storage.bulk import Rows
 from storage.database import Database
 from storage.erasing import ID_SCOPE, hash_address, is_anybody_erased
 from storage.matching import Batch
@@ -284,7 +282,7 @@ async def _take(connection: AsyncConnection, piece: _Piece) -> Sequence[int]:
 
 
 async def _bring(connection: AsyncConnection, piece: _Piece) -> None:
-    """PostgreSQL: the piece's rows into tables of this transaction."""
+    """PostgreSQL: the piece's rows into tables of this connection, which are empty again when it is committed."""
     staged = piece.staged
     tables = _tables(staged.layout, "postgresql")
     # It plans by what the tables were when it last looked, which in the first minutes of an import is nothing.
@@ -292,23 +290,13 @@ async def _bring(connection: AsyncConnection, piece: _Piece) -> None:
     rows = staged.rows[piece.first : piece.last + 1]
     tags = [one for one in staged.tags if piece.first <= one[1] <= piece.last]
     sources = [one for one in staged.sources if piece.first <= one[0] <= piece.last]
+    driver = cast(Any, (await connection.get_raw_connection()).driver_connection)
     everything: Sequence[Sequence[Sequence[Any]]] = (rows, tags, sources)
-    for table, given, copied in zip(tables, everything, _rows(staged.layout), strict=True):
-        await connection.execute(CreateTable(table))
-        await copied.insert(connection, given)
-
-
-@lru_cache(maxsize=16)
-def _rows(layout: _Layout) -> tuple[Rows, ...]:
-    tables = _tables(layout, "postgresql")
-    return tuple(_rows_of(table) for table in tables)
-
-
-def _rows_of(table: Table) -> Rows:
-    def build(_dialect: str) -> Insert:
-        return insert(table)
-
-    return Rows([column for column in table.c if column.server_default is None], build)
+    for table, given in zip(tables, everything, strict=True):
+        if given:
+            await connection.execute(CreateTable(table, if_not_exists=True))
+            names = [column.name for column in table.c if column.server_default is None]
+            await driver.copy_records_to_table(table.name, records=given, columns=names)
 
 
 class _Tables(NamedTuple):
@@ -340,12 +328,20 @@ def _tables(layout: _Layout, dialect: str) -> _Tables:
             Column(f"address_{place}", BigInteger, server_default=_next("addresses"))
             for place in range(len(layout.places))
         ]
-    how: dict[str, Any] = {} if dialect == "sqlite" else {"prefixes": ["TEMPORARY"], "postgresql_on_commit": "DROP"}
+    if dialect == "sqlite":
+        how: dict[str, Any] = {}
+        of = ""
+    else:  # they stay with the connection, each layout under a name of its own
+        how = {"prefixes": ["TEMPORARY"], "postgresql_on_commit": "DELETE ROWS"}
+        of = f"_{_LAYOUTS.setdefault(layout, len(_LAYOUTS))}"
     return _Tables(
-        Table("staged_clients", own, *columns, **how),
-        Table("staged_tags", own, Column("tag_id", BigInteger), Column("n", Integer), **how),
-        Table("staged_sources", own, Column("n", Integer), Column("source", Text), **how),
+        Table(f"staged_clients{of}", own, *columns, **how),
+        Table(f"staged_tags{of}", own, Column("tag_id", BigInteger), Column("n", Integer), **how),
+        Table(f"staged_sources{of}", own, Column("n", Integer), Column("source", Text), **how),
     )
+
+
+_LAYOUTS: dict[_Layout, int] = {}
 
 
 def _next(table: str) -> Any:
@@ -433,7 +429,7 @@ def _take_cards(
     values: dict[str, ColumnElement[Any]] = {
         "id": ids.client,
         **{name: staged.c[name] for name in names},
-        "main_address_id": case(*mains) if mains else cast(literal(None), BigInteger),
+        "main_address_id": case(*mains) if mains else null(),
         "main_status": case((has_main, literal(_ENABLED, Text)), else_=literal("none", Text)),
         "created_at": moment,
         "updated_at": moment,
