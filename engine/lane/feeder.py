@@ -225,42 +225,36 @@ class Feeder:
     def _take_due(self, now: float) -> tuple[list[tuple[LaneStep, Job]], float]:
         """Of each step in turn, the longest unserved first, as many as have a slot soon; and until when the next of the
         others can wait."""
+        ready = [step for step in self._state.steps.values() if step.claimed and not step.priming]
+        if len(ready) > 1:
+            ready.sort(key=_served_at)
         taken: list[tuple[LaneStep, Job]] = []
         due_at = math.inf
-        steps = sorted(self._ready_steps(), key=_served_at)
-        queues = [self._queues(step, now) for step in steps]
-        waiting = list(zip(steps, queues, strict=True))
-        while waiting and len(taken) < MAX_CLAIM:
-            for place in list(waiting):
-                step, (of_lane, own) = place
+        before = sum([len(step.started) for step in self._state.steps.values()])
+        before_own = {step.step_id: len(step.started) for step in ready}
+        # What travels alone has a slot of its own: waiting for those of a whole call would lose most of them.
+        most = {step.step_id: 1 if self._is_alone(step) else self._most_together for step in ready}
+        while ready and len(taken) < MAX_CLAIM:
+            for step in list(ready):
                 if not step.claimed:
-                    waiting.remove(place)
+                    ready.remove(step)
                     continue
-                next_at = of_lane.next_at() if own is None else max(of_lane.next_at(), own.next_at())
-                mark_at = next_at - self._ahead_s
+                slot_at = _slot_behind(self._state.pacer, now, before, most[step.step_id])
+                if step.pacer is not None:
+                    own_at = _slot_behind(step.pacer, now, before_own[step.step_id], most[step.step_id])
+                    slot_at = max(slot_at, own_at)
+                mark_at = slot_at - self._ahead_s
                 if mark_at > now:
                     due_at = min(due_at, mark_at if self._is_late else mark_at + MARK_LATER_S)
-                    waiting.remove(place)
+                    ready.remove(step)
                     continue
                 if step.needs_upload:
                     step.priming = True
-                    waiting.remove(place)
+                    ready.remove(step)
                 taken.append((step, step.claimed.popleft()))
-                if own is not None:
-                    own.before += 1
-                for lane_queue, _ in queues:
-                    lane_queue.before += 1
+                before += 1
+                before_own[step.step_id] += 1
         return taken, due_at
-
-    def _ready_steps(self) -> list[LaneStep]:
-        return [step for step in self._state.steps.values() if step.claimed and not step.priming]
-
-    def _queues(self, step: LaneStep, now: float) -> "_Queues":
-        before = sum(len(each.started) for each in self._state.steps.values())
-        # What travels alone has a slot of its own: waiting for those of a whole call would lose most of them.
-        most = 1 if self._is_alone(step) else self._most_together
-        own = None if step.pacer is None else _Queue(step.pacer, now, len(step.started), most)
-        return _Queue(self._state.pacer, now, before, most), own
 
     def _is_alone(self, step: LaneStep) -> bool:
         """Whether the next one to be started shares its call with none of its neighbours."""
@@ -328,23 +322,12 @@ def render(personaliser: Personaliser, delivery: Claimed) -> Sequence[Outgoing]:
     )
 
 
-class _Queue:
+def _slot_behind(pacer: Pacer, now: float, before: int, most_together: int) -> float:
     """When the call is made that carries the message behind so many others."""
-
-    __slots__ = ("_first_at", "_interval_s", "_together", "before", "now")
-
-    def __init__(self, pacer: Pacer, now: float, before: int, most_together: int) -> None:
-        self.now = now
-        self.before = before
-        self._together = pacer.together(most_together) if most_together > 1 else 1
-        self._first_at = pacer.next_start(now, self._together)
-        self._interval_s = 1 / pacer.rate
-
-    def next_at(self) -> float:
-        return self._first_at + self.before // self._together * self._together * self._interval_s
-
-
-_Queues = tuple[_Queue, _Queue | None]  # the channel's and the step's own
+    if most_together == 1:
+        return pacer.next_start(now) + before / pacer.rate
+    together = pacer.together(most_together)
+    return pacer.next_start(now, together) + before // together * together / pacer.rate
 
 
 def _served_at(step: LaneStep) -> float:
