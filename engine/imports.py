@@ -3,10 +3,11 @@
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from engine.client_files import ClientFile, FileRow
 from engine.client_rows import KNOWN_COLUMNS, RowReader, as_cells, read_columns
@@ -15,11 +16,13 @@ from engine.errors import Invalid
 from engine.pieces import HOLD_S, Pieces, one_ahead
 from engine.settings import ChannelSettings
 from storage.matching import Added, Batch, ClientRow, Rejection, RowOutcome
-from storage.staging import Staged
+from storage.staged import Staged
 from storage.store import Store
 
+T = TypeVar("T")
 HOLD_ALONE_S = 0.2  # of a piece while no mailing is being sent: what a person does not notice (docs/decisions/bulk.md)
 ROWS_READ = 5000  # at once, and the most in a piece of those that are added set-wise
+AT_ONCE = 100  # rows of a program's, which are read in the loop
 MOST_IN_PIECE = 2000
 LEAST_IN_PIECE = 5
 MOST_REASONS = 10_000  # that are kept; a file of a million broken rows must not fill the memory
@@ -76,12 +79,13 @@ async def import_clients(
         reader = RowReader(channels, region)
         slots = await store.attributes.slots_for(columns.attributes, dry_run=dry_run)
         task = _Import(store, slots, clock or SystemClock(), dry_run)
-        reading = _Reading(store, file, columns.names, reader, slots, dry_run)
-        async with aclosing(one_ahead(reading.next)) as sheets:
-            async for sheet in sheets:
-                async for part in task.take(sheet):
-                    if progress is not None:
-                        progress(Progress(sheet.position(part), file.size, task.outcome))
+        with ThreadPoolExecutor(1, "import") as thread:  # nobody closes the file before the thread has let go of it
+            reading = _Reading(store, file, columns.names, reader, slots, dry_run, thread)
+            async with aclosing(one_ahead(reading.next)) as sheets:
+                async for sheet in sheets:
+                    async for part in task.take(sheet):
+                        if progress is not None:
+                            progress(Progress(sheet.position(part), file.size, task.outcome))
         await task.end(reader)
         return task.outcome
     finally:
@@ -113,10 +117,13 @@ async def upsert_clients(
     for number, one in numbered:
         alike.setdefault(tuple(one), []).append((number, one))
     readable: dict[int, ClientRow] = {}
-    for names, those in alike.items():
-        read = reader.read(names, [tuple(one.values()) for _number, one in those])
-        problems |= {those[place][0]: problem for place, problem in read.problems.items()}
-        readable |= {those[place][0]: read.batch.row(row) for row, place in enumerate(read.places)}
+    for names, everybody in alike.items():
+        for begin in range(0, len(everybody), AT_ONCE):
+            those = everybody[begin : begin + AT_ONCE]
+            read = reader.read(names, [tuple(one.values()) for _number, one in those])
+            problems |= {those[place][0]: problem for place, problem in read.problems.items()}
+            readable |= {those[place][0]: read.batch.row(row) for row, place in enumerate(read.places)}
+            await asyncio.sleep(0)  # reading keeps the loop busy; others have their turn
     for number, problem in sorted(problems.items()):
         task.outcome.reject(number, problem)
     await task.write(sorted(readable.items()))
@@ -151,23 +158,27 @@ class _Reading:
     reader: RowReader
     slots: Mapping[str, int]
     dry_run: bool
+    thread: ThreadPoolExecutor
     _position: int = 0
 
     async def next(self) -> _Sheet | None:
         """The next rows, or None at the end."""
-        rows = await asyncio.to_thread(self._rows)
+        rows = await self._in_thread(self._rows)
         if not rows:
             return None
         readable = [row for row in rows if row.problem is None]
-        read = await asyncio.to_thread(self.reader.read, self.names, [row.cells for row in readable])
+        read = await self._in_thread(self.reader.read, self.names, [row.cells for row in readable])
         rejected = [Rejected(row.number, row.problem) for row in rows if row.problem is not None]
         rejected += [Rejected(readable[place].number, problem) for place, problem in read.problems.items()]
         staged = None
         if not self.dry_run and read.batch.size:
-            staged = await asyncio.to_thread(await self.store.staging.prepare(read.batch, self.slots))
+            staged = await self._in_thread(await self.store.staging.prepare(read.batch, self.slots))
         began, self._position = self._position, self.file.position
         numbers = [readable[place].number for place in read.places]
         return _Sheet(read.batch, numbers, rejected, staged, began, self._position)
+
+    async def _in_thread(self, call: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self.thread, call, *arguments)
 
     def _rows(self) -> Sequence[FileRow]:
         return list(itertools.islice(self.file.rows(), ROWS_READ))

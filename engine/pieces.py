@@ -33,5 +33,5 @@ async def one_ahead(make: Callable[[], Coroutine[Any, Any, T | None]]) -> AsyncG
             making = asyncio.create_task(make(), name="one ahead")
             yield made
     finally:
-        if not making.done():
-            await asyncio.wait([making])  # a thread of it can't be stopped, and what it uses is closed next
+        making.cancel()
+        await asyncio.wait([making])

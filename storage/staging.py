@@ -4,8 +4,6 @@ A row that shares its id or an address with another row of its batch, with a cli
 erased, stands apart: `storage.upserts` takes those one by one (docs/decisions/bulk.md)."""
 
 import asyncio
-import itertools
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,16 +13,10 @@ from typing import Any, NamedTuple, cast
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
-    Column,
     ColumnElement,
     Executable,
-    Float,
     Integer,
-    LargeBinary,
-    MetaData,
     Select,
-    SmallInteger,
     Table,
     Text,
     and_,
@@ -38,53 +30,21 @@ from sqlalchemy import (
     null,
     or_,
     select,
-    text,
     true,
     update,
 )
-from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.schema import CreateTable
 
-from gateways.base import AddressStatus
 from storage.database import Database
-from storage.erasing import ID_SCOPE, hash_address, is_anybody_erased
+from storage.erasing import is_anybody_erased
 from storage.matching import Batch
 from storage.schema import Instant, Json, addresses, client_tags, clients, erased_addresses, subscriptions
+from storage.staged import ENABLED, Layout, Staged, stage, tables_of
 from storage.tagging import tag_ids
 from storage.upserts import LOOKS, is_sending
 from storage.writer import Writer, long
-
-_ENABLED = AddressStatus.ENABLED.value
-
-
-class _Place(NamedTuple):
-    scope: str
-    channel: str | None
-
-
-class _Layout(NamedTuple):
-    """What the staged rows have, by which their statements are made once."""
-
-    texts: tuple[str, ...]
-    places: tuple[_Place, ...]
-    slots: tuple[int, ...]
-    has_tags: bool
-    has_sources: bool
-    is_hashed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Staged:
-    """A batch as it is handed to the database; rows count from 0. `image` is what SQLite reads it from."""
-
-    size: int
-    layout: _Layout
-    rows: Sequence[Sequence[Any]]
-    tags: Sequence[tuple[int, int]]
-    sources: Sequence[tuple[int, str]]
-    image: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +76,7 @@ class Staging:
         async with self._database.read() as connection:
             secret = self.secret if await is_anybody_erased(connection) else None
         is_sqlite, tags = self._database.dialect == "sqlite", dict(self._tags)
-        return lambda: _stage(batch, slots, tags, secret, is_sqlite=is_sqlite)
+        return lambda: stage(batch, slots, tags, secret, is_sqlite=is_sqlite)
 
     async def take(self, staged: Staged, first: int, last: int, at: datetime) -> Taken:
         """Add the clients of these rows, in one transaction, but for those that stand apart."""
@@ -137,110 +97,6 @@ class Staging:
 async def _name_tags(connection: AsyncConnection, values: Sequence[tuple[str, ...]]) -> Sequence[Mapping[str, int]]:
     ids = await tag_ids(connection, {name for names in values for name in names})
     return [ids] * len(values)
-
-
-# --- staging ---------------------------------------------------------------------------------------------------------
-
-
-def _stage(
-    batch: Batch, slots: Mapping[str, int], tags: Mapping[str, int], secret: bytes | None, *, is_sqlite: bool
-) -> Staged:
-    named = [name for name in batch.card if name != "main_channel"]
-    layout = _Layout(
-        tuple(named),
-        tuple(_Place(one.scope, one.channel) for one in batch.places),
-        tuple(slots[name] for name in batch.attributes),
-        any(batch.tags),
-        any(batch.sources),
-        secret is not None,
-    )
-    columns: list[Sequence[Any]] = [range(batch.size), _apart(batch), batch.external_ids]
-    columns += [batch.card[name] for name in named]
-    zones = list(zip(batch.timezones, batch.timezones_of_phone, strict=True))
-    columns.append([own or derived for own, derived in zones])
-    columns.append(["card" if own else "phone" if derived else None for own, derived in zones])
-    columns += _reached(batch)
-    columns += [one.names for one in batch.places]
-    columns += [column for both in batch.attributes.values() for column in both]
-    marked: list[tuple[int, int]] = []
-    if layout.has_tags:
-        marks = {its: _marked(",", [str(tags[tag]) for tag in its]) for its in set(batch.tags)}
-        columns.append([marks[its] for its in batch.tags])
-        marked = [(tags[tag], row) for row, its in enumerate(batch.tags) for tag in its]
-    sources: list[tuple[int, str]] = []
-    if layout.has_sources:
-        columns.append([_marked("|", its) for its in batch.sources])
-        sources = [(row, source) for row, its in enumerate(batch.sources) for source in its]
-    if secret is not None:
-        for scope, names in ((ID_SCOPE, batch.external_ids), *((one.scope, one.names) for one in batch.places)):
-            columns.append([hash_address(secret, scope, name) if name else None for name in names])
-    rows = list(zip(*columns, strict=True))
-    if not is_sqlite:
-        return Staged(batch.size, layout, rows, marked, sources, None)
-    return Staged(batch.size, layout, (), (), (), _image(layout, rows, marked, sources))
-
-
-def _image(
-    layout: _Layout,
-    rows: Sequence[Sequence[Any]],
-    tags: Sequence[tuple[int, int]],
-    sources: Sequence[tuple[int, str]],
-) -> bytes:
-    """A database of its own, in memory, whose bytes the writer's connection takes as they are."""
-    tables = _tables(layout, "sqlite")
-    database = sqlite3.connect(":memory:", isolation_level=None)
-    try:
-        database.execute("PRAGMA journal_mode=OFF")
-        # By this number a statement that was prepared for another image notices that the tables are not the same ones.
-        database.execute("BEGIN")
-        for table, given in zip(tables, (rows, tags, sources), strict=True):
-            database.execute(str(CreateTable(table).compile(dialect=sqlite.dialect())))
-            marks = ", ".join("?" * len(table.columns))
-            database.executemany(f"INSERT INTO {table.name} VALUES ({marks})", given)  # noqa: S608  # a name of ours
-        database.execute("COMMIT")
-        database.execute(f"PRAGMA schema_version = {next(_IMAGES)}")
-        return database.serialize()
-    finally:
-        database.close()
-
-
-_IMAGES = itertools.count(1000)
-
-
-def _apart(batch: Batch) -> Sequence[bool]:
-    """Whether a row shares a name with another one."""
-    apart = [False] * batch.size
-    for names in (batch.external_ids, *(one.names for one in batch.places)):
-        given = [name for name in names if name]
-        if len(set(given)) == len(given):
-            continue
-        first: dict[str, int] = {}
-        for row, name in enumerate(names):
-            if name and (before := first.setdefault(name, row)) != row:
-                apart[before] = apart[row] = True
-    return apart
-
-
-def _reached(batch: Batch) -> list[Sequence[Any]]:
-    """The main channel, which place is its address, and what the card repeats of its addresses."""
-    on = [
-        [place if name else None for name in one.names]
-        for place, one in enumerate(batch.places)
-        if one.channel is not None
-    ] or [[None] * batch.size]
-    keys = list(zip(batch.card.get("main_channel") or [None] * batch.size, *on, strict=True))
-    known = {key: _reach(batch, key[0], key[1:]) for key in set(keys)}
-    return [[known[key][column] for key in keys] for column in range(3)]
-
-
-def _reach(batch: Batch, main: str | None, its: Sequence[int | None]) -> tuple[str | None, int | None, str]:
-    there = {batch.places[place].channel: place for place in its if place is not None}
-    channel = main or next(iter(there), None)
-    return channel, there.get(channel), _marked("|", [f"{name}={_ENABLED}" for name in there])
-
-
-def _marked(mark: str, words: Sequence[str]) -> str:
-    return f"{mark}{mark.join(words)}{mark}" if words else mark
 
 
 # --- taking ----------------------------------------------------------------------------------------------------------
@@ -284,7 +140,7 @@ async def _take(connection: AsyncConnection, piece: _Piece) -> Sequence[int]:
 async def _bring(connection: AsyncConnection, piece: _Piece) -> None:
     """PostgreSQL: the piece's rows into tables of this connection, which are empty again when it is committed."""
     staged = piece.staged
-    tables = _tables(staged.layout, "postgresql")
+    tables = tables_of(staged.layout, "postgresql")
     # It plans by what the tables were when it last looked, which in the first minutes of an import is nothing.
     await connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
     rows = staged.rows[piece.first : piece.last + 1]
@@ -293,59 +149,10 @@ async def _bring(connection: AsyncConnection, piece: _Piece) -> None:
     driver = cast(Any, (await connection.get_raw_connection()).driver_connection)
     everything: Sequence[Sequence[Sequence[Any]]] = (rows, tags, sources)
     for table, given in zip(tables, everything, strict=True):
+        await connection.execute(CreateTable(table, if_not_exists=True))
         if given:
-            await connection.execute(CreateTable(table, if_not_exists=True))
             names = [column.name for column in table.c if column.server_default is None]
             await driver.copy_records_to_table(table.name, records=given, columns=names)
-
-
-class _Tables(NamedTuple):
-    clients: Table
-    tags: Table
-    sources: Table
-
-
-@lru_cache(maxsize=32)
-def _tables(layout: _Layout, dialect: str) -> _Tables:
-    own = MetaData()
-    columns: list[Column[Any]] = [
-        Column("n", Integer, primary_key=True),
-        Column("apart", Boolean),
-        *(Column(name, Text) for name in ("external_id", *layout.texts, "timezone", "timezone_source", "main_channel")),
-        Column("main_place", SmallInteger),
-        Column("reach", Text),
-        *(Column(f"place_{place}", Text) for place in range(len(layout.places))),
-    ]
-    for slot in layout.slots:
-        columns += [Column(f"text_{slot}", Text), Column(f"number_{slot}", Float)]
-    columns += [Column("tags", Text)] if layout.has_tags else []
-    columns += [Column("sources", Text)] if layout.has_sources else []
-    if layout.is_hashed:
-        columns += [Column(f"hash_{place}", LargeBinary) for place in range(1 + len(layout.places))]
-    if dialect != "sqlite":
-        columns.append(Column("client_id", BigInteger, server_default=_next("clients")))
-        columns += [
-            Column(f"address_{place}", BigInteger, server_default=_next("addresses"))
-            for place in range(len(layout.places))
-        ]
-    if dialect == "sqlite":
-        how: dict[str, Any] = {}
-        of = ""
-    else:  # they stay with the connection, each layout under a name of its own
-        how = {"prefixes": ["TEMPORARY"], "postgresql_on_commit": "DELETE ROWS"}
-        of = f"_{_LAYOUTS.setdefault(layout, len(_LAYOUTS))}"
-    return _Tables(
-        Table(f"staged_clients{of}", own, *columns, **how),
-        Table(f"staged_tags{of}", own, Column("tag_id", BigInteger), Column("n", Integer), **how),
-        Table(f"staged_sources{of}", own, Column("n", Integer), Column("source", Text), **how),
-    )
-
-
-_LAYOUTS: dict[_Layout, int] = {}
-
-
-def _next(table: str) -> Any:
-    return text(f"nextval(pg_get_serial_sequence('{table}', 'id'))")
 
 
 class _Statements(NamedTuple):
@@ -357,8 +164,8 @@ class _Statements(NamedTuple):
 
 
 @lru_cache(maxsize=32)
-def _statements(layout: _Layout, dialect: str) -> _Statements:
-    staged, tags, sources = _tables(layout, dialect)
+def _statements(layout: Layout, dialect: str) -> _Statements:
+    staged, tags, sources = tables_of(layout, dialect)
     inside = staged.c.n.between(bindparam("first", type_=Integer), bindparam("last", type_=Integer))
     taken = and_(inside, staged.c.apart.is_(false()))
     ids = _Ids(staged, dialect)
@@ -372,7 +179,7 @@ def _statements(layout: _Layout, dialect: str) -> _Statements:
             "scope": literal(place.scope, Text),
             "external_id": name,
             "channel": literal(place.channel, Text),
-            "status": literal(_ENABLED, Text),
+            "status": literal(ENABLED, Text),
             "status_at": moment,
             "created_at": moment,
             "details": literal({}, Json),
@@ -413,7 +220,7 @@ class _Ids:
 
 
 def _take_cards(
-    layout: _Layout, staged: Table, ids: _Ids, moment: ColumnElement[datetime], taken: ColumnElement[bool]
+    layout: Layout, staged: Table, ids: _Ids, moment: ColumnElement[datetime], taken: ColumnElement[bool]
 ) -> Executable:
     """The whole cards at once, with what `storage.addresses.keep_in_step` would write on them."""
     mains = [
@@ -430,14 +237,14 @@ def _take_cards(
         "id": ids.client,
         **{name: staged.c[name] for name in names},
         "main_address_id": case(*mains) if mains else null(),
-        "main_status": case((has_main, literal(_ENABLED, Text)), else_=literal("none", Text)),
+        "main_status": case((has_main, literal(ENABLED, Text)), else_=literal("none", Text)),
         "created_at": moment,
         "updated_at": moment,
     }
     return insert(clients).from_select(list(values), select(*values.values()).where(taken).order_by(staged.c.n))
 
 
-def _known(layout: _Layout, staged: Table) -> list[ColumnElement[bool]]:
+def _known(layout: Layout, staged: Table) -> list[ColumnElement[bool]]:
     """Where a row's id or one of its addresses is somebody's already, or was."""
     known: list[ColumnElement[bool]] = [exists().where(clients.c.external_id == staged.c.external_id)]
     known += [

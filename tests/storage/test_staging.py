@@ -71,7 +71,7 @@ async def test_an_erased_client_stands_apart_also_where_nobody_was_erased_before
 
 
 async def test_pieces_of_a_batch_are_taken_one_after_the_other_with_what_is_theirs(store: Store) -> None:
-    rows = batch(["a", "b", "c"], ["1", "2", "3"], tags=[("x", "y"), (), ("y",)], sources=[("p",), ("q", "r"), ()])
+    rows = batch(["b", "a", "c"], ["2", "1", "3"], tags=[(), ("x", "y"), ("y",)], sources=[("q", "r"), ("p",), ()])
     staged = (await store.staging.prepare(rows, {}))()
     for row in range(3):
         assert list((await store.staging.take(staged, row, row, NOW)).apart) == []
