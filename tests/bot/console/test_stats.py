@@ -16,6 +16,7 @@ from storage.records import Status
 from storage.store import Store, open_store
 from tests.bot.conftest import ZONE, Desk
 from tests.bot.console.script import Site, site
+from tests.bot.console.test_keyboard import walk
 from tests.bot.test_stats import SPRING, WINTER, ended
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")  # where the one browser of all tests runs
@@ -105,6 +106,7 @@ async def test_every_picture_has_its_table_beside_it_also_on_a_phone(console: Si
     await page.get_by_role("link", name="Statistics").click()
     await page.get_by_role("link", name="Last 30 days").click()
     await expect(page.get_by_role("link", name="Last 30 days")).to_have_attribute("aria-current", "page")
+    await walk(page)
     regions = page.get_by_role("region", name="All together")
     await expect(regions.get_by_role("row", name="Sent 2,030 97%")).to_be_visible()
     picture = page.get_by_role("img", name="Chart of the numbers in the table").first

@@ -19,8 +19,16 @@ export class Chat {
   constructor(press) {
     this.#press = press;
     this.#newest.append(icon("down"));
-    this.#newest.onclick = () => this.#toEnd();
-    this.#pinned.onclick = () => this.#entries.get(this.#live)?.element.scrollIntoView({ block: "center", behavior: calm() });
+    // Both go away when they have done it, and hand the focus on to where they led.
+    this.#newest.onclick = () => {
+      this.#toEnd();
+      this.#log.focus({ preventScroll: true });
+    };
+    this.#pinned.onclick = () => {
+      const card = this.#entries.get(this.#live)?.element;
+      card?.scrollIntoView({ block: "center", behavior: calm() });
+      card?.querySelector("button, a")?.focus({ preventScroll: true });
+    };
     this.#log.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.#log.addEventListener("load", () => this.#stay && this.#toEnd(), true); // a picture has got its height
     this.#watcher = new IntersectionObserver((seen) => this.#seen(seen), { root: this.#log, threshold: 0.15 });

@@ -194,8 +194,8 @@ export class Composer {
       close();
       document.execCommand("unlink");
     };
-    url.onkeydown = (event) => {
-      if (event.key !== "Enter" && event.key !== "Escape") return;
+    row.onkeydown = (event) => {
+      if (event.key !== "Escape" && (event.key !== "Enter" || event.target !== url)) return;
       event.preventDefault();
       event.stopPropagation();
       event.key === "Enter" ? set() : close();
@@ -241,7 +241,7 @@ export class Composer {
       return;
     }
     const entry = { name: file.name, id: null, element: null };
-    const remove = h("button", { type: "button", "aria-label": w("remove_file", { name: file.name }), onclick: () => this.#remove(entry) }, icon("cross"));
+    const remove = h("button", { type: "button", "aria-label": w("remove_file", { name: file.name }), onclick: () => (this.#remove(entry), this.focus()) }, icon("cross"));
     const shown = file.type.startsWith("image/") ? h("img", { alt: "" }) : fileIcon(file.type.startsWith("video/") ? "video" : "file");
     if (shown instanceof HTMLImageElement) {
       shown.src = URL.createObjectURL(file);
@@ -295,9 +295,12 @@ export class Composer {
   #menuKey(event) {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step) this.#point((this.#at + step + this.#shown.length) % this.#shown.length);
-    else if (event.key === "Enter" || event.key === "Tab") this.#choose(this.#at);
+    else if (event.key === "Enter") this.#choose(this.#at);
     else if (event.key === "Escape") this.#closeMenu();
-    else return false;
+    else {
+      if (event.key === "Tab") this.#closeMenu(); // and on to the next: what is chosen is sent at once
+      return false;
+    }
     event.preventDefault();
     return true;
   }
