@@ -59,6 +59,7 @@ THOROUGH = (
     "test_clock_jumps.py::test_a_clock_that_jumps_holds_nothing_up[sqlite-running-on",
     "test_clock_jumps.py::test_a_clock_that_jumps_holds_nothing_up[sqlite-down-on",
     "test_five.py::test_a_storm_of_receipts_loses_nothing_and_takes_nothing_from_the_pace",
+    "test_import_killed.py::test_an_import_killed_in_the_middle_leaves_whole_clients_and_goes_on[postgresql]",
     "test_interrupting.py::test_a_package_is_checked_before_the_start_and_topped_up[postgresql]",
     "test_interrupting.py::test_a_days_quota_interrupts_at_its_end_and_the_next_day_goes_on",
     "test_interrupting.py::test_a_template_that_fails_for_all_interrupts_by_its_share",
