@@ -43,7 +43,7 @@ class SqliteWriting:
                 yield Direct(self._connection)
                 await self._in_thread(transaction.commit)
             except BaseException:
-                await self._in_thread(_roll_back, transaction)
+                await self._in_thread(_roll_back, self._connection, transaction)
                 raise
 
     async def _begin(self, connection: Connection) -> RootTransaction:
@@ -79,9 +79,13 @@ class SqliteWriting:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
 
 
-def _roll_back(transaction: RootTransaction) -> None:
-    if transaction.is_active:  # whoever was cancelled while it committed finds it committed
+def _roll_back(connection: Connection, transaction: RootTransaction) -> None:
+    """Also one whose commit failed; whoever was cancelled while it committed finds it committed."""
+    if connection.get_transaction() is transaction:
         transaction.rollback()
+    driver = cast(sqlite3.Connection, connection.connection.driver_connection)
+    if driver.in_transaction:  # a commit that failed may leave it open, and SQLAlchemy takes it for over
+        driver.rollback()
 
 
 class Direct:
