@@ -12,15 +12,11 @@ import pytest
 from bot.dialogs.talk import House
 from bot.progress import LiveCards
 from bot.screens import Button, Document, Drawn, Screen
-from bot.surfaces.splitting import split
-from bot.surfaces.telegram.cards import texts_of
-from bot.surfaces.telegram.events import Sent, read_update, rich_of
 from bot.surfaces.telegram.surface import TelegramSurface
 from engine.clock import SystemClock
 from engine.media import Media
 from engine.settings import ApprovalRule
 from gateways.base import BadSignature, Hook, Unreadable
-from gateways.markup import read_html, to_html
 from gateways.message import Pictures, Text
 from gateways.simulator.telegram.clients import SimulatedClient
 from gateways.simulator.telegram.entities import Entity
@@ -311,7 +307,7 @@ async def test_the_webhook_answers_once_the_event_is_committed(
     surface = surface_on(shop, telegram, tmp_path, polls=False, public_url="https://m.acme.test")
     task = asyncio.create_task(surface.run())
     try:
-        body = _update(7, "/start")
+        body = update_saying(7, "/start")
         headers = {"x-telegram-bot-api-secret-token": SECRET}
         await surface.take_hook(Hook("POST", headers, {}, body))
         await surface.take_hook(Hook("POST", headers, {}, body))
@@ -350,53 +346,11 @@ async def test_an_album_whose_pieces_came_before_a_restart_is_taken_up(
         await asyncio.gather(task, return_exceptions=True)
 
 
-def _update(number: int, text: str) -> bytes:
+def update_saying(number: int, text: str) -> bytes:
     person = {"id": 1001, "is_bot": False, "first_name": "Olha"}
     chat = {"id": 1001, "type": "private"}
     message = {"message_id": number, "from": person, "chat": chat, "date": 1798761600, "text": text}
     return json.dumps({"update_id": number, "message": message}).encode()
-
-
-# --- reading and writing, without a wire ---
-
-
-@pytest.mark.parametrize(
-    ("text", "entities", "markup"),
-    [
-        ("bold", [("bold", 0, 4)], "<b>bold</b>"),
-        ("😀😀 after", [("italic", 5, 5)], "😀😀 <i>after</i>"),
-        ("a < b & c", [("underline", 0, 1)], "<u>a</u> &lt; b &amp; c"),
-        ("both", [("bold", 0, 4), ("italic", 0, 2)], "<b><i>bo</i>th</b>"),
-        ("quote", [("expandable_blockquote", 0, 5)], "<blockquote>quote</blockquote>"),
-        ("plain.test", [("url", 0, 10)], "plain.test"),
-        ("code b", [("code", 0, 6), ("bold", 5, 1)], "<code>code b</code>"),
-    ],
-)
-def test_entities_become_our_markup(text: str, entities: list[tuple[str, int, int]], markup: str) -> None:
-    from aiogram.types import MessageEntity
-
-    rich = rich_of(text, [MessageEntity(type=kind, offset=offset, length=length) for kind, offset, length in entities])
-    assert to_html(rich) == markup
-    read_html(markup)
-
-
-def test_a_command_meant_for_another_bot_is_not_ours() -> None:
-    data = json.loads(_update(1, "/stats@other_bot week"))
-    data["message"]["chat"] = {"id": -100, "type": "supergroup"}
-    assert read_update(data, "acme_admin_bot") is None
-    data["message"]["text"] = "/stats@Acme_Admin_Bot week"
-    heard = read_update(data, "acme_admin_bot")
-    assert heard is not None
-    assert not isinstance(heard.what, Sent)
-
-
-def test_a_long_card_is_split_between_lines() -> None:
-    text = "\n".join(f"<b>line {number}</b> of a long card" for number in range(400))
-    pieces = texts_of(Screen(text=text))
-    assert len(pieces) > 1
-    assert all(len(piece) <= 4096 for piece, _entities in pieces)
-    assert "\n".join(piece for piece, _entities in pieces) == read_html(text).text
-    assert split(read_html("x" * 5000), 4096)[1].text == "x" * 904
 
 
 async def test_the_last_file_carries_a_short_card_and_a_long_one_follows(
