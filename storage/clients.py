@@ -380,10 +380,8 @@ def called(fields: Fields, words: str) -> ColumnElement[bool]:
 
 
 def _named(fields: Fields, piece: str) -> ColumnElement[bool]:
-    """A million cards are asked: a column that can't hold the piece is left alone. A text of columns put together would
-    be one look instead of several, and is half as fast."""
-    columns = (*_NAMES, "phone", "email") if piece.isascii() else _NAMES
-    return or_(*(fields.compare(column, "contains", piece) for column in columns))
+    """A million cards are asked: a column that can't hold the piece is left alone."""
+    return fields.any_contains((*_NAMES, "phone", "email") if piece.isascii() else _NAMES, piece)
 
 
 def _digits(words: str) -> str:
