@@ -123,7 +123,7 @@ async def measure(url: str, arguments: argparse.Namespace, folder: Path, server:
                 median_s = statistics.median(walls)
                 over += median_s > question.target_s
                 told = "".join(f"{value * 1000:>9,.1f}" for value in (median_s, min(walls), cpu_s))
-                mark = "  over" if median_s > question.target_s else ""
+                mark = "   MISSED" if median_s > question.target_s else ""
                 print(f"{question.name:<36}{told}{question.target_s * 1000:>9,.0f}{mark}", flush=True)
     return over
 
