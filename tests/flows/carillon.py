@@ -122,7 +122,7 @@ class Carillon:
         """CONTRACT.md section 6."""
         return await self.desk.operations.figures(mailing_id)
 
-    async def until_status(self, mailing_id: int, *statuses: str, timeout_s: float = 60) -> Mapping[str, Any]:
+    async def until_status(self, mailing_id: int, *statuses: str, timeout_s: float = 100) -> Mapping[str, Any]:
         seen: Mapping[str, Any] = {}
 
         async def reached() -> bool:
@@ -134,7 +134,7 @@ class Carillon:
         await until(reached, timeout_s, f"mailing {mailing_id} to be {' or '.join(statuses)}", lambda: f"{seen}")
         return seen
 
-    async def until_sent(self, mailing_id: int, count: int, timeout_s: float = 60) -> Mapping[str, Any]:
+    async def until_sent(self, mailing_id: int, count: int, timeout_s: float = 100) -> Mapping[str, Any]:
         seen: Mapping[str, Any] = {}
 
         async def reached() -> bool:

@@ -23,6 +23,12 @@ class Lateness:
             self._task.cancel()
             await asyncio.wait([self._task])
 
+    @property
+    def window_s(self) -> float:
+        """A second less what was seen late: what began in a whole one may seem to lie in less. One that was a second
+        late has seen nothing of it."""
+        return max(1.0 - self.most_s - 0.02, 0.001)
+
     async def _watch(self) -> None:
         while True:
             due = time.monotonic() + self.EVERY_S

@@ -118,5 +118,5 @@ def assert_paced(made: Five, lateness: Lateness, kinds: Sequence[str] = FIVE) ->
     How near each comes to it is measured by `benchmarks.pace`; here it shares the machine with other tests."""
     for kind in kinds:
         at = made.accepted_at(kind)
-        assert most_in_window(at, 1.0 - lateness.most_s - 0.02) <= RATE + 1, (kind, lateness.most_s)
+        assert most_in_window(at, lateness.window_s) <= RATE + 1, (kind, lateness.most_s)
         assert rate_per_s(at) >= RATE / 5, kind

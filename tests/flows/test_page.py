@@ -21,7 +21,7 @@ async def test_a_mailing_is_composed_and_launched_by_hand_in_the_demo() -> None:
         running_demo("--clients", "40", "--port", "0") as demo,
         open_browser(chromium, refusals) as browser,
     ):
-        await demo.until_printed("Go on at")
+        await demo.until_printed("Go on at", within_s=120)
         page = browser.pages[0]
         await page.goto(demo.url)
         chat = page.get_by_role("region", name="Chat with the bot")

@@ -66,7 +66,7 @@ async def test_sigterm_leaves_nothing_unknown_where_the_platform_is_slow(running
     figures = await running.figures(mailing)
     assert_adds_up(figures)
     assert figures["unknown"] == 0
-    assert figures["sent"] == len(running.simulator.accepted_at(TOKEN)) >= 200
+    assert figures["sent"] == len(running.simulator.accepted_at(TOKEN)) >= 100
     running.simulator.faults.latency_s = 0.0
     await running.start(only="engine")
     figures = await running.until_status(mailing, "sent")
@@ -185,7 +185,7 @@ async def test_two_mailings_share_a_channel(running: Carillon) -> None:
         assert (await running.figures(first))["sent"] < 400
         assert (await running.until_status(first, "sent"))["sent"] == 400
         assert (await running.until_status(second, "sent"))["sent"] == 400
-    assert most_in_window(running.simulator.accepted_at(TOKEN), 1.0 - lateness.most_s - 0.02) <= RATE * 1.04
+    assert most_in_window(running.simulator.accepted_at(TOKEN), lateness.window_s) <= RATE * 1.04
 
 
 async def test_the_kill_switch_stops_everything_until_it_is_lifted(running: Carillon) -> None:
