@@ -54,26 +54,35 @@ def render_marked(rich: RichText, dialect: Dialect) -> str:
     Marks cover whole words, so that the platform reads them as such: an edge in the middle of a word moves inwards, a
     closing one that a space must follow moves over the punctuation. Addresses stay outside of marks."""
     rich = with_addresses(rich)
-    if not rich.spans and not _LITERAL.search(rich.text):
-        return rich.text
-    return _written(rich.text, _ranges(rich, dialect))
+    ranges = _ranges(rich, dialect)
+    instead = _neutral(rich.text, ranges) if _LITERAL.search(rich.text) else {}
+    return _written(rich.text, ranges, instead) if ranges or instead else rich.text
 
 
 def with_addresses(rich: RichText) -> RichText:
     """The text with the address of each link behind its words, and without its link spans.
 
     Words that are an address themselves are exchanged for the one that the link opens."""
-    edits = _edits(rich)
     spans = [span for span in rich.spans if span.tag != "a"]
+    if len(spans) == len(rich.spans):
+        return rich
+    text, edits = rich.text, _edits(rich)
     if not edits:
-        return RichText(rich.text, tuple(spans)) if len(spans) < len(rich.spans) else rich
+        return RichText(text, tuple(spans))
     pieces: list[str] = []
     at = 0
     for start, end, new in edits:
-        pieces += [rich.text[at:start], new]
+        pieces += (text[at:start], new)
         at = end
-    moved = [Span(each.tag, _moved_start(edits, each.start), _moved_end(edits, each.end)) for each in spans]
-    return RichText("".join([*pieces, rich.text[at:]]), tuple(moved))
+    pieces.append(text[at:])
+    first = edits[0][0]
+    moved = [
+        each
+        if each.end < first  # nearly all stand before it or behind it
+        else Span(each.tag, _moved_start(edits, each.start), _moved_end(edits, each.end))
+        for each in spans
+    ]
+    return RichText("".join(pieces), tuple(moved))
 
 
 def length_in(unit: TextUnit, text: str) -> int:
@@ -112,7 +121,10 @@ _LENGTHS: Mapping[TextUnit, Callable[[str], int]] = {
 def _edits(rich: RichText) -> list[tuple[int, int, str]]:
     """What is written where: start, end and the new text, in order; none overlaps the next."""
     edits: list[tuple[int, int, str]] = []
-    for span in sorted((span for span in rich.spans if span.tag == "a" and span.url), key=lambda span: span.end):
+    links = [span for span in rich.spans if span.tag == "a" and span.url]
+    if len(links) > 1:
+        links.sort(key=lambda span: span.end)
+    for span in links:
         words = rich.text[span.start : span.end]
         core = words.strip()
         start = span.start + len(words) - len(words.lstrip())
@@ -155,24 +167,28 @@ def _ranges(rich: RichText, dialect: Dialect) -> list[_Range]:
     for span in rich.spans:
         if mark := dialect.marks.get(span.tag):
             places.setdefault(mark, []).append((max(span.start, 0), min(span.end, len(text))))
+    if not places:
+        return []
     holes = [*(found.span() for found in _LINE_END.finditer(text)), *_words_with_addresses(text)]
-    mono = _fitted(text, places.pop(_MONO, []), holes, _MONO, dialect)
-    holes += [(start, end) for start, end, _ in mono]
+    mono: list[_Range] = []
+    if wanted := places.pop(_MONO, None):
+        mono = _fitted(text, wanted, holes, _MONO, dialect)
+        holes += [(start, end) for start, end, _ in mono]
     others = [each for mark, wanted in places.items() for each in _fitted(text, wanted, holes, mark, dialect)]
     return _nested(text, [*mono, *others], dialect)
 
 
 def _fitted(text: str, wanted: Sequence[Place], holes: Sequence[Place], mark: str, dialect: Dialect) -> list[_Range]:
     """The places of one mark without the holes, each moved to where the mark may stand; those that can't are gone."""
-    if not wanted:
-        return []
     pieces = _without(_joined(wanted), _joined(holes))
     fitted = [place for start, end, limit in pieces if (place := _edges(text, start, end, limit, mark, dialect))]
     return [(start, end, mark) for start, end in _joined(fitted)]
 
 
-def _joined(places: Iterable[Place]) -> list[Place]:
+def _joined(places: Sequence[Place]) -> list[Place]:
     """In order; those that overlap or touch as one."""
+    if len(places) < 2:
+        return [place for place in places if place[0] < place[1]]
     joined: list[Place] = []
     for start, end in sorted(places):
         if joined and start <= joined[-1][1]:
@@ -245,11 +261,15 @@ def _is_word(letter: str) -> bool:
 
 def _is_joined(letter: str) -> bool:
     """Whether it belongs to the letter before: nothing may stand between."""
+    if letter < "\u0300":
+        return False
     return letter in _JOINERS or unicodedata.category(letter)[0] == "M" or "\U0001f3fb" <= letter <= "\U0001f3ff"
 
 
 def _nested(text: str, ranges: Sequence[_Range], dialect: Dialect) -> list[_Range]:
     """Outer before inner; one that crosses the end of another is cut there."""
+    if len(ranges) < 2:
+        return list(ranges)
     waiting = sorted(ranges, key=_outer_first)
     nested: list[_Range] = []
     while waiting:
@@ -268,25 +288,25 @@ def _outer_first(place: _Range) -> tuple[int, int]:
 # --- writing ---------------------------------------------------------------------------------------------------------
 
 
-def _written(text: str, ranges: Sequence[_Range]) -> str:
+def _written(text: str, ranges: Sequence[_Range], instead: Mapping[int, str]) -> str:
     before: dict[int, str] = {}  # what is written in front of a place: closing marks, inner first, then opening ones
     for _, end, mark in reversed(ranges):
         before[end] = before.get(end, "") + mark
     for start, _, mark in ranges:
         before[start] = before.get(start, "") + mark
-    instead = _neutral(text, ranges)
     pieces: list[str] = []
     at = 0
     for place in sorted({*before, *instead}):
-        pieces += [text[at:place], before.get(place, ""), instead.get(place, text[place : place + 1])]
-        at = place + 1
+        pieces += (text[at:place], before.get(place, ""))
+        at = place
+        if place in instead:
+            pieces.append(instead[place])
+            at += 1
     return "".join([*pieces, text[at:]])
 
 
 def _neutral(text: str, ranges: Sequence[_Range]) -> dict[int, str]:
     """What is written for each mark of the text itself that could act as one."""
-    if not _LITERAL.search(text):
-        return {}
     addresses = [(found.start(), found.start() + len(found[0].rstrip(_AFTER_ADDRESS))) for found in _addresses(text)]
     edges = {place for start, end, _ in ranges for place in (start, end)}
     mono = [(start, end) for start, end, mark in ranges if mark == _MONO]
