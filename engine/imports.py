@@ -207,7 +207,8 @@ class _Import:
             if sheet.staged is not None:
                 taken = await self._store.staging.take(sheet.staged, first, last, self._clock.now())
                 self._sets.took(len(apart), taken.held_s, HOLD_S if taken.is_sending else HOLD_ALONE_S)
-                self.outcome.added += len(apart) - len(taken.apart)
+                self.outcome.added += len(apart) - len(taken.apart) - taken.updated
+                self.outcome.updated += taken.updated
                 apart = taken.apart
             await self.write([(sheet.numbers[row], sheet.batch.row(row)) for row in apart])
             first = last + 1

@@ -4,12 +4,12 @@ import itertools
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
     Float,
     Integer,
@@ -30,6 +30,15 @@ from storage.matching import Batch
 ENABLED = AddressStatus.ENABLED.value
 
 
+class Stands(IntEnum):
+    """How a row stands to who is there."""
+
+    NEW = 0
+    APART = 1  # it needs a look of its own
+    KNOWN = 2  # so does who is there already, but for those who are
+    SAME = 3  # all there, with all their addresses, tags and sources: only the card is filled in
+
+
 class _Place(NamedTuple):
     scope: str
     channel: str | None
@@ -44,6 +53,7 @@ class Layout(NamedTuple):
     has_tags: bool
     has_sources: bool
     is_hashed: bool
+    has_mains: bool  # somebody's main channel is given
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +79,9 @@ def stage(
         any(batch.tags),
         any(batch.sources),
         secret is not None,
+        any(batch.card.get("main_channel") or ()),
     )
-    columns: list[Sequence[Any]] = [range(batch.size), _apart(batch), batch.external_ids]
+    columns: list[Sequence[Any]] = [range(batch.size), _stands(batch), batch.external_ids]
     columns += [batch.card[name] for name in named]
     zones = list(zip(batch.timezones, batch.timezones_of_phone, strict=True))
     columns.append([own or derived for own, derived in zones])
@@ -82,7 +93,7 @@ def stage(
     if layout.has_tags:
         marks = {its: _marked(",", [str(tags[tag]) for tag in its]) for its in set(batch.tags)}
         columns.append([marks[its] for its in batch.tags])
-        marked = [(tags[tag], row) for row, its in enumerate(batch.tags) for tag in its]
+        marked = [(row, tags[tag]) for row, its in enumerate(batch.tags) for tag in its]
     sources: list[tuple[int, str]] = []
     if layout.has_sources:
         columns.append([_marked("|", its) for its in batch.sources])
@@ -123,9 +134,9 @@ def _image(
 _IMAGES = itertools.count(1000)
 
 
-def _apart(batch: Batch) -> Sequence[bool]:
-    """Whether a row shares a name with another one."""
-    apart = [False] * batch.size
+def _stands(batch: Batch) -> Sequence[int]:
+    """APART where a row shares a name with another one."""
+    stands: list[int] = [Stands.NEW] * batch.size
     for names in (batch.external_ids, *(one.names for one in batch.places)):
         given = [name for name in names if name]
         if len(set(given)) == len(given):
@@ -133,8 +144,8 @@ def _apart(batch: Batch) -> Sequence[bool]:
         first: dict[str, int] = {}
         for row, name in enumerate(names):
             if name and (before := first.setdefault(name, row)) != row:
-                apart[before] = apart[row] = True
-    return apart
+                stands[before] = stands[row] = Stands.APART
+    return stands
 
 
 def _reached(batch: Batch) -> list[Sequence[Any]]:
@@ -173,7 +184,7 @@ def tables_of(layout: Layout, dialect: str) -> Tables:
     own = MetaData()
     columns: list[Column[Any]] = [
         Column("n", Integer, primary_key=True),
-        Column("apart", Boolean),
+        Column("stands", SmallInteger),
         *(Column(name, Text) for name in ("external_id", *layout.texts, "timezone", "timezone_source", "main_channel")),
         Column("main_place", SmallInteger),
         Column("reach", Text),
@@ -199,9 +210,13 @@ def tables_of(layout: Layout, dialect: str) -> Tables:
         of = f"_{_NUMBERS.setdefault(layout, len(_NUMBERS))}"
     return Tables(
         Table(f"staged_clients{of}", own, *columns, **how),
-        Table(f"staged_tags{of}", own, Column("tag_id", BigInteger), Column("n", Integer), **how),
-        Table(f"staged_sources{of}", own, Column("n", Integer), Column("source", Text), **how),
+        Table(f"staged_tags{of}", own, _row(), Column("tag_id", BigInteger, primary_key=True), **how),
+        Table(f"staged_sources{of}", own, _row(), Column("source", Text, primary_key=True), **how),
     )
+
+
+def _row() -> Column[int]:
+    return Column("n", Integer, primary_key=True, autoincrement=False)
 
 
 _NUMBERS: dict[Layout, int] = {}

@@ -23,14 +23,12 @@ from sqlalchemy import (
     bindparam,
     case,
     exists,
-    false,
     func,
     insert,
     literal,
     null,
     or_,
     select,
-    true,
     update,
 )
 from sqlalchemy.exc import IntegrityError
@@ -41,17 +39,18 @@ from storage.database import Database
 from storage.erasing import is_anybody_erased
 from storage.matching import Batch
 from storage.schema import Instant, Json, addresses, client_tags, clients, erased_addresses, subscriptions
-from storage.staged import ENABLED, Layout, Staged, stage, tables_of
+from storage.staged import ENABLED, Layout, Staged, Stands, stage, tables_of
 from storage.tagging import tag_ids
-from storage.upserts import LOOKS, is_sending
+from storage.upserts import LOOKS, TEXTS, changes_of, is_sending
 from storage.writer import Writer, long
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Which rows of the piece stood apart; how long the write lock was held before the commit, and whether a lane may
-    have waited for it."""
+    """How many of the piece's rows were clients already, and which ones stood apart; how long the write lock was held
+    before the commit, and whether a lane may have waited for it."""
 
+    updated: int
     apart: Sequence[int]
     held_s: float
     is_sending: bool
@@ -115,12 +114,12 @@ async def _take_pieces(connection: AsyncConnection, pieces: Sequence[_Piece]) ->
     taken = []
     for piece in pieces:
         began = perf_counter()
-        apart = await _take(connection, piece)
-        taken.append(Taken(apart, perf_counter() - began, await is_sending(connection)))
+        updated, apart = await _take(connection, piece)
+        taken.append(Taken(updated, apart, perf_counter() - began, await is_sending(connection)))
     return taken
 
 
-async def _take(connection: AsyncConnection, piece: _Piece) -> Sequence[int]:
+async def _take(connection: AsyncConnection, piece: _Piece) -> tuple[int, Sequence[int]]:
     dialect, layout = connection.dialect.name, piece.staged.layout
     made = _statements(layout, dialect)
     span: dict[str, Any] = {"first": piece.first, "last": piece.last}
@@ -130,11 +129,13 @@ async def _take(connection: AsyncConnection, piece: _Piece) -> Sequence[int]:
     else:
         await _bring(connection, piece)
     if not layout.is_hashed and await is_anybody_erased(connection):
-        return range(piece.first, piece.last + 1)  # since it was staged: who looks at each row will say whose it was
+        return 0, range(piece.first, piece.last + 1)  # since it was staged: a look at each row says whose it was
     await connection.execute(made.part, span)
     for statement in made.take:
         await connection.execute(statement, {**span, "at": piece.at})
-    return list(await connection.scalars(made.apart, span))
+    left = (await connection.execute(made.left, span)).all()
+    apart = [row for row, stands in left if stands != Stands.SAME]
+    return len(left) - len(apart), apart
 
 
 async def _bring(connection: AsyncConnection, piece: _Piece) -> None:
@@ -144,7 +145,7 @@ async def _bring(connection: AsyncConnection, piece: _Piece) -> None:
     # It plans by what the tables were when it last looked, which in the first minutes of an import is nothing.
     await connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
     rows = staged.rows[piece.first : piece.last + 1]
-    tags = [one for one in staged.tags if piece.first <= one[1] <= piece.last]
+    tags = [one for one in staged.tags if piece.first <= one[0] <= piece.last]
     sources = [one for one in staged.sources if piece.first <= one[0] <= piece.last]
     driver = cast(Any, (await connection.get_raw_connection()).driver_connection)
     everything: Sequence[Sequence[Sequence[Any]]] = (rows, tags, sources)
@@ -156,18 +157,18 @@ async def _bring(connection: AsyncConnection, piece: _Piece) -> None:
 
 
 class _Statements(NamedTuple):
-    """`part` sets apart whoever is there already, `take` takes the others, `apart` tells who was left."""
+    """`part` tells the new ones from those who are there, `take` takes them, `left` says how the others stand."""
 
     part: Executable
     take: tuple[Executable, ...]
-    apart: Select[tuple[int]]
+    left: Select[Any]
 
 
 @lru_cache(maxsize=32)
 def _statements(layout: Layout, dialect: str) -> _Statements:
     staged, tags, sources = tables_of(layout, dialect)
     inside = staged.c.n.between(bindparam("first", type_=Integer), bindparam("last", type_=Integer))
-    taken = and_(inside, staged.c.apart.is_(false()))
+    taken = and_(inside, staged.c.stands == Stands.NEW)
     ids = _Ids(staged, dialect)
     moment = bindparam("at", type_=Instant())
     take: list[Executable] = [_take_cards(layout, staged, ids, moment, taken)]
@@ -192,8 +193,12 @@ def _statements(layout: Layout, dialect: str) -> _Statements:
     if layout.has_sources:
         chosen = select(ids.client, sources.c.source, moment).join(staged, staged.c.n == sources.c.n).where(taken)
         take.append(insert(subscriptions).from_select(["client_id", "source", "since"], chosen))
-    part = update(staged).where(taken, or_(*_known(layout, staged))).values(apart=true())
-    left = select(staged.c.n).where(inside, staged.c.apart.is_(true())).order_by(staged.c.n)
+    part = update(staged).where(taken, or_(*_known(layout, staged))).values(stands=int(Stands.KNOWN))
+    if not layout.has_mains:
+        known = and_(inside, staged.c.stands == Stands.KNOWN)
+        same = update(staged).where(known, *_same(layout, staged, tags, sources)).values(stands=int(Stands.SAME))
+        take += [same, _fill_in(layout, staged, moment, and_(inside, staged.c.stands == Stands.SAME))]
+    left = select(staged.c.n, staged.c.stands).where(inside, staged.c.stands != Stands.NEW).order_by(staged.c.n)
     return _Statements(part, tuple(take), left)
 
 
@@ -251,7 +256,49 @@ def _known(layout: Layout, staged: Table) -> list[ColumnElement[bool]]:
         exists().where(addresses.c.scope == place.scope, addresses.c.external_id == staged.c[f"place_{number}"])
         for number, place in enumerate(layout.places)
     ]
-    if layout.is_hashed:
-        hashes = [staged.c[f"hash_{number}"] for number in range(1 + len(layout.places))]
-        known.append(exists().where(erased_addresses.c.hash.in_(hashes)))
-    return known
+    return [*known, _was_erased(staged)] if layout.is_hashed else known
+
+
+def _was_erased(staged: Table) -> ColumnElement[bool]:
+    hashes = [column for column in staged.c if column.name.startswith("hash_")]
+    return exists().where(erased_addresses.c.hash.in_(hashes))
+
+
+def _same(layout: Layout, staged: Table, tags: Table, sources: Table) -> list[ColumnElement[bool]]:
+    """Where the client of the row's id has each of its addresses, tags and sources already."""
+    owner = (
+        select(clients.c.id)
+        .where(clients.c.external_id == staged.c.external_id)
+        .where(clients.c.merged_into.is_(None), clients.c.erased_at.is_(None))
+        .correlate(staged)
+        .scalar_subquery()
+    )
+    same: list[ColumnElement[bool]] = [owner.is_not(None)]
+    for number, place in enumerate(layout.places):
+        name = staged.c[f"place_{number}"]
+        its = (addresses.c.scope == place.scope, addresses.c.external_id == name, addresses.c.client_id == owner)
+        same.append(or_(name.is_(None), exists().where(*its)))
+    for table, owned, column in ((tags, client_tags, "tag_id"), (sources, subscriptions, "source")):
+        has_it = exists().where(owned.c[column] == table.c[column], owned.c.client_id == owner)
+        same.append(~exists().where(table.c.n == staged.c.n, ~has_it))
+    return [*same, ~_was_erased(staged)] if layout.is_hashed else same
+
+
+def _fill_in(layout: Layout, staged: Table, moment: ColumnElement[datetime], taken: ColumnElement[bool]) -> Executable:
+    """What a look at the row by itself would write on the card of who is there."""
+
+    def given(name: str) -> ColumnElement[Any]:
+        match name:
+            case "timezone":
+                return case((staged.c.timezone_source == "card", staged.c.timezone))
+            case "timezone_of_phone":
+                return case((staged.c.timezone_source == "phone", staged.c.timezone))
+            case _ if name in staged.c:
+                return staged.c[name]
+            case _:
+                return null()
+
+    values = changes_of(given, layout.slots)
+    changed = {name: value for name, value in values.items() if name not in TEXTS or name in layout.texts}
+    same = clients.c.external_id == staged.c.external_id
+    return update(clients).where(same, taken).values({**changed, "updated_at": moment})

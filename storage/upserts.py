@@ -1,6 +1,6 @@
 """Clients from outside: whole cards added and updated set-wise, a bad one refused without harm to its neighbours."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -36,7 +36,7 @@ from storage.schema import Instant, addresses, client_tags, clients, opt_outs, s
 from storage.tagging import tag_ids
 from storage.writer import Writer, long
 
-_TEXTS = ("name", "first_name", "last_name", "phone", "email", "language")  # of a card, as rows bring them
+TEXTS = ("name", "first_name", "last_name", "phone", "email", "language")  # of a card, as rows bring them
 _ENABLED = AddressStatus.ENABLED.value
 _NO_DETAILS: Mapping[str, Any] = {}
 _NO_VALUE = (None, None)
@@ -186,10 +186,10 @@ _OWN_COLUMNS = (
 def _cards(slots: tuple[int, ...]) -> _Cards:
     own = [column for slot in slots for column in (f"text_{slot}", f"number_{slot}")]
     added = Rows(
-        [clients.c[name] for name in (*_OWN_COLUMNS, *_TEXTS, *own)], lambda dialect: insert_in(dialect, clients)
+        [clients.c[name] for name in (*_OWN_COLUMNS, *TEXTS, *own)], lambda dialect: insert_in(dialect, clients)
     )
     changed = ("client", "at", "new_timezone", "new_timezone_of_phone")
-    texts = (*changed, "new_main_channel", "new_external_id", *(f"new_{name}" for name in (*_TEXTS, *own)))
+    texts = (*changed, "new_main_channel", "new_external_id", *(f"new_{name}" for name in (*TEXTS, *own)))
     return _Cards(added, Changes(texts, lambda: _change(slots)))
 
 
@@ -222,7 +222,7 @@ def _new_card(
 
 def _with_texts(card: list[Any], row: ClientRow, piece: Piece) -> Sequence[Any]:
     """What the row brought in words, and for each slot the text and the number."""
-    card += map(row.card.get, _TEXTS)
+    card += map(row.card.get, TEXTS)
     for name in piece.slots:
         card += row.attributes.get(name, _NO_VALUE)
     return card
@@ -235,27 +235,34 @@ def _marked(mark: str, words: Sequence[str]) -> str:
 _APP, _CARD, _PHONE = (literal_column(f"'{source}'", Text) for source in ("app", "card", "phone"))
 
 
-def _change(slots: tuple[int, ...]) -> Update:
-    """Fill in what is known; NULL leaves the card as it is."""
+def changes_of(given: Callable[[str], ColumnElement[Any]], slots: Sequence[int]) -> dict[str, ColumnElement[Any]]:
+    """Fill in what is given by these names; NULL leaves the card as it is."""
 
     def kept(name: str) -> ColumnElement[Any]:
-        return func.coalesce(bindparam(f"new_{name}", type_=Text()), clients.c[name])
+        return func.coalesce(given(name), clients.c[name])
 
-    values: dict[str, Any] = {name: kept(name) for name in (*_TEXTS, "main_channel")}
-    # A row may name the card by the id of another one that was merged into it: that id stays where it is.
-    values["external_id"] = func.coalesce(clients.c.external_id, bindparam("new_external_id", type_=Text()))
-    own = bindparam("new_timezone", type_=Text())
-    of_phone = bindparam("new_timezone_of_phone", type_=Text())
+    values: dict[str, Any] = {name: kept(name) for name in TEXTS}
+    own, of_phone = given("timezone"), given("timezone_of_phone")
     # A time zone that somebody gave stands above one that was read from a phone.
     may_derive = and_(func.coalesce(clients.c.timezone_source, _APP) != _CARD, of_phone.is_not(None))
     values["timezone"] = case((own.is_not(None), own), (may_derive, of_phone), else_=clients.c.timezone)
     values["timezone_source"] = case((own.is_not(None), _CARD), (may_derive, _PHONE), else_=clients.c.timezone_source)
-    values["updated_at"] = bindparam("at", type_=Instant())
     for slot in slots:
-        written = bindparam(f"new_text_{slot}", type_=Text())
-        number = bindparam(f"new_number_{slot}", type_=Float())
+        written, number = given(f"text_{slot}"), given(f"number_{slot}")
         values[f"text_{slot}"] = func.coalesce(written, clients.c[f"text_{slot}"])
         values[f"number_{slot}"] = case((written.is_not(None), number), else_=clients.c[f"number_{slot}"])
+    return values
+
+
+def _change(slots: tuple[int, ...]) -> Update:
+    def given(name: str) -> ColumnElement[Any]:
+        return bindparam(f"new_{name}", type_=Float() if name.startswith("number_") else Text())
+
+    values = changes_of(given, slots)
+    values["main_channel"] = func.coalesce(given("main_channel"), clients.c.main_channel)
+    # A row may name the card by the id of another one that was merged into it: that id stays where it is.
+    values["external_id"] = func.coalesce(clients.c.external_id, given("external_id"))
+    values["updated_at"] = bindparam("at", type_=Instant())
     is_standing = clients.c.erased_at.is_(None)
     return update(clients).where(clients.c.id == bindparam("client"), is_standing).values(values)
 

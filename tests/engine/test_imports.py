@@ -27,7 +27,7 @@ from storage.addresses import AddressChange, change_addresses
 from storage.matching import ClientRow, Value
 from storage.migrate import upgrade
 from storage.records import Actor
-from storage.schema import attributes, clients, mailings, steps
+from storage.schema import attributes, clients, mailings, steps, subscriptions
 from storage.store import Store, open_store
 from tests.storage.people import NOW, SETTINGS, card_of
 
@@ -272,32 +272,38 @@ async def test_the_same_client_twice_in_a_file_is_added_and_updated(store: Store
 
 
 async def test_a_file_becomes_what_its_rows_become_one_by_one(store: Store, tmp_path: Path) -> None:
-    """Rows that share ids and addresses in every way: the same clients come of them, and the same refusals."""
+    """Rows that share ids and addresses in every way: the same clients come of them, and the same refusals; and again
+    when they come a second time, where most are there already as they stand."""
     rng = random.Random(1)
-    columns = ("id", "tg-shop", "tg-news", "phone", "first_name", "tags", "main_channel", "ltv")
+    columns = ("id", "tg-shop", "tg-news", "phone", "timezone", "first_name", "tags", "subscribed_to", "ltv")
     rows = [
         [
             rng.choice(["", f"c{rng.randrange(40)}"]),
             rng.choice(["", str(rng.randrange(40))]),
             rng.choice(["", "", str(rng.randrange(40))]),
             rng.choice(["", "", "", f"+3805012345{rng.randrange(20):02d}", "+12"]),
+            rng.choice(["", "", "Europe/Warsaw"]),
             rng.choice(["", "Ann", "Bob"]),
             rng.choice(["", "vip", "new;vip"]),
-            rng.choice(["", "", "tg-news"]),
-            rng.choice(["", str(rng.randrange(9))]),
+            rng.choice(["", "", "p", "p;q"]),
+            rng.choice(["", str(rng.randrange(9)), "many"]),
         ]
         for _row in range(120)
     ]
-    text = "".join(f"{','.join(row)}\n" for row in (columns, *rows))
-    outcome = await imported(store, tmp_path, text)
+    again = [[*row[:5], "Eve", *row[6:8], "5" if row[8] else ""] for row in rows[::2]]
+    mains = [[*row[:4], rng.choice(["", "tg-news"])] for row in rows[::3]]
+    files = [(columns, rows), (columns, again), (("id", "tg-shop", "tg-news", "phone", "main_channel"), mains)]
     async with open_store(f"sqlite:///{tmp_path / 'other.db'}", data_dir=tmp_path, secret=b"x") as other:
         await upgrade(other.database)
-        given = {number: dict(zip(columns, row, strict=True)) for number, row in enumerate(rows, start=2) if any(row)}
-        one_by_one = await upsert_clients(other, given.values(), channels=SETTINGS)
-        one_by_one.rejected = [Rejected(list(given)[one.row - 1], one.reason) for one in one_by_one.rejected]
-        assert outcome == one_by_one
-        assert await everything(store) == await everything(other)
-    assert min(outcome.added, outcome.updated, outcome.rejections) > 5
+        for header, given in files:
+            text = "".join(f"{','.join(row)}\n" for row in (header, *given))
+            outcome = await imported(store, tmp_path, text)
+            numbered = {n: dict(zip(header, row, strict=True)) for n, row in enumerate(given, start=2) if any(row)}
+            one_by_one = await upsert_clients(other, numbered.values(), channels=SETTINGS)
+            one_by_one.rejected = [Rejected(list(numbered)[one.row - 1], one.reason) for one in one_by_one.rejected]
+            assert outcome == one_by_one
+            assert await everything(store) == await everything(other)
+            assert min(outcome.updated, outcome.rejections) > 5
 
 
 async def everything(store: Store) -> list[Any]:
@@ -305,11 +311,14 @@ async def everything(store: Store) -> list[Any]:
     found = []
     async with store.database.read() as connection:
         ids = (await connection.scalars(select(clients.c.id))).all()
+        sources: dict[int, list[str]] = {}
+        for client_id, source in await connection.execute(select(subscriptions.c.client_id, subscriptions.c.source)):
+            sources.setdefault(client_id, []).append(source)
     for client_id in ids:
         card = await store.clients.get(client_id)
         places = sorted((one.scope, one.external_id, one.channel or "", one.status) for one in card.addresses)
         given = (card.external_id, card.first_name, card.timezone, card.main_channel, card.tags, card.attributes)
-        found.append((given, places))
+        found.append((given, sorted(sources.get(client_id, [])), places))
     return sorted(found, key=str)
 
 
