@@ -79,7 +79,7 @@ async def _of_step(
     while True:
         rows = (
             await connection.execute(
-                select(deliveries.c.finished_at, deliveries.c.id, deliveries.c.channel, addresses.c.external_id)
+                select(deliveries.c.finished_at, deliveries.c.id, addresses.c.external_id)
                 .join(addresses, addresses.c.id == deliveries.c.address_id)
                 .where(
                     *_in_state(step_id, state),
@@ -89,14 +89,14 @@ async def _of_step(
                         and_(deliveries.c.finished_at == after, deliveries.c.id > last_id),
                     ),
                     deliveries.c.finished_at <= span.end,
+                    deliveries.c.channel == channel,
                 )
                 .order_by(deliveries.c.finished_at, deliveries.c.id)
                 .limit(_PAGE)
             )
         ).all()
         for row in rows:
-            if row.channel == channel:
-                yield row.external_id
+            yield row.external_id
         if len(rows) < _PAGE:
             return
         after, last_id = rows[-1].finished_at, rows[-1].id
