@@ -18,6 +18,7 @@ LINGER_S = 0.005
 # A writer that is busy lingers as long as its last commit took, up to this: twice the group for the same work, while
 # whoever waits is still told within the tenth of a second that a start mark has (docs/decisions/writer.md).
 MOST_LINGER_S = 0.012
+GAP_S = 0.003  # after a long one: other processes look for SQLite's lock every 2 ms, and are to find it free
 MAX_GROUP = 2000  # members of one transaction: bounds how long others wait for the lock
 PAUSES_S = (0.05, 0.2, 0.5, 1.0, 2.0)  # while the storage is away; the last one repeats
 PATIENCE_S = 60.0  # of whoever waits for a storage that is away; what is `lasting` waits as long as it takes
@@ -138,9 +139,7 @@ class Writer:
                 self._committing = True
                 await self._commit(group)
                 self._committing = False
-                # Whoever came during a long one has waited enough; and a long one needs no company.
-                is_eager = is_long or any(member.apply in _LONG for member in self._waiting)
-                linger_s = 0 if is_eager else min(max(perf_counter() - began, LINGER_S), MOST_LINGER_S)
+                linger_s = self._linger_s(perf_counter() - began, after_long=is_long)
         finally:
             self.alive = False
             self._stopped = True
@@ -152,6 +151,13 @@ class Writer:
     def stop(self) -> None:
         self._stopped = True
         self._wake.set()
+
+    def _linger_s(self, took_s: float, *, after_long: bool) -> float:
+        if after_long:  # whoever came meanwhile has waited enough
+            return GAP_S
+        if any(member.apply in _LONG for member in self._waiting):  # and is committed; a long one needs no company
+            return 0
+        return min(max(took_s, LINGER_S), MOST_LINGER_S)
 
     def _take_group(self, *, after_long: bool) -> list[_Member]:
         """Who is committed next: a long one by itself and in turn with all others, who would have to wait for it."""
