@@ -21,7 +21,9 @@ from storage.spans import Spans
 log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
-MAX_HOOKS = 200  # at work at once; the writer commits whatever waits together, so this is some thousands a second
+MAX_HOOKS = (
+    200  # whole, and at work at once; the writer commits whatever waits together, so this is some thousands a second
+)
 MAX_HOOK_BYTES = 64 * 1024 * 1024  # of bodies in memory at once
 BODY_WITHIN_S = 10.0
 # For a request to begin on an open connection, its headers whole; longer than proxies keep theirs (nginx: 60 s).
@@ -115,6 +117,7 @@ async def serve(app: web.Application, host: str, port: int, *, idle_s: float = I
 class _Hooks:
     def __init__(self, doors: Doors) -> None:
         self.figures = doors.hooks
+        self.most = doors.max_hooks
         self.bytes = 0  # of bodies in memory
         self._doors = doors
         # Asking a gateway what it satisfies takes longer than reading a receipt, so it is asked here, once.
@@ -129,8 +132,8 @@ class _Hooks:
         gateway = self._doors.gateways.get(channel)
         if gateway is None:
             raise web.HTTPNotFound(text="There is no such channel.")
-        with _Place(self, request, channel):
-            hook = await _read(request)
+        with _Place(self, channel) as place:
+            hook = await _read(request, place)
             gateway.verify(hook)
             answer, heard = self._hear(channel, gateway, hook)
             for name, one in heard:
@@ -161,42 +164,53 @@ class _Hooks:
         bot = self._doors.bots.get(kind)
         if bot is None:
             raise web.HTTPNotFound(text="There is no such bot.")
-        with _Place(self, request, f"bots/{kind}"):
-            return _answered(await bot.take_hook(await _read(request)))
-
-    def has_room(self, size_bytes: int) -> bool:
-        return self.figures.at_work < self._doors.max_hooks and self.bytes + size_bytes <= MAX_HOOK_BYTES
+        with _Place(self, f"bots/{kind}") as place:
+            return _answered(await bot.take_hook(await _read(request, place)))
 
 
 class _Place:
-    """A place among the requests at work, or 503: the platform comes again. Counts what became of it.
+    """What a request takes while it is here: the bytes that have come, and, once it is whole, a place among those at
+    work; or 503, and the platform comes again. Who begins a request and says no more keeps nobody out. Counts what
+    became of it.
 
     A class, because a generator takes three times as long, and every receipt passes through here."""
 
-    __slots__ = ("_began", "_hook", "_hooks", "_size_bytes")
+    __slots__ = ("_began", "_bytes", "_hook", "_hooks", "_works")
 
-    def __init__(self, hooks: _Hooks, request: web.Request, hook: str) -> None:
+    def __init__(self, hooks: _Hooks, hook: str) -> None:
         self._hooks = hooks
         self._hook = hook
         self._began = perf_counter()
-        self._size_bytes = 0
-        if request.can_read_body:
-            self._size_bytes = min(request.content_length or MAX_BODY_BYTES, MAX_BODY_BYTES)
+        self._bytes = 0
+        self._works = False
 
-    def __enter__(self) -> None:
-        hooks = self._hooks
-        if not hooks.has_room(self._size_bytes):
-            hooks.figures.outcomes[self._hook, "overload"] += 1
-            raise web.HTTPServiceUnavailable(text="Too much at once; come again.", headers={"Retry-After": "1"})
-        hooks.figures.at_work += 1
-        hooks.bytes += self._size_bytes
+    def hold(self, size_bytes: int) -> None:
+        """Count so much more of the body."""
+        self._bytes += size_bytes
+        self._hooks.bytes += size_bytes
+        if self._hooks.bytes > MAX_HOOK_BYTES:
+            raise _overload()
+
+    def work(self) -> None:
+        """The request is whole."""
+        if self._hooks.figures.at_work >= self._hooks.most:
+            raise _overload()
+        self._works = True
+        self._hooks.figures.at_work += 1
+
+    def __enter__(self) -> "_Place":
+        return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        hooks = self._hooks
-        hooks.figures.at_work -= 1
-        hooks.bytes -= self._size_bytes
-        hooks.figures.outcomes[self._hook, "taken" if error is None else _outcome_of(error)] += 1
-        hooks.figures.took.add(perf_counter() - self._began)
+        figures = self._hooks.figures
+        figures.at_work -= self._works
+        self._hooks.bytes -= self._bytes
+        figures.outcomes[self._hook, "taken" if error is None else _outcome_of(error)] += 1
+        figures.took.add(perf_counter() - self._began)
+
+
+def _overload() -> web.HTTPServiceUnavailable:
+    return web.HTTPServiceUnavailable(text="Too much at once; come again.", headers={"Retry-After": "1"})
 
 
 def _outcome_of(error: BaseException) -> str:
@@ -205,6 +219,8 @@ def _outcome_of(error: BaseException) -> str:
             return "forged"
         case Unreadable():
             return "unreadable"
+        case web.HTTPServiceUnavailable():
+            return "overload"
         case web.HTTPRequestEntityTooLarge():
             return "too_large"
         case web.HTTPRequestTimeout() | asyncio.CancelledError() | ConnectionError():
@@ -267,26 +283,37 @@ def _is_signed_for(gateway: Gateway, hook: Hook) -> bool:
     return True
 
 
-async def _read(request: web.Request) -> Hook:
+async def _read(request: web.Request, place: _Place) -> Hook:
+    """The request, whole, and at work from now on."""
+    body = await (request.read() if request.content.is_eof() else _read_in_time(request, place))
+    place.work()
     raw_query = request.raw_path.partition("?")[2]
     return Hook(
         method=request.method,
         headers=request.headers,  # aiohttp finds them by their names in any case
         query=dict(request.query) if raw_query else {},
-        body=await (request.read() if request.content.is_eof() else _read_in_time(request)),
+        body=body,
         raw_query=raw_query,
         channel=request.match_info.get("channel", ""),
     )
 
 
-async def _read_in_time(request: web.Request) -> bytes:
+async def _read_in_time(request: web.Request, place: _Place) -> bytes:
+    """What has come counts, and not what was announced: who announces much and sends nothing would take all room."""
+    body, coming_bytes = bytearray(), request.content_length or 0
     try:
         async with asyncio.timeout(BODY_WITHIN_S):
-            return await request.read()
+            while coming_bytes <= MAX_BODY_BYTES and (chunk := await request.content.readany()):
+                place.hold(len(chunk))
+                body += chunk
+                coming_bytes = max(coming_bytes, len(body))
     except TimeoutError as error:
         raise web.HTTPRequestTimeout(text="The body did not come in time.") from error
     except (ConnectionError, web.RequestPayloadError) as error:  # who hangs up in the middle is no fault of ours
         raise Unreadable from error
+    if coming_bytes > MAX_BODY_BYTES:
+        raise web.HTTPRequestEntityTooLarge(max_size=MAX_BODY_BYTES, actual_size=coming_bytes)
+    return bytes(body)
 
 
 def _answered(answer: Answer) -> web.Response:
