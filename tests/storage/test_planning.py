@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import insert, select
 
 from storage.filters import AudienceFilter, Comparison, Condition
-from storage.planning import Package, Plan, Planned, make_plan, plan_package
+from storage.planning import Package, Plan, Planned, make_plan, pass_by, plan_package
 from storage.records import Routing
 from storage.schema import addresses, clients, counters, deliveries, mailings, steps
 from storage.store import Store
@@ -89,6 +89,19 @@ async def test_a_package_in_which_nobody_matches_moves_the_mark_alone(store: Sto
     assert [one.planned for one in packages] == [0, 1, 0]
     assert await planned_clients(store) == [50_002]
     assert await numbers(store) == {"audience": 1, "planned": 1, "waiting": 1}
+
+
+async def test_those_who_do_not_match_are_passed_by(store: Store) -> None:
+    await fill(store)
+    only = AudienceFilter(where=(Condition("id", Comparison.IS, "c50002"),))
+    made = await make_plan(store.database, Plan(1, only, Routing.MAIN, (), ("tg-shop",), NOW, "UTC"))
+    assert await pass_by(store.database, made) == 50_001
+    found = await store.writer.write(plan_package, Package(made, 1, NOW, after=50_001))
+    assert (found.planned, found.all) == (1, False)
+    assert await pass_by(store.database, made) == 10**9  # nobody is left who matches
+    last = await store.writer.write(plan_package, Package(made, 1, NOW, after=10**9))
+    assert (last.planned, last.all) == (0, True)
+    assert await planned_clients(store) == [50_002]
 
 
 async def test_without_clients_the_plan_is_done_at_once(store: Store) -> None:
