@@ -10,6 +10,7 @@ from gateways.whatsapp.gateway import WhatsAppGateway
 from tests.gateways.cases import MemoryMedia, logs
 from tests.gateways.pictures import JPEG, PNG, WEBP
 from tests.gateways.stub import AnyStub, Got, Reply, running_any_stub, said
+from tests.gateways.whatsapp.world import World, world
 
 __all__ = ["logs"]
 
@@ -134,3 +135,9 @@ def make(api_base: str, media: MemoryMedia, clock: Moments | None = None, **term
 @pytest.fixture
 def listener(media: MemoryMedia) -> WhatsAppGateway:
     return make("https://graph.facebook.com/v26.0", media)
+
+
+@pytest.fixture
+async def here() -> AsyncIterator[World]:
+    async with world() as made:
+        yield made

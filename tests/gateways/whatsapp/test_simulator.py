@@ -2,10 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
-import aiohttp
 import pytest
 
 from gateways.base import (
@@ -31,15 +29,13 @@ from gateways.base import (
 )
 from gateways.markup import to_html
 from gateways.message import Buy, Link, Reply
-from gateways.simulator.meta import APP_ID, APP_SECRET
 from gateways.simulator.platform import Window
 from gateways.simulator.whatsapp.limits import PairLimit
-from gateways.simulator.whatsapp.marks import rich_of
 from gateways.simulator.whatsapp.server import WABA
 from gateways.templates import problems_of
 from tests.gateways.outgoing import out
 from tests.gateways.pictures import JPEG
-from tests.gateways.whatsapp.world import ANN, NUMBER, TOKEN, World, listening, make, world
+from tests.gateways.whatsapp.world import ANN, NUMBER, World
 
 RECEIPTS = {"sent": 0.0, "delivered": 0.01, "read": 0.02}
 BUTTONS = [
@@ -47,12 +43,6 @@ BUTTONS = [
     {"type": "QUICK_REPLY", "text": "Stop promotions"},
 ]
 SALE = {"name": "spring_sale", "language": "en", "parameters": ["Ann", "30%"]}
-
-
-@pytest.fixture
-async def here() -> AsyncIterator[World]:
-    async with world() as made:
-        yield made
 
 
 def text(html: str = "Hello", **more: Any) -> Outgoing:
@@ -380,115 +370,3 @@ async def test_templates_are_listed_in_pages_and_their_changes_are_told(here: Wo
     await here.settled()
     assert here.ear.news == [TemplateChanged("spring_sale", "en", "approved")]
     await here.take(template())
-
-
-async def test_what_is_about_the_account_goes_to_the_apps_one_address(here: World) -> None:
-    async with listening(here.gateway) as app:
-        query = {"access_token": f"{APP_ID}|{APP_SECRET}"}
-        body = {"object": "whatsapp_business_account", "callback_url": app.url, "verify_token": "verify", "fields": "x"}
-        async with aiohttp.ClientSession() as session:
-            url = f"{here.platform.url}/v26.0/{APP_ID}/subscriptions"
-            async with session.post(url, params=query, json=body) as response:
-                assert await response.json() == {"success": True}
-        here.platform.says(here.ann, "Hi")
-        here.platform.restrict(here.account)
-        await here.settled()
-        assert (len(here.ear.inbound), here.ear.news) == (1, [])
-        assert [type(news) for news in app.news] == [AccountBroken]
-    assert isinstance(await here.send(text()), ChannelBroken)
-
-
-async def test_a_webhook_that_does_not_answer_the_challenge_is_not_taken(here: World) -> None:
-    stranger = make(here.platform, here.media, verify_token="another")
-    await stranger.open()
-    try:
-        with pytest.raises(Rejected, match="verification failed"):
-            await stranger.set_webhook(here.ear.url)
-    finally:
-        await stranger.close()
-    account = await here.gateway.check()
-    assert account.webhook == here.ear.url
-    assert account.name == "Acme (+442079460001)"
-
-
-async def test_an_app_that_is_not_subscribed_hears_nothing(here: World) -> None:
-    here.account.details["subscribed"] = False
-    here.platform.says(here.ann, "Hi")
-    await here.settled()
-    assert here.ear.inbound == []
-    assert "nothing is heard" in (await here.gateway.check()).warnings[0]
-    await here.gateway.set_webhook(here.ear.url)
-    here.platform.says(here.ann, "Hi again")
-    await here.settled()
-    assert len(here.ear.inbound) == 1
-
-
-async def test_a_revoked_token_breaks_the_channel_and_mended_it_goes_on(here: World) -> None:
-    here.account.revoked = True
-    assert isinstance(await here.send(text()), ChannelBroken)
-    with pytest.raises(ChannelBroken):
-        await here.gateway.check()
-    here.account.revoked = False
-    await here.gateway.check()
-    await here.take(text())
-
-
-async def test_two_numbers_of_one_account_hear_each_their_own(here: World) -> None:
-    sibling = here.platform.add_account("3002", name="Acme 2", details={"token": TOKEN})
-    sibling.hook = here.account.hook  # one address for both
-    ben = here.platform.add_client("3002", "447700900456", "Ben")
-    here.platform.says(ben, "For the other")
-    await here.settled()
-    assert here.ear.inbound == []
-    cuts = here.gateway.split(here.ear.requests[-1])
-    assert set(cuts) == {"phone:3002"}
-    other = make(here.platform, here.media, phone_number_id="3002")
-    assert [event.address for event in other.parse(cuts["phone:3002"]).inbound] == ["447700900456"]
-
-
-@pytest.mark.parametrize(
-    ("body", "code"),
-    [
-        ({"to": "+447700900123", "type": "text", "text": {"body": "x"}}, 100),
-        ({"messaging_product": "whatsapp", "type": "text", "text": {"body": "x"}}, 131008),
-        ({"messaging_product": "whatsapp", "to": "x", "type": "text", "text": {"body": "x"}}, 131009),
-        ({"messaging_product": "whatsapp", "to": ANN, "type": "text", "text": {"body": "x" * 4097}}, 131009),
-        ({"messaging_product": "whatsapp", "to": ANN, "type": "text", "text": {"body": " "}}, 131009),
-        ({"messaging_product": "whatsapp", "to": ANN, "type": "image", "image": {}}, 131008),
-        ({"messaging_product": "whatsapp", "to": ANN, "type": "image", "image": {"id": "1"}}, 131009),
-        ({"messaging_product": "whatsapp", "to": ANN, "type": "song", "song": {"id": "1"}}, 100),
-        ({"messaging_product": "whatsapp", "to": ANN, "type": "interactive", "interactive": {"type": "button",
-          "body": {"text": "?"}, "action": {"buttons": []}}}, 131009),
-        ({"messaging_product": "whatsapp", "to": ANN, "type": "interactive", "interactive": {"type": "list",
-          "body": {"text": "?"}, "action": {"button": "x", "sections": [{"rows": [
-              {"id": str(n), "title": str(n)} for n in range(11)]}]}}}, 131009),
-        ({"messaging_product": "whatsapp", "to": ANN, "type": "interactive", "interactive": {"type": "cta_url",
-          "body": {"text": "?"}, "action": {"name": "cta_url", "parameters": {"display_text": "x", "url": "/x"}}}},
-         131009),
-        ([], 100),
-    ],
-    ids=["no product", "no client", "an odd client", "long", "empty", "no file", "a lost file", "a song", "no buttons",
-         "eleven rows", "half a link", "a list"],
-)  # fmt: skip
-async def test_the_simulator_refuses_what_meta_refuses(here: World, body: Any, code: int) -> None:
-    url, headers = f"{here.platform.url}/v26.0/{NUMBER}/messages", {"Authorization": f"Bearer {TOKEN}"}
-    async with aiohttp.ClientSession() as session, session.post(url, json=body, headers=headers) as response:
-        assert response.status == 400
-        assert (await response.json())["error"]["code"] == code
-    assert len(here.account.accepted.at) == 0
-
-
-@pytest.mark.parametrize(
-    ("written", "shown"),
-    [
-        ("*bold* and _italic_, ~gone~", "<b>bold</b> and <i>italic</i>, <s>gone</s>"),
-        ("*_both_*", "<b><i>both</i></b>"),
-        ("```code *x*```", "<code>code *x*</code>"),
-        ("5*3*2 and snake_case_name", "5*3*2 and snake_case_name"),
-        ("* not * bold", "* not * bold"),
-        ("https://a.test/a_b_c *x*", "https://a.test/a_b_c <b>x</b>"),
-        ("*two\nlines*", "*two\nlines*"),
-    ],
-)
-def test_marks_look_as_clients_show_them(written: str, shown: str) -> None:
-    assert to_html(rich_of(written)) == shown
