@@ -3,7 +3,7 @@
 A message is claimed, personalised, marked as started, sent over HTTP, and its outcome committed; the bare client only
 posts the same request and reads the answer. Both run in turn, for each platform; prints messages a second, this
 process's time for each message, and the median of the ratios. With --peer instead: beside what people write with the
-platforms' own libraries, or take for it; what keeps who had it is said. (uv sync --inexact --group peers)
+platforms' own libraries, and what they take for mailings (uv sync --inexact --group peers).
 python -m benchmarks.engine [--kinds telegram,viber] [--messages 3000] [--rounds 5] [--peer] [--full] [--check]
 """
 
