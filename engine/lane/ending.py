@@ -137,12 +137,18 @@ class Ending:
         commit."""
         self._streaks.end(step.step_id)
         outcome = self._outcome(step, job, DeliveryState.SENT, None, None)
-        self._writer.hand_in(finish, outcome).add_done_callback(partial(self._kept, step, outcome, ended))
+        kept = partial(self._kept, self._state.era, step, outcome, ended)
+        self._writer.hand_in(finish, outcome).add_done_callback(kept)
 
     def _kept(
-        self, step: LaneStep, outcome: Outcome, ended: Callable[[LaneStep], None], done: "asyncio.Future[bool]"
+        self,
+        era: int,
+        step: LaneStep,
+        outcome: Outcome,
+        ended: Callable[[LaneStep], None],
+        done: "asyncio.Future[bool]",
     ) -> None:
-        if done.cancelled() or not self._state.running:
+        if done.cancelled() or era != self._state.era:
             return
         if done.exception() is not None:
             self._spawn(self._keep_again(step, outcome, ended), f"keep {outcome.delivery.id}")

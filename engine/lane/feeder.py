@@ -59,7 +59,6 @@ class Feeder:
         self._ahead_s = START_AHEAD_S
         self._beside = 0  # deliveries that end or go back without having been sent
         self._error: BaseException | None = None  # why starts could not be marked
-        self._era = 0  # of the lane's runs: what an earlier one asked for is not this one's
         window_s = gateway.capabilities.window_s
         self._window = None if window_s is None else timedelta(seconds=window_s)
         self._repeats_safely_for = timedelta(seconds=gateway.capabilities.repeats_safely_for_s)
@@ -209,7 +208,9 @@ class Feeder:
         at = self._state.clock.now()
         request = claims.StartRequest(tuple([job.delivery.id for _, job in jobs]), at, self._run_id)
         self.marking = True
-        self._writer.hand_in(claims.start, request).add_done_callback(partial(self._obey, self._era, jobs, at, now))
+        self._writer.hand_in(claims.start, request).add_done_callback(
+            partial(self._obey, self._state.era, jobs, at, now)
+        )
         return math.inf
 
     @property
@@ -218,9 +219,7 @@ class Feeder:
         return self._ahead_s > START_AHEAD_S
 
     def forget_marks(self) -> None:
-        """Nobody sends any more: what comes back marked is settled by whoever cleans up after the lane."""
         self.marking, self._error, self._beside = False, None, 0
-        self._era += 1
 
     def _take_due(self, now: float) -> tuple[list[tuple[LaneStep, Job]], float]:
         """Of each step in turn, the longest unserved first, as many as have a slot soon; and until when the next of the
@@ -280,7 +279,7 @@ class Feeder:
         done: "asyncio.Future[Mapping[int, str]]",
     ) -> None:
         """What was marked goes to the slots; the rest as its row says."""
-        if era != self._era or done.cancelled():
+        if era != self._state.era or done.cancelled():
             return
         self.marking = False
         took_s = self._state.clock.monotonic() - asked_at

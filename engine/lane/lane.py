@@ -172,14 +172,13 @@ class Lane:
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks, self._senders = tasks, Senders(tasks, f"{self.channel.id}: send")
-                self.state.running = True
                 claims = tasks.create_task(self._feeder.claim_ahead(), name=f"claim {self.channel.id}")
                 await self.state.turns.run(self._turn)
                 claims.cancel()
                 self._senders.close()
         finally:
-            self.state.running = False
             self._tasks = self._senders = None
+            self.state.end_run()
             self._feeder.forget_marks()
             stopping = Unavailable("Carillon is stopping")
             for first in self._first:

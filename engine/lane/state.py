@@ -124,7 +124,7 @@ class LaneState:
         self.down_since: datetime | None = None
         self.throttled_until = 0.0  # monotonic
         self.halted = False  # the kill switch
-        self.running = False
+        self.era = 0  # of the lane's runs: what an earlier one began is not this one's
         self.closing = False
         self.turns = Turns(clock)  # of the slots
         self.claim_wake = asyncio.Event()
@@ -162,6 +162,11 @@ class LaneState:
         """Empty every step's hands."""
         for step in self.steps.values():
             yield from step.take_all()
+
+    def end_run(self) -> None:
+        """Nobody sends any more: what is marked or on its way is settled by whoever cleans up after the lane."""
+        self.era += 1
+        self.in_flight = 0
 
     def wake(self) -> None:
         """Something has changed: look again whether there is something to claim and to send."""

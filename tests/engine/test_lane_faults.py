@@ -1,5 +1,6 @@
 """One client, value or fault of ours that is poison ends alone: the rest of the lane goes on."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
@@ -86,3 +87,17 @@ async def why(made: World, client: int) -> tuple[str, str | None, str | None]:
     async with made.database.read() as connection:
         state, reason, words = (await connection.execute(query)).one()
         return state, reason, words
+
+
+async def test_what_was_on_its_way_when_a_lane_ended_is_not_in_the_next_ones_way(poisoned: World) -> None:
+    poisoned.gateway.latency_s = 5.0
+    lane = poisoned.lane = poisoned.build_lane()
+    await poisoned.step(10)
+    running = asyncio.create_task(lane.run())
+    await poisoned.advance(0.3)
+    assert lane.state.in_flight > 2
+    running.cancel()
+    await asyncio.wait([running])
+    assert lane.state.in_flight == 0
+    await poisoned.advance(6)  # answers and commits of the run that ended
+    assert lane.state.in_flight == 0
