@@ -25,7 +25,7 @@ from gateways.base import Account
 from gateways.message import content_hash, for_all, only_for
 from storage import archiving
 from storage.deliveries import DeliveryRow
-from storage.mailings import plain_mailing, plain_step
+from storage.mailing_rows import plain_mailing, plain_step
 from storage.records import Actor, DeliveryState, Draft, Mailing, Notice, Status
 
 

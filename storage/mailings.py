@@ -1,18 +1,18 @@
 """Mailings and their steps: drafts, moves between statuses with their guard, audit, notices, the kill switch."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, delete, func, insert, or_, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateways.message import plain, read_message
 from storage import database as db
 from storage.audit import Audited, NewNotice, write_audit, write_notice
 from storage.database import Database
-from storage.records import Actor, Canary, CanaryState, Draft, Mailing, Notice, OnUnknown, Routing, Status
+from storage.mailing_rows import plain_mailing, plain_step, read_mailing, select_mailings
+from storage.records import Actor, CanaryState, Draft, Mailing, Notice, Status
 from storage.schema import (
     approvals,
     audit,
@@ -226,28 +226,6 @@ class Mailings:
             return {row.mailing_id: row.details for row in await connection.execute(statement)}
 
 
-def plain_step(draft: Draft) -> dict[str, Any]:
-    """What of a draft stands on its step."""
-    return {
-        "start": draft.start,
-        "timezone": draft.timezone,
-        "audience": dict(draft.audience),
-        "message": plain(draft.message),
-    }
-
-
-def plain_mailing(draft: Draft) -> dict[str, Any]:
-    """What of a draft stands on the mailing."""
-    return {
-        "name": draft.name,
-        "routing": draft.routing.value,
-        "channels": list(draft.channels),
-        "speed": draft.speed,
-        "on_unknown": draft.on_unknown.value,
-        "canary": asdict(draft.canary) if draft.canary else None,
-    }
-
-
 async def _create(connection: AsyncConnection, values: Sequence[tuple[Draft, Audited, int | None]]) -> Sequence[int]:
     ids = []
     for draft, audited, copied_from in values:
@@ -374,54 +352,6 @@ async def _note(connection: AsyncConnection, values: Sequence[Audited]) -> Seque
     for audited in values:
         await write_audit(connection, audited, audited.mailing_id)
     return [None for _ in values]
-
-
-def select_mailings() -> Select[Any]:
-    """Mailings with their first step; `read_mailing` reads a row of it."""
-    return select(
-        mailings,
-        *(column.label(f"step_{column.name}") for column in steps.c if column.name not in ("mailing_id", "name")),
-    ).join(steps, (steps.c.mailing_id == mailings.c.id) & (steps.c.number == 1))
-
-
-def read_mailing(row: Any) -> Mailing:
-    return Mailing(
-        id=row.id,
-        step_id=row.step_id,
-        draft=Draft(
-            name=row.name,
-            message=read_message(row.step_message),
-            audience=row.step_audience,
-            routing=Routing(row.routing),
-            channels=tuple(row.channels),
-            speed=row.speed,
-            start=row.step_start,
-            timezone=row.step_timezone,
-            on_unknown=OnUnknown(row.on_unknown),
-            canary=Canary(**row.canary) if row.canary else None,
-        ),
-        status=Status(row.step_status),
-        reason=row.step_reason,
-        reason_words=row.step_reason_words,
-        start_at=row.step_start_at,
-        created_by=Actor.read(row.created_by),
-        created_at=row.created_at,
-        launched_by=Actor.read(row.launched_by) if row.launched_by else None,
-        launched_at=row.step_launched_at,
-        started_at=row.step_started_at,
-        finished_at=row.step_finished_at,
-        content_hash=row.step_content_hash,
-        revision=row.step_revision,
-        planned_all=row.step_planned_all,
-        rate=row.step_rate,
-        rate_at=row.step_rate_at,
-        moved_at=row.step_moved_at,
-        archived_at=row.archived_at,
-        last_count=row.step_last_count,
-        counted_at=row.step_counted_at,
-        canary_state=CanaryState(row.step_canary_state) if row.step_canary_state else None,
-        canary_until=row.step_canary_until,
-    )
 
 
 def _is_id(text: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from storage.database import Database
-from storage.mailings import read_mailing, select_mailings
+from storage.mailing_rows import read_mailing, select_mailings
 from storage.records import Mailing, Status
 from storage.schema import counters, mailings, steps
 
