@@ -20,6 +20,7 @@ class Hook:
     shuffle_s: float = 0.0  # up to so much more delay, at random: another order
     retries: int = 8  # of a request that was not taken
     retry_after_s: float = 0.05  # doubled after each
+    most_pause_s: float = 600.0  # between two tries
     before_answer: bool = False  # what follows from a call is posted before the call itself is answered
     batch: int = 1  # how many events one body carries at most, for platforms that collect them
     taken: int = 0
@@ -110,7 +111,7 @@ class Hooks:
                 break
             hook.refused += 1
             await asyncio.sleep(pause_s)
-            pause_s *= 2
+            pause_s = min(pause_s * 2, hook.most_pause_s)
         for _ in range(hook.duplicates):
             await self._try(hook.url, body, headers)
 

@@ -75,7 +75,8 @@ class Torturer:
         await made.open_windows("facebook")
         made.expect_receipts(sent=0.0, delivered=0.2, read=1.0)
         for kind, account in made.accounts.items():
-            account.hook = Hook(f"{made.running.url}/hooks/{kind}", retry_after_s=0.3)
+            # Platforms repeat for days; one that gave up would look like a receipt that we lost.
+            account.hook = Hook(f"{made.running.url}/hooks/{kind}", retries=100, retry_after_s=0.3, most_pause_s=5.0)
         for faults in self._all_faults():
             faults.latency_s = LATENCY_S
         await made.running.start(only="web,engine")
