@@ -133,7 +133,7 @@ class Bench:
 
     async def until_sent(self, mailing_id: int) -> None:
         """Looks into the storage, which costs, only when everybody has been begun with."""
-        while sum(len(gateway.starts) for gateway in self.gateways.values()) < self.clients:
+        while sum(len(gateway.starts) for gateway in self.gateways.values()) < self.clients:  # noqa: ASYNC110 - who begins tells nobody
             await asyncio.sleep(0.02)
         while True:
             mailing = await self.store.mailings.find(mailing_id)
