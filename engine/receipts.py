@@ -41,8 +41,9 @@ T = TypeVar("T")
 
 _KEPT_STEPS = 200  # whose buttons are remembered
 # What is written at once holds the loop up, and the slots of every lane with it: so many receipts take milliseconds.
-# More at once cost less each, so there is more room while nothing is being sent.
-_ROOM, _ROOM_BESIDE_LANES = 200, 32
+# More at once cost less each, so there is more room while nothing is being sent; and where many wait, as they do after
+# the storage was away: a platform that is told to come again too often gives up.
+_ROOM, _ROOM_BESIDE_LANES, _MANY = 200, 32, 100
 _HAPPENING, _WATERMARK = 10, 5  # what one of them weighs beside a receipt: each has statements of its own
 _LATE_EVERY_S = 60.0
 _LATE_FOR_S = 600.0  # so long a receipt is looked at again that its part was not known for
@@ -100,7 +101,7 @@ class Inbox:
 
     async def _take(self, channel: str, heard: Heard) -> None:
         happenings = [await self._read(inbound) for inbound in heard.inbound]
-        self._room.size = _ROOM_BESIDE_LANES if self._sending() else _ROOM
+        self._room.size = _ROOM_BESIDE_LANES if self._sending() and self._room.waiting < _MANY else _ROOM
         for taken, weight in _pieces(channel, self._clock.now(), happenings, heard, self._room.size):
             async with self._room.take(weight):
                 noted = await self._store.inbound.take(taken)

@@ -13,6 +13,11 @@ class Room:
         self._taken = 0
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for it."""
+        return len(self._waiting)
+
     def take(self, amount: int) -> "_Place":
         """A block that waits until there is so much room, and holds it."""
         return _Place(self, amount)
