@@ -65,6 +65,33 @@ class ActiveStep:
     name: str
 
 
+_WAITING = select(counters.c.step_id).where(counters.c.name == "waiting", counters.c.amount > 0)
+# Asked four times a second while anything is sent: made once, and without the message.
+_ACTIVE = (
+    select(
+        steps.c.id,
+        steps.c.mailing_id,
+        steps.c.status,
+        steps.c.start,
+        steps.c.start_at,
+        steps.c.planned_all,
+        mailings.c.speed,
+        mailings.c.launched_by,
+        mailings.c.name.label("mailing_name"),
+    )
+    .join(mailings, mailings.c.id == steps.c.mailing_id)
+    .where(
+        or_(
+            steps.c.status.in_([Status.SENDING.value, Status.SCHEDULED.value]),
+            (steps.c.status == Status.CANCELLED.value) & steps.c.id.in_(_WAITING),
+            (steps.c.status == Status.PAUSED.value) & (steps.c.canary_state == CanaryState.WAITING.value),
+        )
+    )
+    .order_by(steps.c.id)
+)
+_STOPPED_BY = select(settings.c.value, settings.c.set_by).where(settings.c.name == "stopped")
+
+
 class Mailings:
     """Every method is one transaction."""
 
@@ -122,19 +149,6 @@ class Mailings:
     async def active_steps(self) -> list[ActiveStep]:
         """Steps that the engine has to do with: sending or scheduled, cancelled ones with rows still waiting, and those
         whose first clients have it."""
-        waiting = select(counters.c.step_id).where(counters.c.name == "waiting", counters.c.amount > 0)
-        statement = (
-            select(steps, mailings.c.speed, mailings.c.launched_by, mailings.c.name.label("mailing_name"))
-            .join(mailings, mailings.c.id == steps.c.mailing_id)
-            .where(
-                or_(
-                    steps.c.status.in_([Status.SENDING.value, Status.SCHEDULED.value]),
-                    (steps.c.status == Status.CANCELLED.value) & steps.c.id.in_(waiting),
-                    (steps.c.status == Status.PAUSED.value) & (steps.c.canary_state == CanaryState.WAITING.value),
-                )
-            )
-            .order_by(steps.c.id)
-        )
         async with self._database.read() as connection:
             return [
                 ActiveStep(
@@ -148,7 +162,7 @@ class Mailings:
                     launched_by=Actor.read(row.launched_by) if row.launched_by else None,
                     name=row.mailing_name,
                 )
-                for row in await connection.execute(statement)
+                for row in await connection.execute(_ACTIVE)
             ]
 
     # --- the kill switch ---
@@ -156,7 +170,7 @@ class Mailings:
     async def stopped_by(self) -> Actor | None:
         """Who pressed the kill switch, while it is on."""
         async with self._database.read() as connection:
-            row = (await connection.execute(select(settings).where(settings.c.name == "stopped"))).one_or_none()
+            row = (await connection.execute(_STOPPED_BY)).one_or_none()
             return Actor.read(row.set_by) if row is not None and row.value else None
 
     async def switch(self, on: bool, audited: Audited) -> bool:
