@@ -6,7 +6,8 @@
 Each row has an id, two names, a phone, an e-mail, a language, tags, an address and three attributes; one in a thousand
 is wrong. The bare loop checks nothing and writes what the rows come to, with the same indexes and the same fsync. Each
 import is a process of its own into an empty storage; its start is not counted as time, and is as memory: what it has of
-its own, told for a tenth of the rows, too, because it is not to grow with them. --sending: as beside a mailing that is
+its own, told for a tenth of the rows, too, because it is not to grow with them; that is judged with --full, as SQLite's own
+64 MiB of pages fill with the first 100,000 rows. --sending: as beside a mailing that is
 being sent, in pieces of 10 ms. Quick: 30,000 rows; --full: a million."""
 
 import argparse
@@ -211,7 +212,7 @@ async def on_sqlite(files: Sequence[Path], folder: Path, arguments: argparse.Nam
         await prepare(f"sqlite:///{path}", sending=arguments.sending)
         small = Command.on(f"sqlite:///{path}", folder).take(files[0], arguments.rows // 10)
     tell("bare loop, SQLite", bares)
-    good = tell("carillon, SQLite", runs, small)
+    good = tell("carillon, SQLite", runs, small, judges_memory=arguments.full)
     print(f"  {statistics.median(ratios):.2f} of the bare loop (median of {len(ratios)} pairs)", flush=True)
     return good
 
@@ -223,10 +224,11 @@ async def on_postgresql(files: Sequence[Path], folder: Path, arguments: argparse
             await prepare(url, sending=arguments.sending)
             runs.append(Command.on(url, folder).take(files[1], arguments.rows))
         await prepare(url, sending=arguments.sending)
-        return tell("carillon, PostgreSQL", runs, Command.on(url, folder).take(files[0], arguments.rows // 10))
+        small = Command.on(url, folder).take(files[0], arguments.rows // 10)
+        return tell("carillon, PostgreSQL", runs, small, judges_memory=arguments.full)
 
 
-def tell(what: str, runs: Sequence[Took], small: Took | None = None) -> list[bool]:
+def tell(what: str, runs: Sequence[Took], small: Took | None = None, *, judges_memory: bool = False) -> list[bool]:
     speed = statistics.median(run.rows_per_s for run in runs)
     line = f"{what:<22}{speed:>9,.0f} rows/s  {statistics.median(run.cpu_us for run in runs):>6.1f} us of CPU a row"
     if small is None:
@@ -235,7 +237,7 @@ def tell(what: str, runs: Sequence[Took], small: Took | None = None) -> list[boo
     most = max(run.most_mib for run in runs)
     grown = most - small.most_mib
     print(f"{line}  (target {ROWS_PER_S:,})  at most {most:.0f} MiB, {grown:+.0f} for ten times the rows", flush=True)
-    return [speed >= ROWS_PER_S, grown <= MORE_MEMORY_MIB]
+    return [speed >= ROWS_PER_S, grown <= MORE_MEMORY_MIB or not judges_memory]
 
 
 async def main() -> int:

@@ -20,7 +20,7 @@ from storage.staged import Staged
 from storage.store import Store
 
 T = TypeVar("T")
-HOLD_ALONE_S = 0.2  # of a piece while no mailing is being sent: what a person does not notice (docs/decisions/bulk.md)
+HOLD_ALONE_S = 0.4  # of a piece while no mailing is being sent: what a person hardly notices (docs/decisions/bulk.md)
 ROWS_READ = 5000  # at once, and the most in a piece of those that are added set-wise
 AT_ONCE = 100  # rows of a program's, which are read in the loop
 MOST_IN_PIECE = 2000
