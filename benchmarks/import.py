@@ -6,9 +6,9 @@
 Each row has an id, two names, a phone, an e-mail, a language, tags, an address and three attributes; one in a thousand
 is wrong. The bare loop checks nothing and writes what the rows come to, with the same indexes and the same fsync. Each
 import is a process of its own into an empty storage; its start is not counted as time, and is as memory: what it has of
-its own, told for a tenth of the rows, too, because it is not to grow with them; that is judged with --full, as SQLite's own
-64 MiB of pages fill with the first 100,000 rows. --sending: as beside a mailing that is
-being sent, in pieces of 10 ms. Quick: 30,000 rows; --full: a million."""
+its own, told for a tenth of the rows, too, because it is not to grow with them; that is judged with --full, as SQLite's
+own 64 MiB of pages fill with the first 100,000 rows. --sending: as beside a mailing that is being sent, in pieces of
+10 ms. Quick: 30,000 rows; --full: a million."""
 
 import argparse
 import asyncio

@@ -57,7 +57,7 @@ class Taken:
 
 
 class Staging:
-    """`stage` rows, then `take` piece after piece of them."""
+    """`prepare` a batch and have it staged, then `take` piece after piece of it."""
 
     def __init__(self, database: Database, writer: Writer, secret: bytes) -> None:
         self._database = database
