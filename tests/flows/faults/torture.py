@@ -135,7 +135,9 @@ class Torturer:
             if told["failed"]:
                 self._wrong(f"{told['failed']} failed on {kind}: {figures['failures']}")
             if kind in TELLS_ALL and told["delivered"] < told["sent"]:
-                self._wrong(f"{kind} reported {told['sent'] - told['delivered']} more than are counted")
+                self._wrong(
+                    f"of {told['sent']} on {kind}, {told['delivered']} are counted as delivered: receipts are missing"
+                )
 
     async def _all_told(self) -> Mapping[str, Any]:
         """A receipt that came before its part was known is kept, and looked at again within a minute."""
