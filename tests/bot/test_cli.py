@@ -1,9 +1,9 @@
 """The command line as a person and a script meet it: help, usage, configuration, people."""
 
 import json
+import resource
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,14 +17,20 @@ from tests.bot.commands import CHANNEL, OLHA, PEOPLE, carillon, process, refusal
 def test_help_lists_every_command_in_under_a_second(tmp_path: Path) -> None:
     took_s = []
     for _ in range(3):
-        began = time.perf_counter()
+        began = _cpu_of_children_s()
         done = process("--help", folder=tmp_path)
-        took_s.append(time.perf_counter() - began)
+        took_s.append(_cpu_of_children_s() - began)
 
     assert done.returncode == 0
     for command in (*ALONE, *GROUPS):
         assert f"  {command} " in done.stdout
     assert min(took_s) < 1.0
+
+
+def _cpu_of_children_s() -> float:
+    """What a machine that does much else makes no longer."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def test_nothing_heavy_is_imported_for_help(tmp_path: Path) -> None:
