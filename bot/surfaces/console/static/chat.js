@@ -15,6 +15,7 @@ export class Chat {
   #live = null;
   #watcher;
   #stay = true; // at the end, where new messages come into sight by themselves
+  #top = 0; // of the log, when it was last scrolled
 
   constructor(press) {
     this.#press = press;
@@ -26,6 +27,8 @@ export class Chat {
     };
     this.#pinned.onclick = () => {
       const card = this.#entries.get(this.#live)?.element;
+      this.#stay = false; // a message that comes on the way there does not pull back
+      this.#top = this.#log.scrollTop;
       card?.scrollIntoView({ block: "center", behavior: calm() });
       card?.querySelector("button, a")?.focus({ preventScroll: true });
     };
@@ -165,7 +168,9 @@ export class Chat {
   }
 
   #scrolled() {
-    this.#stay = isAtEnd(this.#log, 40);
+    const down = this.#log.scrollTop > this.#top;
+    this.#top = this.#log.scrollTop;
+    this.#stay = isAtEnd(this.#log, 40) && (this.#stay || down);
     if (this.#stay) this.#newest.hidden = true;
   }
 }
