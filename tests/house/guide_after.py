@@ -63,7 +63,7 @@ async def canary(shop: Shop) -> None:
     await olha.say("/new Autumn", quiet=True)
     await olha.say(NEWS, quiet=True)
     await olha.say("/audience", quiet=True)
-    await olha.say("city is Kyiv", quiet=True)
+    await olha.say("main_channel is tg-shop", quiet=True)  # of several, whoever is first has more of them
     await olha.say("/send 5")
     await olha.press("A few clients first")
     await olha.say("10")
