@@ -136,7 +136,8 @@ AFTER = """
     /failed 1
     m:failed+
     m:failed
-    /unknown 1
+    /mailings 1
+    m:unknown
     m:leave
     /report 1
     /mailings 1
@@ -166,8 +167,7 @@ AFTER = """
     af:stop
     af
     af:at
-    /mailings 1
-    m:unknown
+    /unknown 1
     m:repeat
     """
 
