@@ -189,6 +189,7 @@ class Lane:
                 if not amend.done.done():
                     amend.done.set_exception(stopping)
             self._amends.clear()
+            self._sending.more.clear()  # whose delivery ended with the run: what it was left at is settled elsewhere
 
     async def close(self) -> None:
         """Begin nothing more; give back what has not gone out."""

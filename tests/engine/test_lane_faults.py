@@ -101,3 +101,19 @@ async def test_what_was_on_its_way_when_a_lane_ended_is_not_in_the_next_ones_way
     assert lane.state.in_flight == 0
     await poisoned.advance(6)  # answers and commits of the run that ended
     assert lane.state.in_flight == 0
+
+
+async def test_a_part_that_waited_when_a_lane_ended_is_not_sent_by_its_next_run(poisoned: World) -> None:
+    lane = poisoned.lane = poisoned.build_lane()
+    await poisoned.step(10, [Part(PartKind.TEXT, "First"), Part(PartKind.TEXT, "Second")])
+    running = asyncio.create_task(lane.run())
+    while len(poisoned.gateway.sent) != 1:
+        await poisoned.advance(0.01)
+    running.cancel()
+    await asyncio.wait([running])
+    lane.state.steps.clear()
+    running = asyncio.create_task(lane.run())
+    await poisoned.advance(1)
+    assert [outgoing.text.text for outgoing in poisoned.gateway.sent] == ["First"]
+    running.cancel()
+    await asyncio.wait([running])
