@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext
+from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from tests.bot.console.script import Site, site
 from tests.browser import need_chromium, new_context, open_chromium
@@ -35,3 +35,12 @@ async def browser(chromium: Browser, refusals: list[str]) -> AsyncIterator[Brows
     async with new_context(chromium, refusals) as context:
         yield context
     assert refusals == []
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(console: Site, browser: BrowserContext) -> Page:
+    """The chat of this module's console, opened by its link."""
+    opened = browser.pages[0]
+    await opened.goto(console.link())
+    await expect(opened.get_by_role("status").first).to_have_text("Connected")
+    return opened

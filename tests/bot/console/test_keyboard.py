@@ -64,14 +64,6 @@ async def console(tmp_path: Path) -> AsyncIterator[Site]:
         yield served
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def page(console: Site, browser: BrowserContext) -> Page:
-    opened = browser.pages[0]
-    await opened.goto(console.link())
-    await expect(opened.get_by_role("status").first).to_have_text("Connected")
-    return opened
-
-
 async def test_tab_comes_to_everything_and_shows_where_it_is(page: Page, console: Site) -> None:
     await page.keyboard.type("Hello")
     await page.keyboard.press("Enter")  # a preview with a link, and a card

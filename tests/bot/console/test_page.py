@@ -60,14 +60,6 @@ async def console(tmp_path: Path) -> AsyncIterator[Site]:
         yield served
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def page(console: Site, browser: BrowserContext) -> Page:
-    opened = browser.pages[0]
-    await opened.goto(console.link())
-    await expect(opened.get_by_role("status").first).to_have_text("Connected")
-    return opened
-
-
 async def test_the_page_opens_by_its_link_and_forgets_it(page: Page, console: Site, browser: BrowserContext) -> None:
     assert page.url == f"{console.url}/"
     await expect(page.get_by_role("heading", name="Acme mailings")).to_be_visible()
